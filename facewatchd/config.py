@@ -1,0 +1,238 @@
+"""
+YAML -> frozen `Config`. Every key has a default, so that no file is needed; an unknown key is an error with its path.
+
+`config.example.yaml` names every key; a test holds it to this schema.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from facewatchd.errors import ConfigError, displayable
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))
+
+
+def _known_zone(name: str) -> str:
+    if name:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone is called {name!r}; names look like Europe/Berlin") from error
+    return name
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback)
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Similarity = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PeopleConfig(Section):
+    """The people tree."""
+
+    dir: Folder = Field(default_factory=lambda: Path.home() / "People", validate_default=True)
+    min_faces: Annotated[int, Field(ge=2)] = 3
+    links: Literal["relative", "absolute"] = "relative"
+
+
+class StateConfig(Section):
+    """Where everything is remembered."""
+
+    dir: Folder = Field(
+        default_factory=lambda: _xdg("XDG_STATE_HOME", ".local/state") / "facewatchd", validate_default=True
+    )
+
+
+class ModelsConfig(Section):
+    """Which face models to use."""
+
+    pack: Annotated[str, Field(min_length=1)] = "auto"
+    root: Folder = Field(default_factory=lambda: Path.home() / ".insightface", validate_default=True)
+    provider: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class FacesConfig(Section):
+    """Which faces are fit to be grouped; the others are kept and marked poor."""
+
+    min_score: Fraction = 0.5
+    min_size: Annotated[float, Field(ge=1)] = 32
+    min_sharpness: Annotated[float, Field(ge=0)] = 12
+    max_turn: Fraction = 0.9
+
+
+class AssignConfig(Section):
+    """When a new face is taken for a known person. Empty: as fits the model."""
+
+    threshold: Similarity | None = None
+    margin: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class ReclusterConfig(Section):
+    """When everything is grouped anew."""
+
+    every_days: Annotated[float, Field(gt=0)] = 1
+    when_new: Annotated[float, Field(gt=0)] = 0.2
+    min_samples: Annotated[int, Field(ge=1)] = 2
+    threshold: Similarity | None = None
+
+
+class WatchConfig(Section):
+    """How changes in the photo folders are noticed."""
+
+    settle_s: Annotated[float, Field(ge=0)] = 2
+    settle_open_s: Annotated[float, Field(ge=0)] = 5
+    mode: Literal["auto", "inotify", "polling"] = "auto"
+    poll_s: Annotated[float, Field(gt=0)] = 60
+    rescan_s: Annotated[float, Field(gt=0)] = 3600
+
+
+class DatesConfig(Section):
+    """Capture dates."""
+
+    mode: Annotated[
+        Literal["inplace", "sidecar", "report", "off"],
+        # YAML 1.1 reads a bare `off` as false
+        BeforeValidator(lambda value: "off" if value is False else value),
+    ] = "inplace"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = ""
+
+
+class IngestConfig(Section):
+    """How photos are taken in."""
+
+    workers: Annotated[int, Field(ge=0)] = 0
+    max_megapixels: Annotated[float, Field(gt=0)] = 250
+
+
+class LogConfig(Section):
+    """What is written to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(Section):
+    """Everything that can be set. See `config.example.yaml` for what each key means."""
+
+    photos: tuple[Folder, ...] = ()
+    people: PeopleConfig = PeopleConfig()
+    state: StateConfig = StateConfig()
+    models: ModelsConfig = ModelsConfig()
+    faces: FacesConfig = FacesConfig()
+    assign: AssignConfig = AssignConfig()
+    recluster: ReclusterConfig = ReclusterConfig()
+    watch: WatchConfig = WatchConfig()
+    dates: DatesConfig = DatesConfig()
+    ingest: IngestConfig = IngestConfig()
+    log: LogConfig = LogConfig()
+
+
+def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """
+    The configuration file to read: the given one, else the first of the usual places that exists.
+
+    Raises:
+        ConfigError: A file that was named (on the command line or in `$FACEWATCHD_CONFIG`) is not there.
+    """
+    named = given or (Path(environ["FACEWATCHD_CONFIG"]) if environ.get("FACEWATCHD_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError("The configuration file is not there", "Check --config and $FACEWATCHD_CONFIG.", named)
+        return named
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    usual = (home / "facewatchd" / "config.yaml", Path("/etc/facewatchd/config.yaml"))
+    return next((path for path in usual if path.is_file()), None)
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """
+    Read a configuration.
+
+    Args:
+        path: A YAML file, or None for the defaults.
+        overrides: Values that win over the file's, as nested mappings (the command line's).
+
+    Raises:
+        ConfigError: The file cannot be read, is not YAML, or holds a key or value that is not allowed.
+    """
+    values = _merged(_read_yaml(path) if path is not None else {}, overrides or {})
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("The configuration cannot be used", _first_problem(error), path) from error
+    _refuse_overlaps(config)
+    return config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError("The configuration file cannot be read", f"{error.strerror}.", path) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("The configuration file cannot be read", "It is not UTF-8 text.", path) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"Line {mark.line + 1}: " if mark else ""
+        raise ConfigError(
+            "The configuration file is not valid YAML", f"{line}{getattr(error, 'problem', None) or error}.", path
+        ) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError("The configuration cannot be used", "The file must hold keys such as 'photos:'.", path)
+    return values
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping):
+            merged[key] = _merged(below if isinstance(below, Mapping) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; config.example.yaml names them all{more}."
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{more}."
+
+
+def _refuse_overlaps(config: Config) -> None:
+    """Nested roots would take every photo in twice; a root in the people tree would watch our own links (R28, R35)."""
+    people = config.people.dir.resolve()
+    roots = [root.resolve() for root in config.photos]
+    for at, root in enumerate(roots):
+        if root == people or people in root.parents:
+            raise ConfigError(
+                "A photo folder lies in the people tree",
+                f"Move one of them: people.dir is {displayable(people)}.",
+                config.photos[at],
+            )
+        for other in roots[:at]:
+            if root == other or other in root.parents or root in other.parents:
+                raise ConfigError(
+                    "Two photo folders overlap", f"Keep the outer one only: {displayable(other)}.", config.photos[at]
+                )

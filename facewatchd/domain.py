@@ -1,0 +1,321 @@
+"""
+The words of the program as frozen records and enums. Imports nothing of ours.
+
+Paths are bytes throughout, because that is what a POSIX file name is. Times are seconds since 1970 (`float`, UTC) unless
+they are capture dates, which are naive wall-clock `datetime`s: a camera knows no time zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""uint8, shape (height, width, 3), channels in BGR order (as OpenCV keeps them), upright, C-contiguous."""
+
+Embeddings = NDArray[np.float32]
+"""float32, shape (n_faces, dim), every row L2-normalised."""
+
+Embedding = NDArray[np.float32]
+"""float32, shape (dim,), L2-normalised."""
+
+FaceId = int
+PersonId = int
+PhotoId = int
+RootId = int
+
+
+# --- photos ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """
+    What `lstat` says of a regular file: enough to tell whether its content may have changed.
+
+    Attributes:
+        size: Bytes.
+        mtime_ns: Last change of the content, nanoseconds since 1970; programs can set it at will.
+        ctime_ns: Last change of the inode, nanoseconds since 1970; no program can set it.
+        inode: Inode number, unique on its device.
+        device: `st_dev`.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+
+    def same_content(self, other: FileStat) -> bool:
+        """Whether nothing suggests that the content differs (the inode's own times may)."""
+        return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A photo-like file as the scanner or the watcher saw it. `path` is relative to the root."""
+
+    root_id: RootId
+    path: bytes
+    stat: FileStat
+
+
+class PhotoState(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One watched folder. `path` is absolute and without symlinks."""
+
+    root_id: RootId
+    path: bytes
+
+
+class Health(StrEnum):
+    ONLINE = "online"
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+
+
+class WatchMode(StrEnum):
+    INOTIFY = "inotify"
+    POLLING = "polling"
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """How a root is watched and whether it can be trusted. `reason` is empty when it is online."""
+
+    path: bytes
+    mode: WatchMode
+    health: Health
+    reason: str = ""
+
+
+# --- dates ----------------------------------------------------------------------------------------------------------
+
+
+class DateSource(StrEnum):
+    """Where a capture date came from, best first (requirement R19)."""
+
+    USER = "user"
+    XMP = "xmp"
+    EXIF = "exif"
+    TAKEOUT = "takeout"
+    NAME_TIME = "name-time"
+    NAME_DATE = "name-date"
+    FOLDER = "folder"
+    MTIME = "mtime"
+
+
+class Precision(StrEnum):
+    SECOND = "second"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class DateFinding:
+    """
+    A capture date and what speaks for it.
+
+    Attributes:
+        value: Wall-clock time where the photo was taken; the parts finer than `precision` are the smallest possible.
+        precision: Finest part of `value` that is known.
+        source: Where it came from.
+        confidence: 0..1, how often such a source is right.
+        zone: Offset such as "+02:00", or empty where unknown.
+        problem: What is wrong with the photo's own metadata, empty where they are right.
+    """
+
+    value: datetime
+    precision: Precision
+    source: DateSource
+    confidence: float
+    zone: str = ""
+    problem: str = ""
+
+
+# --- faces ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright photo; may reach over its edges. `w` and `h` are positive."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    def overlap(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        width = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
+        height = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.w * self.h + other.w * other.h - shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """
+    A face as the detector reports it.
+
+    Attributes:
+        box: Where it is.
+        landmarks: float32, shape (5, 2), pixels of the upright photo: the eye on the picture's left, the other eye,
+            nose tip, the mouth corner on the picture's left, the other corner.
+        score: Detector's confidence, 0..1.
+    """
+
+    box: Box
+    landmarks: NDArray[np.float32]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """
+    Which models made the embeddings.
+
+    Attributes:
+        pack: Name that the user knows: "builtin", "buffalo_l", or a directory.
+        id: Hex digest over the model files and the way they are used; embeddings of different ids are never compared.
+        dim: Length of an embedding.
+        provider: ONNX Runtime execution provider in use, as the session itself reports it.
+        recognition: sha256 of the recognition model's file, the key to its shipped thresholds.
+        licence: One line for the user: what the models may be used for.
+    """
+
+    pack: str
+    id: str
+    dim: int
+    provider: str
+    recognition: str
+    licence: str
+
+
+class FaceEngine(Protocol):
+    """
+    Finds faces in an upright image and turns them into embeddings. Safe to call from several threads at once.
+    """
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which models these are."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        """All faces that the detector believes in, best score first; empty where there are none."""
+
+    def align(self, image: Image, landmarks: NDArray[np.float32]) -> Image:
+        """The face turned upright and cut out by its landmarks, as the recognition model wants it: a square BGR chip."""
+
+    def embed(self, chips: list[Image]) -> Embeddings:
+        """Embeddings of aligned chips, shape (len(chips), dim); (0, dim) for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """
+    Whether a face is fit to be grouped, and how fit.
+
+    Attributes:
+        value: 0..1, larger is better.
+        sharpness: Variance of the Laplacian of the aligned face at 112 x 112, grey levels squared.
+        poor: Why it must not be grouped, empty where it may.
+    """
+
+    value: float
+    sharpness: float
+    poor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFace:
+    """A face of a photo just taken in: what is stored of it."""
+
+    detection: Detection
+    quality: Quality
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class TakenPhoto:
+    """Everything that taking in a photo finds out. Width and height are of the upright photo, in pixels."""
+
+    seen: SeenFile
+    content_hash: bytes
+    width: int
+    height: int
+    date: DateFinding | None
+    faces: tuple[FoundFace, ...]
+
+
+class FaceState(StrEnum):
+    """`review` and `ignored` belong to the fixed export format."""
+
+    CONFIRMED = "confirmed"
+    ASSIGNED = "assigned"
+    UNKNOWN = "unknown"
+    REVIEW = "review"
+    IGNORED = "ignored"
+    POOR = "poor"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """
+    Whose face it is believed to be.
+
+    Attributes:
+        person_id: The person, or None for the unknown pool.
+        similarity: Cosine to the nearest medoid of the best person, -1..1; NaN where there is no person at all.
+        gap: How much nearer that is than the nearest medoid of anyone else; infinite where there is nobody else.
+    """
+
+    person_id: PersonId | None
+    similarity: float
+    gap: float
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone. The id never changes and is never given to anyone else; `name` is empty until the user gives one."""
+
+    person_id: PersonId
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the user sees: the name, or the number."""
+        return self.name or f"Person {self.person_id}"
+
+
+class ConstraintKind(StrEnum):
+    MUST_BE = "must-be"
+    CANNOT_BE = "cannot-be"
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """The user's word about a face and a person. It binds assignment and reclustering, and outlives both."""
+
+    kind: ConstraintKind
+    face_id: FaceId
+    person_id: PersonId

@@ -1,0 +1,72 @@
+"""
+The error tree. An error is a sentence for the user: what happened, where, and what to do.
+
+`PhotoError` and its kin mark one photo failed and the work goes on; every other `FacewatchError` ends the command.
+Adapters turn `OSError`, `sqlite3.Error` and the libraries' own errors into these and keep the cause (`raise ... from`).
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def displayable(path: bytes | str | os.PathLike[str]) -> str:
+    """
+    A path as text that any terminal and any log can take: undecodable bytes and control characters are escaped.
+    """
+    raw = os.fsencode(path)
+    text = raw.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+class FacewatchError(Exception):
+    """
+    Something that the user can read and act on.
+
+    Args:
+        title: What could not be done, without a full stop: "The state cannot be opened".
+        message: Why, and what to do about it, in one sentence each.
+        path: The file or folder that it is about, where there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(self, title: str, message: str = "", path: bytes | str | os.PathLike[str] | None = None) -> None:
+        super().__init__(title, message)
+        self.title = title
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        where = f" ({displayable(self.path)})" if self.path is not None else ""
+        return f"{self.title}{where}: {self.message}" if self.message else f"{self.title}{where}"
+
+
+class ConfigError(FacewatchError):
+    """The configuration or the command line cannot be used."""
+
+    exit_code = 2
+
+
+class PhotoError(FacewatchError):
+    """This photo cannot be taken in, and trying again will not help until the file changes."""
+
+
+class PhotoBusyError(PhotoError):
+    """This photo cannot be taken in now, but may be later: it vanished, or was changed while it was read."""
+
+
+class ModelError(FacewatchError):
+    """The face models are missing, damaged, or not the ones that the state was made with."""
+
+
+class StoreError(FacewatchError):
+    """The state cannot be opened, read or written."""
+
+
+class TreeError(FacewatchError):
+    """The people tree cannot be read or written."""
+
+
+class RunningError(FacewatchError):
+    """Another instance holds this state."""
