@@ -13,13 +13,18 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from facewatchd.errors import ConfigError, displayable
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path.expanduser()))
+    if "\0" in str(path):
+        raise ValueError("no folder's name holds a NUL character")
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except RuntimeError as error:
+        raise ValueError(f"no user is called {path.parts[0][1:]!r}; write the whole path") from error
 
 
 def _known_zone(name: str) -> str:
@@ -42,6 +47,12 @@ Similarity = Annotated[float, Field(ge=-1, le=1)]
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, values: object) -> object:
+        """A heading whose keys are all commented out is None in YAML."""
+        return {} if values is None else values
 
 
 class PeopleConfig(Section):
@@ -131,16 +142,16 @@ class Config(Section):
     """Everything that can be set. See `config.example.yaml` for what each key means."""
 
     photos: tuple[Folder, ...] = ()
-    people: PeopleConfig = PeopleConfig()
-    state: StateConfig = StateConfig()
-    models: ModelsConfig = ModelsConfig()
-    faces: FacesConfig = FacesConfig()
-    assign: AssignConfig = AssignConfig()
-    recluster: ReclusterConfig = ReclusterConfig()
-    watch: WatchConfig = WatchConfig()
-    dates: DatesConfig = DatesConfig()
-    ingest: IngestConfig = IngestConfig()
-    log: LogConfig = LogConfig()
+    people: PeopleConfig = Field(default_factory=PeopleConfig)
+    state: StateConfig = Field(default_factory=StateConfig)
+    models: ModelsConfig = Field(default_factory=ModelsConfig)
+    faces: FacesConfig = Field(default_factory=FacesConfig)
+    assign: AssignConfig = Field(default_factory=AssignConfig)
+    recluster: ReclusterConfig = Field(default_factory=ReclusterConfig)
+    watch: WatchConfig = Field(default_factory=WatchConfig)
+    dates: DatesConfig = Field(default_factory=DatesConfig)
+    ingest: IngestConfig = Field(default_factory=IngestConfig)
+    log: LogConfig = Field(default_factory=LogConfig)
 
 
 def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -176,6 +187,10 @@ def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -
         config = Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError("The configuration cannot be used", _first_problem(error), path) from error
+    except RuntimeError as error:  # of Path.home()
+        raise ConfigError(
+            "Your home folder is unknown", "Set $HOME, or set people.dir, state.dir and models.root.", path
+        ) from error
     _refuse_overlaps(config)
     return config
 
@@ -184,14 +199,21 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError("The configuration file cannot be read", f"{error.strerror}.", path) from error
+        raise ConfigError(
+            "The configuration file cannot be read", f"{error.strerror}; check its path and its permissions.", path
+        ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError("The configuration file cannot be read", "It is not UTF-8 text.", path) from error
+        raise ConfigError(
+            "The configuration file cannot be read", "It is not UTF-8 text; save it as UTF-8.", path
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"Line {mark.line + 1}: " if mark else ""
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ConfigError(
-            "The configuration file is not valid YAML", f"{line}{getattr(error, 'problem', None) or error}.", path
+            "The configuration file is not valid YAML",
+            f"{line}{problem}; compare with config.example.yaml.",
+            path,
         ) from error
     if values is None:
         return {}
@@ -217,13 +239,17 @@ def _first_problem(error: ValidationError) -> str:
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
         return f"{key}: there is no such key; config.example.yaml names them all{more}."
+    if problem["type"] == "tuple_type":
+        return f"{key}: write a list, such as [~/Pictures]{more}."
+    if problem["type"] == "model_type":
+        return f"{key}: write its keys below it, as in config.example.yaml{more}."
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}{more}."
 
 
 def _refuse_overlaps(config: Config) -> None:
     """Nested roots would take every photo in twice; a root in the people tree would watch our own links (R28, R35)."""
-    people = config.people.dir.resolve()
-    roots = [root.resolve() for root in config.photos]
+    people = Path(os.path.realpath(config.people.dir))  # Path.resolve raises where links go round in a circle
+    roots = [Path(os.path.realpath(root)) for root in config.photos]
     for at, root in enumerate(roots):
         if root == people or people in root.parents:
             raise ConfigError(

@@ -74,6 +74,30 @@ class PhotoState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPhoto:
+    """
+    A photo as the index has it: enough to tell whether the file on disk is still the one taken in.
+
+    Attributes:
+        absent: Whether it was not seen when it was last looked for.
+    """
+
+    photo_id: PhotoId
+    stat: FileStat
+    state: PhotoState
+    absent: bool = False
+
+    def is_up_to_date(self, stat: FileStat) -> bool:
+        """
+        Whether nothing is to be done about a file that looks like this now. One that failed is tried again after any
+        change, of its permissions too.
+        """
+        if self.absent or self.state is PhotoState.MISSING or not self.stat.same_content(stat):
+            return False
+        return self.state is not PhotoState.FAILED or self.stat.ctime_ns == stat.ctime_ns
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
     """One watched folder. `path` is absolute and without symlinks."""
 
@@ -289,6 +313,37 @@ class Assignment:
     person_id: PersonId | None
     similarity: float
     gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """
+    A face as the state has it.
+
+    Attributes:
+        confirmed: Whether the user said that it is `person_id`'s.
+        cluster_id: The cluster of the last reclustering that it was in, or None.
+    """
+
+    face_id: FaceId
+    photo_id: PhotoId
+    box: Box
+    score: float
+    quality: float
+    poor: str
+    person_id: PersonId | None
+    confirmed: bool
+    cluster_id: int | None
+    similarity: float | None
+
+    @property
+    def state(self) -> FaceState:
+        """What the export calls it."""
+        if self.confirmed:
+            return FaceState.CONFIRMED
+        if self.poor:
+            return FaceState.POOR
+        return FaceState.UNKNOWN if self.person_id is None else FaceState.ASSIGNED
 
 
 # --- people ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,335 @@
+"""
+The command line: arguments, exit codes, tables. No decisions.
+
+Heavy imports happen inside the commands: `--help` and `status` must come at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facewatchd import __version__
+from facewatchd.config import Config, find_config, load_config
+from facewatchd.errors import FacewatchError
+from facewatchd.log import set_up_logging
+
+_FILE = click.Path(path_type=Path)
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --config and --state, and the configuration made of them as its first argument."""
+
+    @click.option("--config", "config_file", type=_FILE, metavar="FILE", help="Configuration file.")
+    @click.option("--state", "state_dir", type=_FILE, metavar="DIR", help="State folder (state.dir).")
+    @functools.wraps(command)
+    def wrapper(*args: Any, config_file: Path | None, state_dir: Path | None, **kwargs: Any) -> None:
+        overrides: dict[str, Any] = {}
+        if state_dir is not None:
+            overrides["state"] = {"dir": state_dir}
+        if kwargs.get("photos"):
+            overrides["photos"] = kwargs["photos"]
+        if kwargs.get("people") is not None:
+            overrides["people"] = {"dir": kwargs["people"]}
+        kwargs.pop("photos", None)
+        kwargs.pop("people", None)
+        config = load_config(find_config(config_file, os.environ), overrides)
+        set_up_logging(config.log.level)
+        command(config, *args, **kwargs)
+
+    return wrapper
+
+
+class _Errors(click.Group):
+    """Ends every command with one line where it cannot do what it should."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacewatchError as error:
+            click.echo(f"facewatchd: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # the reader of our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+
+
+@click.group(cls=_Errors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facewatchd")
+def main() -> None:
+    """Group the faces of a photo archive into a folder of links per person."""
+
+
+@main.command()
+@click.option("--photos", type=_FILE, multiple=True, metavar="DIR", help="Folder to watch; may be repeated.")
+@click.option("--people", type=_FILE, metavar="DIR", help="Where the folders of links go (people.dir).")
+@click.option("--once", is_flag=True, help="Take in everything that there is, group it, and end.")
+@configured
+def run(config: Config, *, once: bool) -> None:
+    """Run the daemon in the foreground."""
+    from facewatchd.daemon.start import run as start  # noqa: PLC0415
+
+    start(config, once=once)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def status(config: Config, *, as_json: bool) -> None:
+    """Say how things are, what waits, and what would clear it."""
+    from facewatchd import tables  # noqa: PLC0415
+    from facewatchd.report import status as report  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
+
+    with Store(config.state.dir, read_only=True) as store:
+        document = report(config, store)
+    _print(document) if as_json else tables.show_status(document)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def doctor(config: Config, *, as_json: bool) -> None:
+    """Check the machine, the models and the configuration. Ends with 1 where something has to be done."""
+    from facewatchd import tables  # noqa: PLC0415
+    from facewatchd.doctor import Verdict, examine  # noqa: PLC0415
+
+    findings = examine(config)
+    if as_json:
+        _print(
+            {
+                "findings": [
+                    {"what": f.what, "verdict": f.verdict, "found": f.found, "remedy": f.remedy} for f in findings
+                ]
+            }
+        )
+    else:
+        tables.show_findings(findings)
+    if any(finding.verdict is Verdict.PROBLEM for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@configured
+def recluster(config: Config, *, dry_run: bool) -> None:
+    """Group all faces anew, now."""
+    from facewatchd import offline  # noqa: PLC0415
+
+    figures = offline.recluster(config, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{figures['faces']} faces {would}grouped into {figures['people']} people, {figures['new_people']} of them new; "
+        f"{figures['moved']} faces {would}moved, {figures['unknown']} are of nobody known."
+    )
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
+@configured
+def tree(config: Config, *, dry_run: bool) -> None:
+    """Make the people tree as it should be, now."""
+    from facewatchd import offline, tables  # noqa: PLC0415
+
+    if dry_run:
+        tables.show_plan(offline.plan_tree(config))
+    else:
+        click.echo(f"{offline.command(config, 'tree', {})['actions']} changes made in {config.people.dir}.")
+
+
+@main.group()
+def people() -> None:
+    """Who is known, and what they are called."""
+
+
+@people.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def people_list(config: Config, *, as_json: bool) -> None:
+    """List all people, those with most faces first."""
+    from facewatchd import tables  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
+
+    with Store(config.state.dir, read_only=True) as store:
+        summaries = store.people.summaries()
+    if as_json:
+        _print(
+            {
+                "people": [
+                    {
+                        "id": s.person.person_id,
+                        "name": s.person.name,
+                        "title": s.person.title,
+                        "faces": s.faces,
+                        "photos": s.photos,
+                        "confirmed": s.confirmed,
+                    }
+                    for s in summaries
+                ]
+            }
+        )
+    else:
+        tables.show_people(summaries)
+
+
+@people.command("show")
+@click.argument("person_id", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
+    """Show one person's photos."""
+    from facewatchd import tables  # noqa: PLC0415
+    from facewatchd.pipeline.correct import person_of  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
+
+    with Store(config.state.dir, read_only=True) as store:
+        person = person_of(store, person_id)
+        photos = store.people.photos(person.person_id)
+        faces = store.faces.of_person(person.person_id)
+    if as_json:
+        _print(
+            {
+                "id": person.person_id,
+                "name": person.name,
+                "title": person.title,
+                "faces": len(faces),
+                "photos": [os.fsdecode(photo.path) for photo in photos],
+            }
+        )
+    else:
+        tables.show_person(person, photos, faces)
+
+
+@people.command("rename")
+@click.argument("person_id", metavar="ID", type=int)
+@click.argument("name")
+@configured
+def people_rename(config: Config, person_id: int, name: str) -> None:
+    """Give a person a name."""
+    from facewatchd import offline  # noqa: PLC0415
+
+    offline.command(config, "rename", {"person": person_id, "name": name})
+    click.echo(f"Person {person_id} is {name} now.")
+
+
+@people.command("merge")
+@click.argument("person_id", metavar="ID", type=int)
+@click.argument("into", type=int)
+@configured
+def people_merge(config: Config, person_id: int, into: int) -> None:
+    """Say that two people are one; the second keeps name and folder."""
+    from facewatchd import offline  # noqa: PLC0415
+
+    offline.command(config, "merge", {"person": person_id, "into": into})
+    click.echo(f"Person {person_id} is person {into} now.")
+
+
+@main.group()
+def faces() -> None:
+    """The faces themselves."""
+
+
+@faces.command("export")
+@click.option("--csv", "csv_file", type=_FILE, required=True, metavar="FILE", help="Where to write the table.")
+@click.option("--embeddings", type=_FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
+@configured
+def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> None:
+    """Write a table of all faces."""
+    from facewatchd.export import export_faces  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
+
+    with Store(config.state.dir, read_only=True) as store:
+        count = export_faces(store, csv_file, embeddings)
+    click.echo(f"{count} faces written to {csv_file}.", err=True)
+
+
+@main.group()
+def models() -> None:
+    """The face models."""
+
+
+@models.command("list")
+@configured
+def models_list(config: Config) -> None:
+    """List the packs that are installed or can be fetched."""
+    from facewatchd import offline, tables  # noqa: PLC0415
+
+    tables.show_packs(offline.list_packs(config))
+
+
+@models.command("fetch")
+@click.argument("pack")
+@configured
+def models_fetch(config: Config, pack: str) -> None:
+    """Download a pack of insightface's."""
+    from facewatchd import offline, tables  # noqa: PLC0415
+
+    with tables.download(pack) as progress:
+        path = offline.fetch_models(config, pack, progress)
+    click.echo(f"{pack} is in {path}.")
+
+
+@models.command("use")
+@click.argument("pack")
+@configured
+def models_use(config: Config, pack: str) -> None:
+    """Embed every photo anew with other models; people keep their names."""
+    from facewatchd import offline  # noqa: PLC0415
+
+    offline.use_models(config, pack)
+    click.echo(f"Every photo is embedded with {pack} now.")
+    if config.models.pack not in {"auto", pack}:
+        click.echo(f"Set models.pack to {pack} in the configuration, which still says {config.models.pack}.")
+
+
+@models.command("verify")
+@configured
+def models_verify(config: Config) -> None:
+    """Check the installed packs. Ends with 1 where one cannot be used."""
+    from facewatchd import offline, tables  # noqa: PLC0415
+
+    reports = offline.verify_models(config)
+    tables.show_pack_reports(reports)
+    if any(report.problem for report in reports):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("photo", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def identify(config: Config, photo: Path, *, as_json: bool) -> None:
+    """Say who is in a photo, without taking it in."""
+    from facewatchd import questions, tables  # noqa: PLC0415
+
+    found = questions.identify(config, photo)
+    _print(found) if as_json else tables.show_identified(found)
+
+
+@main.command()
+@click.argument("photo_a", type=_FILE)
+@click.argument("photo_b", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def verify(config: Config, photo_a: Path, photo_b: Path, *, as_json: bool) -> None:
+    """Say whether the largest faces of two photos are the same person's."""
+    from facewatchd import questions  # noqa: PLC0415
+
+    answer = questions.compare(config, photo_a, photo_b)
+    if as_json:
+        _print(answer)
+    else:
+        word = "the same person" if answer["same"] else "different people"
+        click.echo(f"{word} (similarity {answer['similarity']:.3f}, the same from {answer['threshold']:.2f})")
+
+
+def _print(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2))

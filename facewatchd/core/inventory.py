@@ -1,0 +1,123 @@
+"""
+What a scan saw against what the index knows, and whether a disappearance may be believed (requirements R1, R5).
+
+Everything here is about one root. Paths are relative to it; a folder is "" for the root itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from facewatchd.domain import FileStat, Health, SeenFile
+
+MASS_FRACTION = 0.2
+"""Of a root's photos, missing at once: more than people delete in one go, less than a lost subtree of most archives."""
+
+MASS_PHOTOS = 50
+"""Below this many, a small album may lose any share of its photos."""
+
+GRACE_S = 60.0
+"""A move by copy and delete, or a save by delete and create, is over by then."""
+
+SCANS_MISSED = 2
+
+MASS_HOLD_S = 7 * 86_400.0
+"""A mass disappearance is believed after this long: nobody leaves a disk that is sorely missed unmounted for a week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a folder differs from what is known of it. Every path is in exactly one of the four."""
+
+    new: tuple[SeenFile, ...]
+    changed: tuple[SeenFile, ...]
+    unchanged: tuple[SeenFile, ...]
+    missing: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """
+    How long a photo has not been seen.
+
+    Attributes:
+        since: When the first scan missed it, seconds since 1970.
+        scans: Complete scans that missed it.
+    """
+
+    since: float
+    scans: int
+
+
+def compare(known: Mapping[bytes, FileStat], seen: Iterable[SeenFile]) -> Comparison:
+    """
+    Compare one folder.
+
+    Args:
+        known: What the index holds of the folder's own files (not of its subfolders').
+        seen: What the scan saw there. Where the scan could not see all of the folder, leave `missing` alone.
+    """
+    new, changed, unchanged = [], [], []
+    missing = set(known)
+    for file in seen:
+        before = known.get(file.path)
+        missing.discard(file.path)
+        if before is None:
+            new.append(file)
+        elif file.stat.same_content(before):
+            unchanged.append(file)
+        else:
+            changed.append(file)
+    return Comparison(tuple(new), tuple(changed), tuple(unchanged), tuple(sorted(missing)))
+
+
+def vanished_folders(known: Iterable[bytes], scanned: Collection[bytes], unseen: Collection[bytes]) -> list[bytes]:
+    """
+    Folders that the index knows and a complete scan of the root did not come across, sorted.
+
+    Args:
+        known: Folders that hold photos, by the index.
+        scanned: Folders that the scan listed in full. A set, where there are many.
+        unseen: Folders that the scan could not list: nothing is known about them and all below them.
+    """
+    blind = {folder for folder in unseen if folder}
+    if len(blind) != len(unseen):
+        return []  # the root itself could not be listed
+    return sorted(
+        folder for folder in known if folder not in scanned and not any(part in blind for part in _upwards(folder))
+    )
+
+
+def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
+    """
+    Why the disappearance of photos is not believed, as a sentence for the user; empty where it may be.
+
+    Args:
+        health: Of the root, at the end of the scan.
+        known: Photos of the root that the index holds, the missing ones included.
+        missing: Photos that the scan did not see, less those recognised elsewhere (moved).
+        away_s: How long the latest of them has been missed, seconds.
+    """
+    if not missing:
+        return ""
+    if health is Health.OFFLINE:
+        return f"{missing} photos are not seen because their folder is offline; they are kept until it is back."
+    if missing > max(MASS_FRACTION * known, MASS_PHOTOS) and away_s < MASS_HOLD_S:
+        return (
+            f"{missing} of {known} photos have disappeared at once; they are kept until they are back, "
+            f"or until they have been away for {MASS_HOLD_S / 86_400:.0f} days."
+        )
+    return ""
+
+
+def is_gone(absence: Absence, now: float) -> bool:
+    """Whether a photo whose absence is not doubted has been away for long enough to be marked missing."""
+    return absence.scans >= SCANS_MISSED and now - absence.since >= GRACE_S
+
+
+def _upwards(folder: bytes) -> Iterable[bytes]:
+    """The folder and all folders above it, without the root."""
+    while folder:
+        yield folder
+        folder = folder.rpartition(b"/")[0]

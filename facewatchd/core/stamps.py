@@ -1,0 +1,192 @@
+"""
+Dates as texts write them -> `Stamp`, and what makes a stamp nonsense (requirements R17, R18). Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from types import MappingProxyType
+
+from facewatchd.domain import Precision
+
+FIRST_YEAR = 1826
+"""The year of the oldest photograph that has survived (Niepce's view from the window at Le Gras)."""
+
+AHEAD = timedelta(hours=24)
+"""A wall clock may be up to 14 hours ahead of UTC, and a camera's a little more."""
+
+
+def wall_clock(year: int, month: int = 1, day: int = 1, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    """
+    A naive time, as the domain keeps capture dates: a camera knows no zone.
+
+    Raises:
+        ValueError: There is no such time.
+    """
+    return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - naive on purpose
+
+
+NONSENSE: Mapping[datetime, str] = MappingProxyType(
+    {
+        wall_clock(1904): "is what a program writes for no date",  # zero in QuickTime
+        wall_clock(1970): "is what a camera with a flat battery writes",
+        wall_clock(1980): "is what a camera with a flat battery writes",
+        wall_clock(1980, 1, 6): "is where satellite receivers begin to count",
+        wall_clock(2002, 12, 8, 12): "is what a camera without a set clock writes",
+    }
+)
+"""What cameras and programs write for want of a date (R18)."""
+
+SUSPECT: Mapping[datetime, str] = MappingProxyType({wall_clock(2000): "may be a clock that was never set"})
+"""Some cameras start here, but people who date a scan by its year write the same."""
+
+_STAMP = re.compile(
+    r"(?P<year>\d{4})"
+    r"(?:[:/.\- ](?P<month>\d{1,2})"
+    r"(?:[:/.\- ](?P<day>\d{1,2})"
+    r"(?:[ T]\s*(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d*)?)?)?"
+    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?"
+    r")?)?"
+)
+_ZONE = re.compile(r"([+-])(\d{2}):?(\d{2})")
+_EPOCH = wall_clock(1970)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """
+    A date as some text has it.
+
+    Attributes:
+        value: Wall-clock time, or UTC where `utc`; the parts finer than `precision` are the smallest possible.
+        precision: Finest part that is known.
+        zone: Offset of the wall clock, such as "+02:00"; empty where unknown.
+        utc: Whether `value` is UTC and the wall clock's zone is unknown.
+    """
+
+    value: datetime
+    precision: Precision = Precision.SECOND
+    zone: str = ""
+    utc: bool = False
+
+
+def parse_stamp(text: str) -> Stamp | None:
+    """
+    Read a date as Exif, XMP and their careless cousins write it: `2019:08:17 12:34:56`, `2019/08/17`, `2019-08`,
+    `2019-08-17T12:34:56.78+02:00`. Hour 24 is hour 0 of the same day (Piwigo #1017); second 60 is second 59. A time
+    without seconds counts as none: what is not known to the second is known to the day.
+
+    Returns:
+        The stamp, however nonsensical its date, or None where the text is no date.
+    """
+    found = _STAMP.fullmatch(text.strip().strip("\0"))
+    if found is None or not text.isascii():
+        return None
+    year, month, day, hour, minute, second = (
+        None if found[part] is None else int(found[part])
+        for part in ("year", "month", "day", "hour", "minute", "second")
+    )
+    if month is None or day is None:
+        precision = Precision.MONTH if month is not None else Precision.YEAR
+        return _stamp(year or 0, 1 if month is None else month, 1, precision=precision)
+    if hour is None or minute is None or second is None:
+        return _stamp(year or 0, month, day, precision=Precision.DAY)
+    zone = found["zone"] or ""
+    stamp = _stamp(
+        year or 0, month, day, 0 if hour == 24 else hour, minute, min(second, 59) if second <= 60 else second
+    )
+    if stamp is None or not zone:
+        return stamp
+    return replace(stamp, utc=True) if zone == "Z" else replace(stamp, zone=parse_zone(zone))
+
+
+def _stamp(
+    year: int,
+    month: int,
+    day: int,
+    hour: int = 0,
+    minute: int = 0,
+    second: int = 0,
+    precision: Precision = Precision.SECOND,
+) -> Stamp | None:
+    try:
+        return Stamp(wall_clock(year, month, day, hour, minute, second), precision)
+    except ValueError:
+        return None
+
+
+def parse_zone(text: str) -> str:
+    """An offset in its usual form, "+02:00"; empty for anything that no place on earth has."""
+    text = text.strip().strip("\0")
+    if text == "Z":
+        return "+00:00"
+    found = _ZONE.fullmatch(text)
+    if found is None or not text.isascii():
+        return ""
+    minutes = int(found[2]) * 60 + int(found[3])
+    if int(found[3]) >= 60 or minutes > 14 * 60:
+        return ""
+    return f"{found[1]}{found[2]}:{found[3]}"
+
+
+def zone_offset(zone: str) -> timedelta:
+    """The offset that a non-empty `zone` of a stamp means."""
+    minutes = int(zone[1:3]) * 60 + int(zone[4:6])
+    return timedelta(minutes=-minutes if zone[0] == "-" else minutes)
+
+
+def zone_text(offset: timedelta) -> str:
+    """The other way round, to the whole minute (zones of before 1900 have seconds)."""
+    minutes = round(offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def utc_stamp(seconds: float) -> Stamp | None:
+    """A moment in seconds since 1970 as a UTC stamp, to the whole second; None where it is beyond all calendars."""
+    try:
+        return Stamp((_EPOCH + timedelta(seconds=seconds)).replace(microsecond=0), utc=True)
+    except (OverflowError, ValueError):
+        return None
+
+
+def local(stamp: Stamp, zone: str, timezone: tzinfo | None) -> Stamp | None:
+    """
+    A UTC stamp as wall-clock time; any other stamp as it is, with `zone` where it has none itself.
+
+    Args:
+        stamp: What to convert.
+        zone: The photo's own offset, empty where unknown.
+        timezone: What holds where the photo does not say; None for the machine's (R22).
+
+    Returns:
+        The wall-clock stamp with its zone, or None where it would lie beyond the calendar.
+    """
+    if not stamp.utc:
+        return stamp if stamp.zone or not zone else replace(stamp, zone=zone)
+    try:
+        if zone:
+            return Stamp(stamp.value + zone_offset(zone), stamp.precision, zone)
+        there = stamp.value.replace(tzinfo=UTC).astimezone(timezone)
+    except (OverflowError, ValueError, OSError):  # the C library's calendar ends sooner than Python's
+        return None
+    return Stamp(there.replace(tzinfo=None), stamp.precision, zone_text(there.utcoffset() or timedelta()))
+
+
+def fault(stamp: Stamp, now: float) -> str:
+    """
+    Why a date cannot be when a photo was taken, in words that follow the date; empty where it can.
+
+    Args:
+        stamp: The date. A mere year or month is never one of the nonsense values: nobody's camera writes "1970".
+        now: Seconds since 1970.
+    """
+    if stamp.precision in {Precision.SECOND, Precision.DAY} and stamp.value in NONSENSE:
+        return NONSENSE[stamp.value]
+    if stamp.value.year < FIRST_YEAR:
+        return "is before the first photograph"
+    if stamp.value > _EPOCH + timedelta(seconds=now) + AHEAD:
+        return "is in the future"
+    return ""

@@ -1,0 +1,128 @@
+"""
+How a command reaches the running daemon: one JSON line each way over a socket in the state directory.
+
+The daemon is the only writer of its state, so `people rename` and its like ask it instead of writing beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from facewatchd.errors import FacewatchError, RunningError
+
+log = logging.getLogger(__name__)
+
+SOCKET = "control.sock"
+_MAX_LINE = 1 << 16
+
+Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""Takes a command's name and arguments, returns its result, raises FacewatchError."""
+
+
+@contextlib.contextmanager
+def _address(state_dir: Path) -> Iterator[str]:
+    """The socket's address: by the folder's descriptor, as a socket's path may have 107 bytes only."""
+    folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{SOCKET}"
+    finally:
+        os.close(folder)
+
+
+class ControlServer:
+    """
+    Listens until stopped; one request at a time.
+
+    Args:
+        state_dir: Where the socket is made; the caller holds the state's lock, so a socket that is there is a dead one.
+        answer: Called in the server's thread.
+    """
+
+    def __init__(self, state_dir: Path, answer: Answer) -> None:
+        self._answer = answer
+        self._path = state_dir / SOCKET
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        with _address(state_dir) as address:
+            self._socket.bind(address)
+        self._path.chmod(0o600)
+        self._socket.listen(8)
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                channel, _ = self._socket.accept()
+            except OSError:
+                return
+            with channel:
+                try:
+                    channel.settimeout(10)
+                    request = json.loads(_read_line(channel))
+                    reply = self._reply(request["command"], request.get("arguments", {}))
+                    channel.settimeout(10)
+                    channel.sendall(json.dumps(reply).encode() + b"\n")
+                except (OSError, ValueError, KeyError, TypeError) as error:
+                    log.debug("A request could not be answered: %s", error)
+
+    def _reply(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return {"result": self._answer(command, arguments)}
+        except FacewatchError as error:
+            path = os.fsdecode(error.path) if error.path is not None else None
+            return {"error": [error.title, error.message, path]}
+
+
+def ask(state_dir: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Have the running daemon carry out a command; waits for as long as it takes.
+
+    Raises:
+        RunningError: It does not listen, or went away.
+        FacewatchError: It could not do it; the daemon's own words.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
+            with _address(state_dir) as address:
+                channel.connect(address)
+            channel.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+            line = _read_line(channel)
+    except OSError as error:
+        raise RunningError(
+            "The running facewatchd does not answer",
+            "It may be starting or stopping; try again in a moment.",
+            state_dir,
+        ) from error
+    if not line:
+        raise RunningError("The running facewatchd went away", "Start it and try again.", state_dir)
+    reply: Mapping[str, Any] = json.loads(line)
+    if "error" in reply:
+        raise FacewatchError(*reply["error"])
+    result: Mapping[str, Any] = reply["result"]
+    return result
+
+
+def _read_line(channel: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n") and len(line) < _MAX_LINE:
+        part = channel.recv(4096)
+        if not part:
+            break
+        line += part
+    return line

@@ -1,0 +1,80 @@
+"""
+What can happen to the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from facewatchd.core.recluster import Labels
+from facewatchd.daemon.scans import ScanEnd, ScanPart
+from facewatchd.domain import Root, SeenFile, TakenPhoto
+from facewatchd.errors import FacewatchError, PhotoError
+from facewatchd.pipeline.regroup import Snapshot
+from facewatchd.watch.hints import Hint
+
+
+class Chore(StrEnum):
+    """What the schedule asks for."""
+
+    RESCAN = "rescan"
+    POLL = "poll"
+    SUPERVISE = "supervise"
+    RECHECK = "recheck"
+    RECLUSTER = "recluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """A watcher heard of something."""
+
+    root: Root
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A worker is done with a photo."""
+
+    seen: SeenFile
+    result: TakenPhoto | PhotoError
+
+
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """The clusters of a snapshot are there, or why they are not."""
+
+    snapshot: Snapshot
+    started: float
+    outcome: Labels | FacewatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Another process asks for something; the result or a FacewatchError goes into `reply`."""
+
+    command: str
+    arguments: Mapping[str, Any]
+    reply: Future[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    chore: Chore
+
+
+@dataclass(frozen=True, slots=True)
+class TreeTouched:
+    """Something changed at the top of the people tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End in good order."""
+
+
+Event = Hinted | ScanPart | ScanEnd | Taken | Clustered | Asked | Due | TreeTouched | Stop

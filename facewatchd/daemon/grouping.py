@@ -1,0 +1,114 @@
+"""
+When everything is grouped anew: on schedule, on demand, and when much has come in since the last time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from facewatchd.core.recluster import Labels, ReclusterSettings
+from facewatchd.core.thresholds import Thresholds
+from facewatchd.daemon.events import Clustered
+from facewatchd.daemon.isolate import Isolated
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline.regroup import Regrouping, Snapshot, apply, compute, decide, take_snapshot
+from facewatchd.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Grouping:
+    """
+    Starts reclusterings and carries their results into the state. Belongs to the thread that owns the state.
+
+    Args:
+        store: The state.
+        model_id: Whose embeddings are grouped.
+        settings: Of the clusters.
+        thresholds: Of the assignment of left-over faces.
+        when_new: Share of faces that are new since the last reclustering, from which one is worth while.
+        post: Called in a thread of its own when the clusters are there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        model_id: str,
+        settings: ReclusterSettings,
+        thresholds: Thresholds,
+        when_new: float,
+        post: Callable[[Clustered], None],
+    ) -> None:
+        self._store = store
+        self._model_id = model_id
+        self._settings = settings
+        self._thresholds = thresholds
+        self._when_new = when_new
+        self._post = post
+        self._running: Isolated[Snapshot, Labels] | None = None
+        # faces may have come in before this run
+        self._grown = True
+        self.wanted = False
+        self.problem = ""
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None
+
+    def grew(self) -> None:
+        """Faces came in."""
+        self._grown = True
+
+    def much_is_new(self) -> bool:
+        """Whether so many faces came in since the last reclustering that the next should not wait for its time."""
+        if not self._grown:
+            return False
+        self._grown = False
+        last = self._store.last_recluster()
+        before = last.faces if last is not None else 0
+        new = self._store.faces.count_good(self._model_id) - before
+        return new >= max(self._settings.min_faces, self._when_new * before)
+
+    def start(self) -> None:
+        """Begin, unless one is under way."""
+        if self._running is not None:
+            return
+        self.wanted = False
+        snapshot = take_snapshot(self._store, self._model_id, self._settings)
+        log.info("Grouping %d faces", len(snapshot.table.faces))
+        started = time.time()
+
+        def on_end(outcome: Labels | FacewatchError) -> None:
+            self._post(Clustered(snapshot, started, outcome))
+
+        self._running = Isolated("recluster", compute, snapshot, on_end)
+
+    def end(self, clustered: Clustered) -> Regrouping | None:
+        """The clusters are there: carry them into the state. None where the computation failed, which is logged."""
+        self._running = None
+        if isinstance(clustered.outcome, FacewatchError):
+            self.problem = f"The last reclustering failed: {clustered.outcome}"
+            log.error("%s", self.problem)
+            return None
+        self.problem = ""
+        regrouping = decide(self._store, clustered.snapshot, clustered.outcome, self._thresholds)
+        seconds = time.time() - clustered.started
+        apply(self._store, regrouping, clustered.started, seconds)
+        log.info(
+            "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d are of nobody known",
+            len(regrouping.assignments),
+            regrouping.people,
+            regrouping.new_people,
+            seconds,
+            regrouping.moved,
+            regrouping.unknown,
+        )
+        return regrouping
+
+    def stop(self) -> None:
+        """Break off what is under way; it starts anew next time."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None

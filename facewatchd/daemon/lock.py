@@ -1,0 +1,69 @@
+"""
+One writer a state: an advisory lock that the kernel drops with the process, however it ends (R31).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from facewatchd.errors import RunningError, StoreError
+
+LOCK = "lock"
+
+
+@contextlib.contextmanager
+def single_instance(state_dir: Path) -> Iterator[None]:
+    """
+    Hold the state for this process.
+
+    Raises:
+        RunningError: Another process holds it.
+        StoreError: The folder cannot be made or written.
+    """
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            "The state folder cannot be used",
+            f"{error.strerror}; make it writable, or choose another by --state.",
+            state_dir,
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunningError(
+                "facewatchd is running already on this state",
+                f"{_holder(handle)}stop it first, or name another state by --state.",
+                state_dir,
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_running(state_dir: Path) -> bool:
+    """Whether some process holds the state now."""
+    try:
+        handle = os.open(state_dir / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _holder(handle: int) -> str:
+    pid = os.pread(handle, 32, 0).strip()
+    return f"process {pid.decode()}; " if pid.isdigit() else ""

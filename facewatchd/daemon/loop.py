@@ -1,0 +1,318 @@
+"""
+The daemon's one loop: everything that happens is an event in one queue, and one thread, which owns the state, handles
+them one by one. Scanning, watching, taking in and clustering run beside it and only post events.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+from collections.abc import Callable
+
+from facewatchd.config import Config
+from facewatchd.daemon.backlog import Backlog
+from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
+from facewatchd.daemon.grouping import Grouping
+from facewatchd.daemon.progress import Progress
+from facewatchd.daemon.requests import Requests
+from facewatchd.daemon.scans import ScanEnd, ScanPart
+from facewatchd.daemon.service import notify
+from facewatchd.daemon.sources import Sources
+from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.vitals import Vitals, root_entry
+from facewatchd.daemon.workers import Workers
+from facewatchd.domain import FaceEngine, Health, Root, SeenFile, TakenPhoto
+from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, displayable
+from facewatchd.pipeline.discover import Discovery
+from facewatchd.pipeline.ingest import IngestSettings, keep, thresholds_for
+from facewatchd.pipeline.materialize import TreeSettings
+from facewatchd.pipeline.regroup import regroup_settings
+from facewatchd.store import Store
+from facewatchd.watch.hints import HintKind
+
+log = logging.getLogger(__name__)
+
+# the loop looks around this often even when nothing happens
+_PATIENCE_S = 2.0
+_VITALS_S = 2.0
+# SIGTERM to exit takes at most 5 s; closing needs some of them
+_LAST_PHOTOS_S = 3.5
+
+
+class Daemon:
+    """
+    One run of the program.
+
+    Args:
+        config: Everything that can be set.
+        store: The state, opened by this thread.
+        engine: The face models; the state is made with them.
+        models_reason: Why these models, for `status`; empty where the user asked for them.
+        once: Take in everything that there is, recluster, materialize and end.
+    """
+
+    def __init__(
+        self, config: Config, store: Store, engine: FaceEngine, models_reason: str = "", *, once: bool = False
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._once = once
+        self._models_reason = models_reason
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._thresholds = thresholds_for(config, engine.info.pack)
+        self._tree = TreeKeeper(store, TreeSettings.of(config))
+        self._grouping = Grouping(
+            store,
+            engine.info.id,
+            regroup_settings(config, self._thresholds),
+            self._thresholds,
+            config.recluster.when_new,
+            self.post,
+        )
+        self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
+        self._discovery = Discovery(
+            store, self._sources.roots, config.watch.settle_s, config.watch.settle_open_s, self._sources.trusted
+        )
+        self._workers = Workers(
+            config.ingest.workers or os.cpu_count() or 1,
+            engine,
+            self._sources.roots,
+            IngestSettings.of(config),
+            lambda seen, result: self.post(Taken(seen, result)),
+        )
+        self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
+        self._requests = Requests(store, self._tree, self._grouping)
+        self._progress = Progress()
+        self._doubts: dict[int, str] = {}
+        self._ready = False
+        self._grouped_once = False
+        self._vitals = Vitals()
+        self._vitals_at = 0.0
+        self.next_recluster: Callable[[], float | None] = lambda: None
+
+    def post(self, event: Event) -> None:
+        """Say that something happened; from any thread, and from a signal handler."""
+        self._events.put(event)
+
+    def run(self) -> None:
+        """
+        Work until `Stop`, or with `once` until everything is done.
+
+        Raises:
+            FacewatchError: The work cannot go on; or, with `once`, not a single photo folder could be read.
+        """
+        try:
+            self._sources.start()
+            notify("READY=1")
+            while True:
+                event = self._wait()
+                if isinstance(event, Stop):
+                    log.info("Stopping")
+                    return
+                if event is not None:
+                    self._handle(event)
+                if event is None or self._events.empty():
+                    self._between()
+                if self._once and self._is_done():
+                    break
+        finally:
+            self._end()
+        if not self._sources.online():
+            raise FacewatchError("No photo folder can be read", self._sources.statuses()[0].reason)
+
+    # --- events
+
+    def _wait(self) -> Event | None:
+        wall, monotonic = time.time(), time.monotonic()
+        patience = _PATIENCE_S
+        if (due := self._discovery.next_due(wall)) is not None:
+            patience = min(patience, due - wall)
+        if (due := self._tree.next_due()) is not None:
+            patience = min(patience, due - monotonic)
+        try:
+            return self._events.get(timeout=max(0.0, patience)) if patience > 0 else self._events.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Hinted(root, hint):
+                path = os.path.relpath(hint.path, root.path) if hint.path != root.path else b""
+                self._hinted(root, path, hint.kind, closed=hint.closed)
+            case ScanPart():
+                self._scan_part(event)
+            case ScanEnd():
+                self._scan_end(event)
+            case Taken(seen, result):
+                self._taken(seen, result)
+            case Clustered():
+                self._clustered(event)
+            case Asked():
+                self._requests.take(event)
+            case Due(chore):
+                self._do(chore)
+            case TreeTouched():
+                self._tree.touch(set())
+            case Stop():
+                raise AssertionError("the loop ends before this")
+
+    def _hinted(self, root: Root, path: bytes, kind: HintKind, *, closed: bool) -> None:
+        if kind is HintKind.FILE:
+            self._look_at(root, path, closed=closed)
+        elif kind is HintKind.FOLDER:
+            self._sources.scan(root, path)
+        elif path:
+            with self._store.transaction():
+                self._discovery.went(root, path, time.time())
+        else:
+            self._sources.supervise()
+
+    def _look_at(self, root: Root, path: bytes, *, closed: bool, again: bool = False) -> None:
+        with self._store.transaction():
+            settled, scope = self._discovery.look_at(root, path, closed=closed, now=time.time(), again=again)
+        self._tree.touch_people(scope)
+        if settled is not None:
+            self._backlog.arrived(settled)
+
+    def _scan_part(self, part: ScanPart) -> None:
+        now = time.time()
+        for path, problem in part.difference.problems:
+            log.warning("%s: %s", displayable(path), problem)
+        with self._store.transaction():
+            for seen in part.difference.files:
+                # what is settled is marked in the state, and has its turn after the arrivals
+                _, scope = self._discovery.see(seen, closed=False, now=now)
+                self._tree.touch_people(scope)
+            self._store.photos.absent(part.difference.missing, now, 1)
+
+    def _scan_end(self, end: ScanEnd) -> None:
+        if end.error is not None:
+            log.warning("%s", end.error)
+        self._sources.scanned(end)
+        log.debug("Scanned %s in %.1f s", displayable(os.path.join(end.root.path, end.below)), end.seconds)
+
+    def _taken(self, seen: SeenFile, result: TakenPhoto | PhotoError) -> None:
+        self._backlog.ended(seen)
+        if isinstance(result, TakenPhoto):
+            info = self._engine.info
+            self._tree.touch_people(keep(self._store, result, info.id, info.dim, self._thresholds))
+            self._progress.took(len(result.faces))
+            self._grouping.grew()
+        elif isinstance(result, PhotoBusyError) and self._backlog.may_retry(seen):
+            log.debug("%s", result)
+            self._look_at(self._sources.roots[seen.root_id], seen.path, closed=False, again=True)
+        else:
+            log.warning("%s", result)
+            with self._store.transaction():
+                self._store.photos.fail(seen, f"{result.title}: {result.message}")
+            self._progress.took(0)
+
+    def _clustered(self, clustered: Clustered) -> None:
+        regrouping = self._grouping.end(clustered)
+        if regrouping is not None:
+            self._tree.touch(None)
+        self._requests.grouped(regrouping, self._grouping.problem)
+
+    def _do(self, chore: Chore) -> None:
+        match chore:
+            case Chore.RESCAN:
+                self._sources.scan_all()
+            case Chore.POLL:
+                self._sources.poll()
+            case Chore.SUPERVISE:
+                self._sources.supervise()
+            case Chore.RECHECK:
+                self._recheck()
+            case Chore.RECLUSTER:
+                self._grouping.wanted = True
+
+    def _recheck(self) -> None:
+        """Look once more for photos that were not seen; believe that they are gone, or say why not."""
+        for status in self._sources.statuses():
+            root = self._sources.at(status.path)
+            with self._store.transaction():
+                scope, doubt = self._discovery.recheck(root, status.health, time.time())
+            self._tree.touch_people(scope)
+            if doubt and doubt != self._doubts.get(root.root_id):
+                log.warning("%s: %s", displayable(root.path), doubt)
+            self._doubts[root.root_id] = doubt
+
+    # --- between events
+
+    def _between(self) -> None:
+        for root, path in self._discovery.due(time.time()):
+            self._look_at(root, path, closed=False)
+        for seen in self._backlog.next():
+            self._workers.submit(seen)
+        idle = self._is_idle()
+        if idle:
+            self._be_ready()
+            if self._should_group():
+                self._grouped_once = True
+                self._grouping.start()
+        elif self._grouping.wanted:
+            self._grouping.start()
+        self._tree.tend(idle=idle)
+        self._progress.tell(self._backlog.pending)
+        self._tell()
+
+    def _is_idle(self) -> bool:
+        return self._backlog.is_empty() and not self._discovery.waiting() and not self._sources.scanning
+
+    def _should_group(self) -> bool:
+        if self._grouping.running:
+            return False
+        return self._grouping.wanted or self._grouping.much_is_new() or (self._once and not self._grouped_once)
+
+    def _is_done(self) -> bool:
+        return self._is_idle() and self._grouped_once and not self._grouping.running and self._tree.next_due() is None
+
+    def _be_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._progress.end()
+            log.info("Everything there is was taken in; %s", "done" if self._once else "watching for changes")
+
+    def _tell(self) -> None:
+        """Write down how things are, where that changed, and tell the service manager that work goes on."""
+        now = time.monotonic()
+        if now - self._vitals_at < _VITALS_S:
+            return
+        self._vitals_at = now
+        notify("WATCHDOG=1")
+        self._write_vitals()
+
+    def _write_vitals(self) -> None:
+        statuses = self._sources.statuses()
+        blocked = [f"{displayable(s.path)}: {s.reason}" for s in statuses if s.health is not Health.ONLINE]
+        blocked += [doubt for doubt in self._doubts.values() if doubt]
+        blocked += [problem for problem in (self._tree.problem, self._grouping.problem) if problem]
+        vitals = Vitals(
+            roots=tuple(root_entry(status) for status in statuses),
+            next_recluster=self.next_recluster(),
+            blocked=tuple(blocked),
+            models=self._models_reason,
+        )
+        if vitals != self._vitals:
+            with self._store.transaction():
+                self._store.set_vitals(vitals.model_dump_json())
+            self._vitals = vitals
+
+    def _end(self) -> None:
+        """Finish the photos in hand, keep what they came to, and let go of everything."""
+        notify("STOPPING=1")
+        self._write_vitals()
+        self._grouping.stop()
+        self._workers.stop(_LAST_PHOTOS_S)
+        self._sources.stop()
+        while not self._events.empty():
+            event = self._events.get()
+            if isinstance(event, Taken):
+                self._taken(event.seen, event.result)
+            elif isinstance(event, Asked):
+                event.reply.set_exception(FacewatchError("facewatchd is stopping", "Start it and ask again."))
+        self._requests.give_up()
+        self._tree.tend(idle=True)
+        self._progress.end()

@@ -1,0 +1,85 @@
+"""
+What other processes ask of the daemon, carried out in the thread that owns the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from facewatchd.daemon.events import Asked
+from facewatchd.daemon.grouping import Grouping
+from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline.correct import merge, rename
+from facewatchd.pipeline.regroup import Regrouping
+from facewatchd.store import Store
+
+
+class Requests:
+    """
+    Args:
+        store: The state.
+        tree: Looks after the tree when people changed.
+        grouping: Reclusters on demand.
+    """
+
+    def __init__(self, store: Store, tree: TreeKeeper, grouping: Grouping) -> None:
+        self._store = store
+        self._tree = tree
+        self._grouping = grouping
+        self._waiting: list[Asked] = []
+
+    def take(self, asked: Asked) -> None:
+        """Carry it out, or begin to; the answer goes into its reply."""
+        try:
+            if asked.command == "recluster":
+                self._waiting.append(asked)
+                self._grouping.wanted = True
+                return
+            asked.reply.set_result(self._carry_out(asked.command, asked.arguments))
+        except FacewatchError as error:
+            asked.reply.set_exception(error)
+        except (KeyError, TypeError, ValueError) as error:
+            asked.reply.set_exception(FacewatchError("The request makes no sense", f"{type(error).__name__}: {error}."))
+
+    def grouped(self, regrouping: Regrouping | None, problem: str) -> None:
+        """A reclustering ended; all who waited for one hear of it."""
+        for asked in self._waiting:
+            if regrouping is None:
+                asked.reply.set_exception(FacewatchError("The reclustering failed", problem))
+            else:
+                asked.reply.set_result(regrouping_figures(regrouping))
+        self._waiting.clear()
+
+    def give_up(self) -> None:
+        """The daemon ends."""
+        for asked in self._waiting:
+            asked.reply.set_exception(FacewatchError("facewatchd is stopping", "Start it and ask again."))
+        self._waiting.clear()
+
+    def _carry_out(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        match command:
+            case "tree":
+                self._tree.touch(None)
+            case "rename":
+                self._tree.touch(rename(self._store, int(arguments["person"]), str(arguments["name"])))
+            case "merge":
+                self._tree.touch(merge(self._store, int(arguments["person"]), int(arguments["into"])))
+            case _:
+                raise FacewatchError(
+                    f"The running facewatchd knows no {command!r}", "Is it an older version? Restart it."
+                )
+        done = self._tree.materialize()
+        return {"actions": len(done.actions), "gestures": len(done.gestures)}
+
+
+def regrouping_figures(regrouping: Regrouping) -> dict[str, int]:
+    """What `recluster` tells of its result."""
+    return {
+        "faces": len(regrouping.assignments),
+        "people": regrouping.people,
+        "new_people": regrouping.new_people,
+        "moved": regrouping.moved,
+        "unknown": regrouping.unknown,
+    }

@@ -1,0 +1,72 @@
+"""
+What happens by the clock (APScheduler; its jobs only post events, so that none can run twice or late).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from facewatchd.config import Config
+from facewatchd.daemon.events import Chore
+
+log = logging.getLogger(__name__)
+
+_SUPERVISE_S = 5.0
+_RECHECK_S = 20.0
+
+
+class Schedule:
+    """
+    Calls `post` for every chore when it is due, in a thread of its own, until stopped.
+
+    Args:
+        config: How often.
+        last_recluster: When everything was grouped last, seconds since 1970; None if never.
+        post: Must return at once.
+    """
+
+    def __init__(self, config: Config, last_recluster: float | None, post: Callable[[Chore], None]) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone=dt.UTC,
+            # R30: with the defaults a job that is held up by another for a second is dropped
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._scheduler.add_listener(_complain, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        seconds = {
+            Chore.RESCAN: config.watch.rescan_s,
+            Chore.POLL: config.watch.poll_s,
+            Chore.SUPERVISE: _SUPERVISE_S,
+            Chore.RECHECK: _RECHECK_S,
+        }
+        for chore, every_s in seconds.items():
+            self._scheduler.add_job(post, "interval", args=[chore], seconds=every_s, id=chore)
+        every = dt.timedelta(days=config.recluster.every_days)
+        now = dt.datetime.now(dt.UTC)
+        first = now + every if last_recluster is None else dt.datetime.fromtimestamp(last_recluster, dt.UTC) + every
+        self._scheduler.add_job(
+            post,
+            "interval",
+            args=[Chore.RECLUSTER],
+            seconds=every.total_seconds(),
+            # one that was due while nobody ran is due soon, not at once: photos that came meanwhile go first
+            next_run_time=max(first, now + dt.timedelta(seconds=1)),
+            id=Chore.RECLUSTER,
+        )
+        self._scheduler.start()
+
+    def next_recluster(self) -> float | None:
+        """When everything is grouped next, seconds since 1970."""
+        job = self._scheduler.get_job(Chore.RECLUSTER)
+        return job.next_run_time.timestamp() if job is not None and job.next_run_time is not None else None
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+
+
+def _complain(event: JobExecutionEvent) -> None:
+    log.error("The schedule failed at %s: %s", event.job_id, event.exception or "it came too late")

@@ -1,0 +1,87 @@
+"""
+When the people tree is looked after: soon after a change, all changes of a moment at once, and never for most of the
+time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from facewatchd.errors import TreeError, displayable
+from facewatchd.pipeline.materialize import Materialized, Scope, TreeSettings, materialize
+from facewatchd.store import Store
+
+log = logging.getLogger(__name__)
+
+# while photos stream in, looking after the tree takes at most this share of the time
+_SHARE = 0.2
+_RETRY_S = 30.0
+
+
+class TreeKeeper:
+    """
+    Belongs to the thread that owns the state.
+
+    Args:
+        store: The state.
+        settings: Of the tree.
+    """
+
+    def __init__(self, store: Store, settings: TreeSettings) -> None:
+        self._store = store
+        self._settings = settings
+        # everything: the tree may have changed in any way while nobody looked
+        self._scope: Scope | None = None
+        self._dirty = True
+        self._not_before = 0.0
+        self.problem = ""
+
+    def touch(self, scope: Scope | None) -> None:
+        """These people's folders are to be looked after; all where None; an empty scope: just look for gestures."""
+        if scope is None or self._scope is None:
+            self._scope = None
+        else:
+            self._scope = self._scope | scope
+        self._dirty = True
+
+    def touch_people(self, scope: Scope) -> None:
+        """As `touch`, but nothing to do for nobody."""
+        if scope:
+            self.touch(scope)
+
+    def next_due(self) -> float | None:
+        """When to call `tend`, by the monotonic clock; None while there is nothing to do."""
+        return self._not_before if self._dirty else None
+
+    def tend(self, *, idle: bool) -> None:
+        """Do what is due; with nothing else to do, do not wait for the share of the time."""
+        now = time.monotonic()
+        if not self._dirty or (now < self._not_before and (not idle or self.problem)):
+            return
+        try:
+            self.materialize()
+        except TreeError as error:
+            if str(error) != self.problem:
+                log.warning("%s", error)
+            self.problem = str(error)
+            self._not_before = time.monotonic() + _RETRY_S
+        else:
+            seconds = time.monotonic() - now
+            self._not_before = now + seconds / _SHARE
+
+    def materialize(self) -> Materialized:
+        """
+        Do what is to be done now.
+
+        Raises:
+            TreeError: It cannot be; it stays to be done.
+        """
+        done = materialize(self._store, self._settings, self._scope)
+        if self.problem:
+            log.info("The people tree can be written again")
+        self.problem = ""
+        self._scope, self._dirty = set(), False
+        if done.actions:
+            log.debug("%d changes in %s", len(done.actions), displayable(self._settings.path))
+        return done

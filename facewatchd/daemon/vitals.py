@@ -1,0 +1,40 @@
+"""
+What the daemon says of itself, kept in the state so that `status` can read it at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from facewatchd.domain import RootStatus
+
+
+class Vitals(BaseModel):
+    """
+    The daemon's own view, as JSON in the state.
+
+    Attributes:
+        roots: How each root is watched.
+        next_recluster: Seconds since 1970, None where none is planned.
+        blocked: Sentences: what waits, and what would clear it.
+        models: Why these models are used, empty where the user asked for them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    roots: tuple[dict[str, Any], ...] = ()
+    next_recluster: float | None = None
+    blocked: tuple[str, ...] = ()
+    models: str = ""
+
+
+def root_entry(status: RootStatus) -> dict[str, Any]:
+    """A root as `status --json` shows it; undecodable bytes as surrogates."""
+    return {
+        "path": status.path.decode("utf-8", "backslashreplace"),
+        "mode": status.mode.value,
+        "health": status.health.value,
+        "reason": status.reason,
+    }

@@ -1,0 +1,179 @@
+"""
+`facewatchd doctor`: is everything here that the program needs, and if not, what to do about it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from facewatchd import __version__
+from facewatchd.config import Config
+from facewatchd.daemon.lock import is_running
+from facewatchd.daemon.models import open_installed
+from facewatchd.errors import FacewatchError, displayable
+from facewatchd.store import Store
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at, what was found, and what to do where it is not well."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+def examine(config: Config) -> list[Finding]:
+    """Look at everything; never raises for what is wrong with the machine."""
+    checks: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+        _program,
+        _libraries,
+        _runtime,
+        _models,
+        _folders,
+        _state,
+        _watches,
+    )
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings += check(config)
+        except FacewatchError as error:
+            findings.append(Finding(check.__name__.strip("_"), Verdict.PROBLEM, str(error)))
+    return findings
+
+
+def _program(_config: Config) -> Iterator[Finding]:
+    yield Finding("facewatchd", Verdict.OK, f"{__version__}, Python {platform.python_version()} at {sys.prefix}")
+    # R29: SQLite 3.7.0 to 3.51.2 can damage a WAL file when two connections write; ours has one writer
+    yield Finding("SQLite", Verdict.OK, sqlite3.sqlite_version)
+
+
+def _libraries(_config: Config) -> Iterator[Finding]:
+    try:
+        cv2 = importlib.import_module("cv2")
+        yield Finding("OpenCV", Verdict.OK, cv2.__version__)
+    except ImportError as error:
+        yield Finding(
+            "OpenCV",
+            Verdict.PROBLEM,
+            str(error),
+            "Install its system libraries: Debian and Ubuntu: libgl1 libglib2.0-0 libxcb1; Fedora: mesa-libGL glib2.",
+        )
+    pillow = importlib.metadata.version("pillow")
+    safe = tuple(int(part) for part in pillow.split(".")[:2]) >= (12, 3)
+    yield Finding(
+        "Pillow",
+        Verdict.OK if safe else Verdict.PROBLEM,
+        pillow,
+        "" if safe else "Versions before 12.3 have known holes that a hostile photo can use; update it.",
+    )
+    heif = importlib.import_module("pillow_heif")
+    version = heif.libheif_version()
+    safe = tuple(int(part) for part in version.split(".")[:2]) >= (1, 22)
+    yield Finding(
+        "libheif",
+        Verdict.OK if safe else Verdict.WARNING,
+        version,
+        "" if safe else "Versions before 1.22 have known holes (CVE-2026-32740); update pillow-heif.",
+    )
+
+
+def _runtime(_config: Config) -> Iterator[Finding]:
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+    found = ", ".join(f"{name} {_version(name)}" for name in installed) or "not installed"
+    if len(installed) == 2:
+        yield Finding(
+            "ONNX Runtime",
+            Verdict.WARNING,
+            found,
+            "Both own the same files, so the one installed last is the one in use; 'make gpu' puts the order right.",
+        )
+    else:
+        yield Finding("ONNX Runtime", Verdict.OK if installed else Verdict.PROBLEM, found)
+
+
+def _models(config: Config) -> Iterator[Finding]:
+    stored = None
+    if (config.state.dir / "facewatchd.sqlite").exists():
+        with Store(config.state.dir, read_only=True) as store:
+            stored = store.model()
+    info = open_installed(config, stored.pack if stored else None).info
+    yield Finding("models", Verdict.OK, f"{info.pack} ({info.id[:12]}, {info.dim} numbers a face)")
+    yield Finding("licence", Verdict.OK, info.licence)
+    yield Finding("provider", Verdict.OK, f"{info.provider} (models.provider is {config.models.provider})")
+    if stored is not None and stored.id != info.id:
+        yield Finding(
+            "models of the state",
+            Verdict.PROBLEM,
+            f"{stored.pack} ({stored.id[:12]})",
+            f"Set models.pack to {stored.pack}, or run 'facewatchd models use {info.pack}'.",
+        )
+
+
+def _folders(config: Config) -> Iterator[Finding]:
+    if not config.photos:
+        yield Finding("photos", Verdict.WARNING, "no folder is configured", "Name one under 'photos:' or by --photos.")
+    for folder in config.photos:
+        if not folder.is_dir():
+            found, remedy = "is not there", "Mount its disk, or correct the path."
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            found, remedy = "cannot be read", "Give the user that facewatchd runs as the right to read it."
+        else:
+            yield Finding("photos", Verdict.OK, displayable(folder))
+            continue
+        yield Finding("photos", Verdict.PROBLEM, f"{displayable(folder)} {found}", remedy)
+    for what, folder in (("people tree", config.people.dir), ("state", config.state.dir)):
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if os.access(there, os.W_OK | os.X_OK):
+            yield Finding(what, Verdict.OK, displayable(folder))
+        else:
+            yield Finding(
+                what, Verdict.PROBLEM, f"{displayable(there)} cannot be written", "Change its owner, or set another."
+            )
+
+
+def _state(config: Config) -> Iterator[Finding]:
+    running = is_running(config.state.dir)
+    yield Finding("daemon", Verdict.OK, "running" if running else "not running")
+
+
+def _watches(config: Config) -> Iterator[Finding]:
+    try:
+        with open("/proc/sys/fs/inotify/max_user_watches", encoding="ascii") as file:
+            limit = int(file.read())
+    except (OSError, ValueError):
+        yield Finding("inotify", Verdict.WARNING, "not available", "All folders are polled every watch.poll_s.")
+        return
+    folders = sum(1 for root in config.photos if root.is_dir() for _ in os.walk(root))
+    if folders >= limit:
+        yield Finding(
+            "inotify",
+            Verdict.WARNING,
+            f"{folders} folders, the limit is {limit} watches",
+            f"Raise it: sudo sysctl fs.inotify.max_user_watches={2 * folders}",
+        )
+    else:
+        yield Finding("inotify", Verdict.OK, f"{folders} folders, the limit is {limit} watches")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,81 @@
+"""
+`faces export`: every face as a line of CSV, and the embeddings in the same order.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from facewatchd.errors import FacewatchError
+from facewatchd.store import ExportedFace, Store
+
+HEADER = [
+    "photo",
+    "face_id",
+    "x",
+    "y",
+    "w",
+    "h",
+    "score",
+    "quality",
+    "person_id",
+    "person",
+    "state",
+    "cluster_id",
+    "similarity",
+]
+
+
+def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
+    """
+    Write the table, and where asked for the embeddings: float32, shape (n_faces, dim); a face that the present models
+    have not embedded has a row of NaN.
+
+    Returns:
+        How many faces.
+
+    Raises:
+        FacewatchError: A file cannot be written.
+    """
+    model = store.model()
+    vectors = []
+    count = 0
+    nothing = np.full(model.dim if model else 0, np.nan, "<f4")
+    try:
+        with csv_file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file)
+            writer.writerow(HEADER)
+            for exported, vector in store.faces.exported(model.id if model else ""):
+                writer.writerow(_row(exported))
+                count += 1
+                if embeddings is not None:
+                    vectors.append(nothing if vector is None else np.frombuffer(vector, "<f4"))
+        if embeddings is not None:
+            with embeddings.open("wb") as out:
+                np.save(out, np.array(vectors, np.float32).reshape(count, len(nothing)))
+    except OSError as error:
+        raise FacewatchError(
+            "The export cannot be written", f"{error.strerror}.", error.filename or csv_file
+        ) from error
+    return count
+
+
+def _row(exported: ExportedFace) -> list[object]:
+    face = exported.face
+    box = face.box
+    return [
+        os.fsdecode(exported.photo),
+        face.face_id,
+        *(f"{value:.2f}" for value in (box.x, box.y, box.w, box.h)),
+        f"{face.score:.4f}",
+        f"{face.quality:.4f}",
+        "" if face.person_id is None else face.person_id,
+        exported.person,
+        face.state.value,
+        "" if face.cluster_id is None else face.cluster_id,
+        "" if face.similarity is None else f"{face.similarity:.4f}",
+    ]

@@ -1,0 +1,162 @@
+"""
+ONNX Runtime sessions: how many threads, and which processor does the work.
+
+Only a built session knows where it runs: with the GPU wheel installed, `get_available_providers()` names CUDA on machines
+that have none. So the choice is made by building a session of one node and asking it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from facewatchd.errors import ModelError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+_ERRORS_ONLY = 3
+"""ONNX Runtime's log severity; its warnings are about the models' making, which the user cannot change."""
+
+_CUDA_OPTIONS = {
+    # the default search times every algorithm anew for each size of photo
+    "cudnn_conv_algo_search": "HEURISTIC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """
+    Where the models run.
+
+    Attributes:
+        name: ONNX Runtime's execution provider, `CPU` or `CUDA`.
+        reason: Why this one, a sentence for the log and for `doctor`.
+        batch: How many faces to hand over at once: on one CPU thread more than one gains nothing, on a GPU it is the point.
+    """
+
+    name: str
+    reason: str
+    batch: int = 1
+
+
+def choose_provider(wanted: str) -> Provider:
+    """
+    Find out where models can run on this machine.
+
+    Args:
+        wanted: `models.provider`: "auto", "cpu" or "cuda".
+
+    Raises:
+        ModelError: "cuda" was asked for and does not come up.
+    """
+    if wanted == "cpu":
+        return Provider(CPU, "The configuration asks for the CPU (models.provider).")
+    obstacle = _cuda_obstacle()
+    if not obstacle:
+        return Provider(CUDA, "A session came up on CUDA.", batch=32)
+    if wanted == "cuda":
+        raise ModelError("CUDA cannot be used", f"{obstacle} Or set models.provider to auto or cpu.")
+    return Provider(CPU, obstacle)
+
+
+def session_options() -> Any:
+    """
+    `onnxruntime.SessionOptions` for a session that is shared by several worker threads, one of which runs on each core.
+    """
+    options = onnxruntime().SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    # more threads per session made a photo slower, and spinning ones take the cores from the other workers
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def provider_arguments(provider: Provider) -> dict[str, Any]:
+    """The `providers` and `provider_options` of a session, as keyword arguments."""
+    if provider.name == CUDA:
+        return {"providers": [CUDA, CPU], "provider_options": [_CUDA_OPTIONS, {}]}
+    return {"providers": [CPU], "provider_options": [{}]}
+
+
+def build_session(model: bytes, provider: Provider) -> Any:
+    """
+    An `onnxruntime.InferenceSession` of a serialised model.
+
+    Raises:
+        ModelError: ONNX Runtime does not take the model.
+    """
+    try:
+        return onnxruntime().InferenceSession(
+            model,
+            sess_options=session_options(),
+            # the fallback would print to stdout, which belongs to `--json`
+            enable_fallback=0,
+            **provider_arguments(provider),
+        )
+    except Exception as error:  # its exceptions share no base class but this
+        raise ModelError("A face model cannot be loaded", f"ONNX Runtime refuses it: {first_line(error)}.") from error
+
+
+def onnxruntime() -> Any:
+    """The module, imported late (75 ms, 75 MB) and told to send no telemetry, which it reads when it is imported."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime as runtime  # noqa: PLC0415 - see above
+
+    runtime.set_default_logger_severity(_ERRORS_ONLY)
+    return runtime
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of a library says, cut to one line without a full stop."""
+    lines = str(error).strip().splitlines()
+    return (lines[0].strip().rstrip(".") if lines else "") or type(error).__name__
+
+
+def runtime_wheels() -> tuple[str, ...]:
+    """Which of the two distributions that own ONNX Runtime's files are installed: having both is a trap."""
+    return tuple(name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name))
+
+
+def _cuda_obstacle() -> str:
+    """Why CUDA cannot be used, and what would help; empty where it can."""
+    runtime = onnxruntime()
+    if CUDA not in runtime.get_available_providers():
+        if "onnxruntime-gpu" in runtime_wheels():
+            return (
+                "The CPU build of ONNX Runtime lies over its GPU build: run `make gpu`, which installs them in order."
+            )
+        return "ONNX Runtime is installed without CUDA: run `make gpu` where there is an NVIDIA GPU."
+    preload = getattr(runtime, "preload_dlls", None)
+    if preload is not None:
+        preload()  # finds CUDA and cuDNN where pip has put them
+    try:
+        session = build_session(_one_node(), Provider(CUDA, ""))
+    except ModelError as error:
+        return f"CUDA does not start ({error.message.rstrip('.')}): check the NVIDIA driver, CUDA 13 and cuDNN 9."
+    if CUDA not in session.get_providers():
+        return "CUDA does not start: check the NVIDIA driver (nvidia-smi), CUDA 13 and cuDNN 9."
+    return ""
+
+
+def _one_node() -> bytes:
+    from onnx import TensorProto, helper  # noqa: PLC0415 - 50 ms that only machines with the GPU wheel pay
+
+    shape = (
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, [1]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1]),
+    )
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", shape[:1], shape[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""
+Commands that change the state: the running daemon is asked to carry them out; where none runs, they are carried out here,
+with the state held meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facewatchd.config import Config
+from facewatchd.daemon.control import ask
+from facewatchd.daemon.isolate import run_isolated
+from facewatchd.daemon.lock import is_running, single_instance
+from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
+from facewatchd.daemon.requests import regrouping_figures
+from facewatchd.daemon.start import run_with
+from facewatchd.errors import FacewatchError, ModelError
+from facewatchd.faces.fetch import fetch_pack
+from facewatchd.faces.known import KNOWN_PACKS
+from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
+from facewatchd.pipeline.correct import merge, rename
+from facewatchd.pipeline.ingest import thresholds_for
+from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
+from facewatchd.pipeline.regroup import apply, compute, decide, regroup_settings, take_snapshot
+from facewatchd.store import Store, StoredModel
+
+
+@dataclass(frozen=True, slots=True)
+class PackEntry:
+    """A pack as `models list` shows it."""
+
+    name: str
+    installed: bool
+    in_use: bool
+    licence: str
+
+
+def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Carry out "tree", "rename" or "merge", with the people tree brought up to date.
+
+    Returns:
+        `actions` and `gestures`, the numbers of changes.
+
+    Raises:
+        FacewatchError: It could not be done.
+    """
+    if is_running(config.state.dir):
+        return ask(config.state.dir, name, arguments)
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        scope = None
+        if name == "rename":
+            scope = rename(store, arguments["person"], arguments["name"])
+        elif name == "merge":
+            scope = merge(store, arguments["person"], arguments["into"])
+        done = materialize(store, TreeSettings.of(config), scope)
+    return {"actions": len(done.actions), "gestures": len(done.gestures)}
+
+
+def plan_tree(config: Config) -> Materialized:
+    """What `tree` would do."""
+    with Store(config.state.dir, read_only=True) as store:
+        return materialize(store, TreeSettings.of(config), dry_run=True)
+
+
+def recluster(config: Config, *, dry_run: bool) -> Mapping[str, Any]:
+    """
+    Group everything anew and bring the people tree up to date.
+
+    Returns:
+        See `regrouping_figures`.
+    """
+    if dry_run:
+        with Store(config.state.dir, read_only=True) as store:
+            return _regroup(config, store, dry_run=True)
+    if is_running(config.state.dir):
+        return ask(config.state.dir, "recluster", {})
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        figures = _regroup(config, store, dry_run=False)
+        materialize(store, TreeSettings.of(config))
+    return figures
+
+
+def _regroup(config: Config, store: Store, *, dry_run: bool) -> Mapping[str, Any]:
+    model = store.model()
+    if model is None:
+        raise FacewatchError("There is nothing to group yet", "Run 'facewatchd run' first.", config.state.dir)
+    thresholds = thresholds_for(config, model.pack)
+    started = time.time()
+    snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds))
+    regrouping = decide(store, snapshot, run_isolated("recluster", compute, snapshot), thresholds)
+    if not dry_run:
+        apply(store, regrouping, started, time.time() - started)
+    return regrouping_figures(regrouping)
+
+
+# --- models
+
+
+def _stored_model(config: Config) -> StoredModel | None:
+    try:
+        with Store(config.state.dir, read_only=True) as store:
+            return store.model()
+    except FacewatchError:
+        return None
+
+
+def list_packs(config: Config) -> list[PackEntry]:
+    """The built-in models, the packs that are installed, and those that can be fetched."""
+    installed = installed_packs(config.models.root)
+    known = {pack.name: pack.licence for pack in KNOWN_PACKS}
+    stored = _stored_model(config)
+    used = installed_choice(config, stored.pack if stored else None)
+    names = [*installed, *(name for name in known if name not in installed)]
+    return [PackEntry(name, name in installed, name == used, known.get(name, "")) for name in names]
+
+
+def verify_models(config: Config) -> list[PackReport]:
+    """Try out every installed pack, and the one that is configured."""
+    stored = _stored_model(config)
+    used = installed_choice(config, stored.pack if stored else None)
+    names = dict.fromkeys((*installed_packs(config.models.root), used))
+    return [verify_pack(name, config.models.root, cache_dir(config)) for name in names]
+
+
+def fetch_models(config: Config, pack: str, progress: Callable[[int, int | None], None]) -> Path:
+    """
+    Download a pack.
+
+    Raises:
+        ModelError: It is not known where from, or it cannot be had.
+    """
+    for known in KNOWN_PACKS:
+        if known.name == pack:
+            return fetch_pack(known, config.models.root, progress)
+    names = " and ".join(known.name for known in KNOWN_PACKS)
+    raise ModelError(
+        f"It is not known where to fetch {pack} from",
+        f"{names} can be fetched; put any other pack into {config.models.root / 'models'} yourself.",
+    )
+
+
+def use_models(config: Config, pack: str) -> None:
+    """
+    Embed every photo of the state with another pack. Faces are found again by place, so that people keep their names.
+    Where it is broken off, the next run goes on with it.
+
+    Raises:
+        FacewatchError: The pack cannot be used, or the state is in use.
+    """
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        engine = open_engine(pack, config.models.root, cache_dir(config), config.models.provider)
+        with store.transaction():
+            before = store.model()
+            store.set_model(stored_model(engine.info))
+            if before is not None and before.id != engine.info.id:
+                store.photos.redo_all()
+        roots = config.photos or tuple(
+            Path(root.path.decode("utf-8", "surrogateescape")) for root in store.photos.roots().values()
+        )
+        if roots:
+            run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)

@@ -1,0 +1,281 @@
+"""
+A photo's bytes -> upright BGR pixels, or a `PhotoError` with one sentence for the user. Second step of taking a photo in.
+
+Plain JPEGs go through OpenCV (half of what Pillow costs, the same pixels to the bit), everything else through Pillow or
+pillow-heif. Sizes are read from the header and held against the cap before any pixel is decoded (R23). Colour profiles
+are ignored: they shift colours less than lamps do, converting costs as much again as decoding, and a profile is one more
+thing that a stranger can damage.
+
+A JPEG whose coded data are damaged in the middle but whose end is there is decoded as far as it goes, as every viewer
+does; libjpeg then says so on stderr, which cannot be prevented from here without redirecting it for all threads.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+from PIL import Image as PillowImage
+
+from facewatchd.domain import Image
+from facewatchd.errors import PhotoError
+from facewatchd.photos.exif import Exif, exif_block, parse_exif
+from facewatchd.photos.formats import (
+    JPEG_APP0,
+    JPEG_APP14,
+    JPEG_APP15,
+    JPEG_COM,
+    JPEG_SOF,
+    JPEG_SOS,
+    Part,
+    PhotoKind,
+    jpeg_segments,
+    kind_of,
+    webp_size,
+)
+
+# The cap is ours, checked on every header before decoding; Pillow's own is lower and cannot be given per call.
+PillowImage.MAX_IMAGE_PIXELS = None
+# Process-wide, because `warnings.catch_warnings` is not safe in threads. A later filter goes before an earlier one.
+warnings.filterwarnings("error", module=r"PIL\.")
+# About tags and about animation; what the picture itself needs fails by itself when it is missing.
+_HARMLESS = r"Metadata Warning|Tag |Possibly corrupt EXIF|Corrupt EXIF|Truncated File Read|Invalid APNG"
+warnings.filterwarnings("ignore", message=_HARMLESS, module=r"PIL\.")
+
+# Pillow's classes, named one by one: the allow-list of formats, and the content decides (R23)
+_PLUGINS: Mapping[PhotoKind, Callable[[io.BytesIO], ImageFile.ImageFile]] = MappingProxyType(
+    {
+        PhotoKind.JPEG: JpegImagePlugin.JpegImageFile,
+        PhotoKind.PNG: PngImagePlugin.PngImageFile,
+        PhotoKind.WEBP: WebPImagePlugin.WebPImageFile,
+        PhotoKind.TIFF: TiffImagePlugin.TiffImageFile,
+        PhotoKind.GIF: GifImagePlugin.GifImageFile,
+        PhotoKind.BMP: BmpImagePlugin.BmpImageFile,
+        PhotoKind.AVIF: AvifImagePlugin.AvifImageFile,
+    }
+)
+_DEEP_GREYS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """
+    A photo's pixels.
+
+    Attributes:
+        image: Upright BGR.
+        kind: The format, as the content tells it.
+        orientation: The Exif orientation that was applied, 1..8; 1 for formats whose own transforms are applied
+            inside the decoder (HEIC, TIFF).
+    """
+
+    image: Image
+    kind: PhotoKind
+    orientation: int = 1
+
+
+def decode(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+    """
+    Decode a photo of any supported format; of several frames or pages, the first.
+
+    Args:
+        data: The whole file.
+        path: For the error only.
+        max_megapixels: More than this many million pixels are refused, from the header.
+
+    Returns:
+        The upright picture: 16 bits scaled to 8, transparency over white, grey as BGR.
+
+    Raises:
+        PhotoError: It is no photo, damaged, cut off, or too large. Nothing else is raised.
+    """
+    kind = kind_of(data)
+    if kind is None:
+        raise no_photo(data, path)
+    try:
+        if kind is PhotoKind.JPEG:
+            return _decode_jpeg(data, path, max_megapixels)
+        if kind is PhotoKind.HEIC:
+            return _decode_heic(data, path, max_megapixels)
+        return _decode_pillow(data, kind, path, max_megapixels)
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoError(
+            "The photo cannot be decoded", "There is not enough memory: lower ingest.max_megapixels.", path
+        ) from error
+    except Exception as error:  # a decoder fails in its own ways, and a stranger's file must cost no more than itself
+        raise PhotoError(
+            "The photo cannot be decoded",
+            f"This {kind} is damaged or incomplete ({_reason(error)}): copy it anew from where it came from.",
+            path,
+        ) from error
+
+
+def no_photo(data: bytes, path: bytes) -> PhotoError:
+    """The error for content that is none of the supported formats."""
+    if not data:
+        return PhotoError("The photo cannot be decoded", "The file is empty: copy it anew or delete it.", path)
+    return PhotoError(
+        "The photo cannot be decoded",
+        "The content is none of JPEG, PNG, WebP, TIFF, GIF, BMP, HEIC or AVIF: convert it to one of them or move it away.",
+        path,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a library says, kept short."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:120].rstrip(".: ")
+
+
+def _check_size(width: int, height: int, path: bytes, max_megapixels: float) -> None:
+    if width <= 0 or height <= 0:
+        raise PhotoError(
+            "The photo cannot be decoded", "Its header gives no size: copy it anew from where it came from.", path
+        )
+    if width * height > max_megapixels * 1e6:
+        raise PhotoError(
+            "The photo is too large",
+            f"It has {width} x {height} pixels, more than ingest.max_megapixels ({max_megapixels:g}) allows:"
+            " raise that, or make the photo smaller.",
+            path,
+        )
+
+
+def _exif(data: bytes, kind: PhotoKind) -> Exif:
+    """A damaged block must not cost the picture: without one it is taken for upright."""
+    try:
+        block = exif_block(data, kind)
+    except ValueError:
+        block = None
+    return parse_exif(block) if block else Exif()
+
+
+def _decode_jpeg(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+    # Older OpenCV returns half a picture for half a file; walking to the end of the image is how to know.
+    parts = list(jpeg_segments(data))
+    names = [part.name[0] for part in parts]
+    frame = next((part for part in parts if part.name[0] in JPEG_SOF), None)
+    if frame is None or JPEG_SOS not in names:
+        raise ValueError("it holds no picture")
+    height, width = (int.from_bytes(data[frame.body + at : frame.body + at + 2], "big") for at in (1, 3))
+    _check_size(width, height, path, max_megapixels)
+    components = data[frame.body + 5]
+    orientation = _exif(data, PhotoKind.JPEG).orientation
+    image: Image | None = None
+    if components in {1, 3}:
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        # CMYK, or broken: then Pillow says why
+        image = _pixels(JpegImagePlugin.JpegImageFile(io.BytesIO(_without_metadata(data, parts))))
+    if image.shape[:2] != (height, width):
+        raise ValueError("its header gives another size")
+    return Decoded(upright(image, orientation), PhotoKind.JPEG, orientation)
+
+
+def _without_metadata(data: bytes, parts: list[Part]) -> bytes:
+    """Pillow's JPEG reader reads Exif for the resolution and would fail over a damaged block that nobody asked for."""
+    kept = {JPEG_APP0, JPEG_APP14}
+    return b"".join(
+        data[part.start : part.end]
+        for part in parts
+        if part.name[0] in kept or not (JPEG_APP0 <= part.name[0] <= JPEG_APP15 or part.name[0] == JPEG_COM)
+    )
+
+
+def _decode_heic(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+    """HEIC carries its orientation in the container, where the library applies it; the Exif tag is a copy (ISO 23008-12)."""
+    heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, bgr_mode=True)
+    width, height = heif.size
+    _check_size(width, height, path, max_megapixels)
+    if heif.mode == "BGR":
+        return Decoded(np.ascontiguousarray(np.asarray(heif), dtype=np.uint8), PhotoKind.HEIC)
+    heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
+    return Decoded(_pixels(heif.to_pillow()), PhotoKind.HEIC)
+
+
+def _decode_pillow(data: bytes, kind: PhotoKind, path: bytes, max_megapixels: float) -> Decoded:
+    if kind is PhotoKind.WEBP and (size := webp_size(data)) is not None:
+        _check_size(*size, path, max_megapixels)
+    with _PLUGINS[kind](io.BytesIO(data)) as opened:
+        _check_size(*opened.size, path, max_megapixels)
+        # Pillow turns TIFFs itself, and puts AVIF's own transforms into the tag
+        orientation = 1 if kind is PhotoKind.TIFF else _exif(data, kind).orientation
+        image = _pixels(opened)
+    return Decoded(upright(image, orientation), kind, orientation)
+
+
+def upright(image: Image, orientation: int) -> Image:
+    """The picture turned and mirrored as the Exif orientation (1..8) wants it; `image` itself for 1."""
+    match orientation:
+        case 2:
+            turned = cv2.flip(image, 1)
+        case 3:
+            turned = cv2.rotate(image, cv2.ROTATE_180)
+        case 4:
+            turned = cv2.flip(image, 0)
+        case 5:
+            turned = cv2.transpose(image)
+        case 6:
+            turned = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)
+        case 7:
+            turned = cv2.flip(cv2.transpose(image), -1)
+        case 8:
+            turned = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
+        case _:
+            return image
+    return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _pixels(opened: PillowImage.Image) -> Image:
+    """BGR pixels of whatever mode Pillow has found."""
+    opened.load()
+    if opened.mode in _DEEP_GREYS:
+        return _grey_to_bgr(_scaled(np.asarray(opened)))
+    if opened.mode in _ALPHA_MODES or "transparency" in opened.info:
+        colour = opened.convert("RGBA")
+        white = PillowImage.new("RGBA", colour.size, "white")
+        opened = PillowImage.alpha_composite(white, colour)
+    if opened.mode in {"1", "L"}:
+        return _grey_to_bgr(np.asarray(opened.convert("L")))
+    colours = np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
+    return np.ascontiguousarray(cv2.cvtColor(colours, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+
+
+def _grey_to_bgr(grey: NDArray[np.uint8]) -> Image:
+    return np.ascontiguousarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+
+
+def _scaled(deep: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """
+    Grey of more than 8 bits scaled to 0..255; Pillow's own conversion clips instead (R24).
+
+    16 bits have a known white. 32-bit whole numbers and floats say nothing of theirs: the smallest usual white that is
+    not exceeded is taken (1, 255, 65535), else the brightest pixel.
+    """
+    values = np.nan_to_num(deep.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    brightest = float(values.max(initial=0.0))
+    whites = (65535.0,) if deep.dtype.itemsize == 2 else (1.0, 255.0, 65535.0)
+    white = next((usual for usual in whites if brightest <= usual), brightest)
+    scaled: NDArray[np.uint8] = np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+    return scaled

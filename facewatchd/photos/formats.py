@@ -1,0 +1,189 @@
+"""
+What a photo is: by name for the watcher, by content for the decoder, and how the containers are built.
+
+The name only decides whether a file is looked at; the content alone decides how it is read (R23), so a PNG called `.jpg`
+is read as the PNG it is, and a text called `.jpg` is refused. The walkers yield positions and copy nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+EXTENSIONS = frozenset(b".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .bmp .heic .heif .hif .avif".split())
+"""Lower case, with the dot. Camera RAW and JPEG XL are not read yet (issue 7)."""
+
+SNIFF_BYTES = 512
+"""How much of a file's beginning `kind_of` may need: a `ftyp` box lists its brands behind one another."""
+
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+JPEG_SOI, JPEG_EOI, JPEG_SOS = 0xD8, 0xD9, 0xDA
+JPEG_APP0, JPEG_APP1, JPEG_APP14, JPEG_APP15, JPEG_COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
+JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The frame headers, which hold the size; C4, C8 and CC are tables that share the range (ITU T.81, table B.1)."""
+
+# behind FF: 00 is a stuffed data byte, D0-D7 restart inside a scan, FF is padding; anything else is a marker
+_JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class PhotoKind(StrEnum):
+    """A format that can be decoded, told from the content."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+    WEBP = "WebP"
+    TIFF = "TIFF"
+    GIF = "GIF"
+    BMP = "BMP"
+    HEIC = "HEIC"
+    AVIF = "AVIF"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    A JPEG segment, PNG chunk or RIFF chunk.
+
+    Attributes:
+        name: JPEG: the marker's second byte; otherwise the four letters.
+        start: Where it begins, its own header included.
+        body: Where its payload begins.
+        end: Behind its payload (PNG: before the checksum; JPEG scan: behind the coded data).
+    """
+
+    name: bytes
+    start: int
+    body: int
+    end: int
+
+
+def is_photo_name(path: bytes) -> bool:
+    """Whether a file of this name is looked at. Which of those to ignore is the watcher's affair."""
+    return os.path.splitext(os.path.basename(path))[1].lower() in EXTENSIONS
+
+
+def kind_of(data: bytes) -> PhotoKind | None:
+    """The format that the first `SNIFF_BYTES` of a file speak of, or None for anything that is not on the list."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return PhotoKind.JPEG
+    if data.startswith(_PNG_SIGNATURE):
+        return PhotoKind.PNG
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return PhotoKind.WEBP
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return PhotoKind.TIFF
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return PhotoKind.GIF
+    # 'BM' alone begins many a text; the four bytes at 6 are reserved and zero in every BMP
+    if data.startswith(b"BM") and data[6:10] == bytes(4):
+        return PhotoKind.BMP
+    if data[4:8] == b"ftyp":
+        return _heif_kind(data)
+    return None
+
+
+def _heif_kind(data: bytes) -> PhotoKind | None:
+    """`mif1` and the like say only 'an image'; the compatible brands then say which codec."""
+    size = min(int.from_bytes(data[:4], "big"), SNIFF_BYTES, len(data))
+    brands = [data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))]
+    for brand in brands:
+        if brand in HEIC_BRANDS:
+            return PhotoKind.HEIC
+        if brand in AVIF_BRANDS:
+            return PhotoKind.AVIF
+    return None
+
+
+def jpeg_segments(data: bytes) -> Iterator[Part]:
+    """
+    The segments of a JPEG's primary image, from SOI to EOI. What follows EOI (second images, films, padding) is left out.
+
+    Raises:
+        ValueError: The data end before EOI does; raised when the iteration gets there.
+    """
+    at = 0
+    while (found := _JPEG_MARKER.search(data, at)) is not None:
+        start, marker = found.start(), data[found.start() + 1]
+        name = data[start + 1 : start + 2]
+        if marker in {JPEG_SOI, 0x01}:
+            at = start + 2
+            yield Part(name, start, at, at)
+            continue
+        if marker == JPEG_EOI:
+            yield Part(name, start, start + 2, start + 2)
+            return
+        body = start + 4
+        end = start + 2 + int.from_bytes(data[start + 2 : body], "big")
+        if end < body or end > len(data):
+            break
+        if marker == JPEG_SOS:
+            following = _JPEG_MARKER.search(data, end)
+            if following is None:
+                break
+            end = following.start()
+        yield Part(name, start, body, end)
+        at = end
+    raise ValueError("it ends in the middle")
+
+
+def png_chunks(data: bytes) -> Iterator[Part]:
+    """
+    The chunks of a PNG, IEND included.
+
+    Raises:
+        ValueError: The data end before IEND does; raised when the iteration gets there.
+    """
+    at = len(_PNG_SIGNATURE)
+    while at + 8 <= len(data):
+        body = at + 8
+        end = body + int.from_bytes(data[at : at + 4], "big")
+        if end + 4 > len(data):
+            break
+        name = data[at + 4 : body]
+        yield Part(name, at, body, end)
+        if name == b"IEND":
+            return
+        at = end + 4
+    raise ValueError("it ends in the middle")
+
+
+def riff_chunks(data: bytes) -> Iterator[Part]:
+    """
+    The chunks of a WebP.
+
+    Raises:
+        ValueError: The data end before a chunk does; raised when the iteration gets there.
+    """
+    at = 12
+    while at + 8 <= len(data):
+        body = at + 8
+        end = body + int.from_bytes(data[at + 4 : body], "little")
+        if end > len(data):
+            raise ValueError("it ends in the middle")
+        yield Part(data[at : at + 4], at, body, end)
+        at = end + (end & 1)
+
+
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """
+    Width and height in pixels as a WebP's header has them, or None where the header is not understood.
+
+    The WebP library reserves the whole canvas before it can be asked, so this is read beforehand.
+    """
+    name, body = data[12:16], data[20:30]
+    if len(body) < 10:
+        return None
+    if name == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if name == b"VP8L" and body[0] == 0x2F:
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if name == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None

@@ -1,0 +1,71 @@
+"""
+The user's own words about people, checked and stored.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from facewatchd.domain import Person, PersonId
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline.materialize import Scope
+from facewatchd.store import Store
+
+
+def person_of(store: Store, person_id: PersonId) -> Person:
+    """
+    The person with an id, or whom they were merged into.
+
+    Raises:
+        FacewatchError: There is none.
+    """
+    person = store.people.get(person_id)
+    if person is None:
+        raise FacewatchError(f"There is no person {person_id}", "'facewatchd people list' shows who there is.")
+    return person
+
+
+def rename(store: Store, person_id: PersonId, name: str) -> Scope:
+    """
+    Give a person a name.
+
+    Returns:
+        Whose folders change.
+
+    Raises:
+        FacewatchError: There is no such person, the name is empty, or somebody else has it.
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if not name or not name.isprintable():
+        raise FacewatchError("This is no name", "Give at least one letter and no control characters.")
+    person = person_of(store, person_id)
+    for other in store.people.named():
+        if other.name.casefold() == name.casefold() and other.person_id != person.person_id:
+            raise FacewatchError(
+                f"Person {other.person_id} is called {other.name} already",
+                f"If they are the same, run 'facewatchd people merge {person.person_id} {other.person_id}'.",
+            )
+    with store.transaction():
+        store.people.rename(person.person_id, name)
+    return {person.person_id}
+
+
+def merge(store: Store, person_id: PersonId, into: PersonId) -> Scope:
+    """
+    Two people are one: all faces of the first are the second's, for good.
+
+    Returns:
+        Whose folders change.
+
+    Raises:
+        FacewatchError: There is no such person, or they are one already.
+    """
+    person, other = person_of(store, person_id), person_of(store, into)
+    if person.person_id == other.person_id:
+        raise FacewatchError(
+            f"{person.title} cannot be merged with themselves",
+            f"Person {person_id} and person {into} are one already.",
+        )
+    with store.transaction():
+        store.people.merge(person.person_id, other.person_id)
+    return {person.person_id, other.person_id, None}

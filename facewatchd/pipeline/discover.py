@@ -1,0 +1,202 @@
+"""
+What the scanner and the watcher saw -> what is to be taken in, what has moved, what is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from facewatchd.core.inventory import Absence, doubt, is_gone
+from facewatchd.core.settle import Gate
+from facewatchd.domain import Health, KnownPhoto, PhotoId, PhotoState, Root, RootId, SeenFile
+from facewatchd.photos.formats import is_photo_name
+from facewatchd.pipeline.materialize import Scope
+from facewatchd.store import Store
+from facewatchd.watch.ignore import is_ignored_file
+from facewatchd.watch.scanner import ScannedFolder, stat_photo
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    How a part of a scan differs from the index.
+
+    Attributes:
+        files: New, changed or reappeared files.
+        missing: Photos that were not seen where they should be.
+        problems: Why parts could not be looked at, one sentence each with the path in front.
+    """
+
+    files: tuple[SeenFile, ...] = ()
+    missing: tuple[PhotoId, ...] = ()
+    problems: tuple[tuple[bytes, str], ...] = ()
+
+
+def differences(
+    store: Store, root: Root, below: bytes, folders: Iterator[ScannedFolder], batch: int
+) -> Iterator[Difference]:
+    """
+    Compare a scan with the index as it goes. Only reads the state.
+
+    Args:
+        store: The state.
+        root: The root scanned.
+        below: The folder scanned, "" for the whole root.
+        folders: What the scanner yields.
+        batch: Files to gather before they are handed on.
+
+    Yields:
+        Differences; the missing ones in the last, which comes only when the scan went to its end.
+    """
+    known = store.photos.under(root.root_id, below) if below else store.photos.known(root.root_id)
+    files: list[SeenFile] = []
+    blind: list[bytes] = []
+    problems: list[tuple[bytes, str]] = []
+    for folder in folders:
+        if folder.problem:
+            blind.append(folder.path)
+            problems.append((os.path.join(root.path, folder.path) if folder.path else root.path, folder.problem))
+        for seen in folder.files:
+            photo = known.pop(seen.path, None)
+            if photo is None or not photo.is_up_to_date(seen.stat):
+                files.append(seen)
+        if len(files) >= batch:
+            yield Difference(tuple(files))
+            files = []
+    yield Difference(tuple(files), tuple(_missing(known, blind)), tuple(problems))
+
+
+def _missing(unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator[PhotoId]:
+    for path, photo in unseen.items():
+        hidden = any(not folder or path.startswith(folder + b"/") for folder in blind)
+        if photo.state is not PhotoState.MISSING and not hidden:
+            yield photo.photo_id
+
+
+class Discovery:
+    """
+    The gate, with the state behind it. Belongs to the thread that owns the state.
+
+    Args:
+        store: The state.
+        roots: The roots watched.
+        settle_s: See `watch.settle_s`.
+        settle_open_s: See `watch.settle_open_s`.
+        trusted: Roots whose ctimes no program can set.
+    """
+
+    def __init__(
+        self, store: Store, roots: Mapping[RootId, Root], settle_s: float, settle_open_s: float, trusted: set[RootId]
+    ) -> None:
+        self._store = store
+        self._roots = roots
+        self._trusted = trusted
+        self._gate: Gate[tuple[RootId, bytes]] = Gate(settle_s, settle_open_s)
+
+    def waiting(self) -> int:
+        """Files that are not settled yet."""
+        return len(self._gate)
+
+    def is_waiting(self, seen: SeenFile) -> bool:
+        """Whether the gate holds this file back."""
+        return (seen.root_id, seen.path) in self._gate
+
+    def next_due(self, now: float) -> float | None:
+        return self._gate.next_due(now)
+
+    def see(self, seen: SeenFile, *, closed: bool, now: float, again: bool = False) -> tuple[SeenFile | None, Scope]:
+        """
+        A file was seen.
+
+        Args:
+            seen: The file as it is now.
+            closed: Whether a writer has just closed it.
+            now: Seconds since 1970.
+            again: Whether it could not be read a moment ago, so that it must wait even if it looks settled.
+
+        Returns:
+            The file where it is settled and to be taken in (it is marked so), else None; and whose folders change,
+            where it is a photo that moved or came back.
+        """
+        key = (seen.root_id, seen.path)
+        known = self._store.photos.find(*key)
+        if known is not None and known.state is not PhotoState.PENDING and known.is_up_to_date(seen.stat):
+            self._gate.forget(key)
+            return None, set()
+        trust_ctime = seen.root_id in self._trusted and not again
+        if not self._gate.observe(key, seen.stat, closed=closed, now=now, trust_ctime=trust_ctime):
+            return None, set()
+        photos = self._store.photos
+        if (
+            known is not None
+            and known.stat.same_content(seen.stat)
+            and (known.absent or known.state is PhotoState.MISSING)
+        ):
+            photos.present([known.photo_id])
+            returned = photos.find(*key)
+            is_pending = returned is not None and returned.state is PhotoState.PENDING
+            return (seen if is_pending else None), {*photos.people_in([known.photo_id]), None}
+        every_root = photos.roots()
+        for photo_id, root_id, path in photos.same_file(seen.stat):
+            if (root_id, path) != key and not os.path.lexists(os.path.join(every_root[root_id].path, path)):
+                scope: Scope = {*photos.people_in([photo_id]), None}
+                photos.move(photo_id, seen)
+                return None, scope
+        photos.wait(seen)
+        return seen, set()
+
+    def look_at(
+        self, root: Root, path: bytes, *, closed: bool, now: float, again: bool = False
+    ) -> tuple[SeenFile | None, Scope]:
+        """A hint about one file, or its turn at the gate; `path` is relative to the root."""
+        name = os.path.basename(path)
+        if not is_photo_name(name) or is_ignored_file(name):
+            return None, set()
+        stat = stat_photo(os.path.join(root.path, path))
+        if stat is None:
+            self._gate.forget((root.root_id, path))
+            self.went(root, path, now)
+            return None, set()
+        return self.see(SeenFile(root.root_id, path, stat), closed=closed, now=now, again=again)
+
+    def due(self, now: float) -> list[tuple[Root, bytes]]:
+        """The files to look at again."""
+        return [(self._roots[root_id], path) for root_id, path in self._gate.due(now)]
+
+    # --- what is gone
+
+    def went(self, root: Root, path: bytes, now: float) -> None:
+        """A hint that a file, or a folder with all in it, is gone: to be looked for again after a while."""
+        photos = self._store.photos
+        known = photos.find(root.root_id, path)
+        gone = [known] if known is not None else list(photos.under(root.root_id, path).values())
+        photos.absent([photo.photo_id for photo in gone if photo.state is not PhotoState.MISSING], now, 1)
+
+    def recheck(self, root: Root, health: Health, now: float) -> tuple[Scope, str]:
+        """
+        Look once more for the photos that were not seen.
+
+        Returns:
+            Whose folders change, and why a disappearance is not believed (empty where it is, or nothing is missing).
+        """
+        photos = self._store.photos
+        back: list[PhotoId] = []
+        still: list[tuple[PhotoId, Absence]] = []
+        for photo_id, path, absence in photos.absences(root.root_id):
+            if stat_photo(os.path.join(root.path, path)) is not None:
+                back.append(photo_id)
+            else:
+                still.append((photo_id, absence))
+        photos.present(back)
+        if not still:
+            return set(), ""
+        latest = max(absence.since for _, absence in still)
+        why = doubt(health, photos.count(root.root_id), len(still), now - latest)
+        if why:
+            return set(), why
+        photos.absent([photo_id for photo_id, _ in still], now, 1)
+        gone = [photo_id for photo_id, absence in still if is_gone(absence, now)]
+        photos.miss(gone)
+        return ({*photos.people_in(gone), None} if gone else set()), ""

@@ -1,0 +1,182 @@
+"""
+One photo in: `take_in` reads, decodes, finds and embeds (in any worker thread); `keep` stores the result and assigns its
+faces (in the thread that owns the state).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from facewatchd.config import Config
+from facewatchd.core.assign import assign_photo
+from facewatchd.core.dates import date_of
+from facewatchd.core.quality import QualityLimits, judge
+from facewatchd.core.rematch import same_faces
+from facewatchd.core.thresholds import Thresholds, shipped_thresholds
+from facewatchd.domain import (
+    Assignment,
+    ConstraintKind,
+    FaceEngine,
+    FaceId,
+    FoundFace,
+    Image,
+    PersonId,
+    PhotoId,
+    Root,
+    SeenFile,
+    TakenPhoto,
+)
+from facewatchd.photos.read import read_photo
+from facewatchd.pipeline.materialize import Scope
+from facewatchd.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """
+    Attributes:
+        limits: What makes a face poor.
+        max_megapixels: Larger photos are refused.
+        timezone: Of moments known in UTC only; None for the machine's.
+    """
+
+    limits: QualityLimits
+    max_megapixels: float
+    timezone: ZoneInfo | None
+
+    @classmethod
+    def of(cls, config: Config) -> IngestSettings:
+        faces = config.faces
+        return cls(
+            QualityLimits(faces.min_score, faces.min_size, faces.min_sharpness, faces.max_turn),
+            config.ingest.max_megapixels,
+            ZoneInfo(config.dates.timezone) if config.dates.timezone else None,
+        )
+
+
+def thresholds_for(config: Config, pack: str) -> Thresholds:
+    """The thresholds of a pack, the user's where the configuration sets any."""
+    shipped = shipped_thresholds(pack)
+    assign, recluster = config.assign, config.recluster
+    return Thresholds(
+        assign=shipped.assign if assign.threshold is None else assign.threshold,
+        margin=shipped.margin if assign.margin is None else assign.margin,
+        link=shipped.link if recluster.threshold is None else recluster.threshold,
+        bonus=shipped.bonus,
+        same=shipped.same,
+    )
+
+
+def find_faces(engine: FaceEngine, image: Image, limits: QualityLimits) -> tuple[FoundFace, ...]:
+    """All faces of an upright image, judged and embedded."""
+    detections = engine.detect(image)
+    chips = [engine.align(image, detection.landmarks) for detection in detections]
+    embeddings = engine.embed(chips)
+    return tuple(
+        FoundFace(detection, judge(detection, chip, limits), embedding)
+        for detection, chip, embedding in zip(detections, chips, embeddings, strict=True)
+    )
+
+
+def take_in(seen: SeenFile, root: Root, engine: FaceEngine, settings: IngestSettings, now: float) -> TakenPhoto:
+    """
+    Find out everything about a photo.
+
+    Raises:
+        PhotoBusyError: It vanished or is being changed; it may be taken in later.
+        PhotoError: It cannot be taken in.
+    """
+    read = read_photo(os.path.join(root.path, seen.path), seen.stat, settings.max_megapixels)
+    image = read.decoded.image
+    height, width = image.shape[:2]
+    return TakenPhoto(
+        seen=seen,
+        content_hash=read.content_hash,
+        width=width,
+        height=height,
+        date=date_of(read.evidence(seen.path), now, settings.timezone),
+        faces=find_faces(engine, image, settings.limits),
+    )
+
+
+def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: Thresholds) -> Scope:
+    """
+    Store a photo just taken in and assign its faces, all in one transaction.
+
+    Returns:
+        Whose folders change by it.
+    """
+    with store.transaction():
+        _recognise_moved(store, taken)
+        photo_id = store.photos.take(taken)
+        stored = store.faces.of_photo(photo_id)
+        scope: Scope = {face.person_id for face in stored}
+        same_as = _same_as(store, photo_id, taken, model_id, thresholds)
+        ids = store.faces.replace(photo_id, taken.faces, same_as, model_id)
+        owners = {face.face_id: face.person_id for face in stored}
+        # a face that is the same stays whose it is: reclustering, not a new glance, may change that
+        new = [at for at, old in enumerate(same_as) if old is None or owners[old] is None]
+        good = [at for at in new if not taken.faces[at].quality.poor]
+        settled = frozenset(person for old in same_as if old is not None and (person := owners[old]) is not None)
+        assigned = _assign(store, [ids[at] for at in good], taken, good, settled, model_id, dim, thresholds)
+        store.faces.assign(assigned)
+        scope |= {face.person_id for face in store.faces.of_photo(photo_id) if not face.poor}
+        if taken.faces:
+            scope.add(None)
+    return scope
+
+
+def _recognise_moved(store: Store, taken: TakenPhoto) -> None:
+    """A photo that appears where another with the same picture has gone is that photo: it keeps faces and names."""
+    seen = taken.seen
+    known = store.photos.find(seen.root_id, seen.path)
+    if known is not None and store.photos.is_taken(known.photo_id):
+        return
+    roots = store.photos.roots()
+    for photo_id, root_id, path in store.photos.same_content(taken.content_hash):
+        if not os.path.lexists(os.path.join(roots[root_id].path, path)):
+            store.photos.move(photo_id, seen)
+            return
+
+
+def _same_as(
+    store: Store, photo_id: PhotoId, taken: TakenPhoto, model_id: str, thresholds: Thresholds
+) -> list[FaceId | None]:
+    stored = store.faces.of_photo(photo_id)
+    before = store.faces.embeddings([face.face_id for face in stored], model_id)
+    resembles = [
+        [
+            face.face_id not in before or float(before[face.face_id] @ found.embedding) >= thresholds.same
+            for face in stored
+        ]
+        for found in taken.faces
+    ]
+    boxes = [found.detection.box for found in taken.faces]
+    return same_faces([(face.face_id, face.box) for face in stored], boxes, resembles)
+
+
+def _assign(
+    store: Store,
+    face_ids: list[FaceId],
+    taken: TakenPhoto,
+    at: list[int],
+    in_photo: frozenset[PersonId],
+    model_id: str,
+    dim: int,
+    thresholds: Thresholds,
+) -> dict[FaceId, Assignment]:
+    if not face_ids:
+        return {}
+    gallery = store.people.gallery(model_id, dim)
+    said = store.people.constraints_on(face_ids)
+    refused = [
+        frozenset(word.person_id for word in said if word.face_id == face and word.kind is ConstraintKind.CANNOT_BE)
+        for face in face_ids
+    ]
+    embeddings = np.stack([taken.faces[number].embedding for number in at])
+    assignments = assign_photo(embeddings, gallery, thresholds.assign, thresholds.margin, refused, in_photo)
+    return dict(zip(face_ids, assignments, strict=True))

@@ -1,0 +1,200 @@
+"""
+Group all faces anew: a snapshot of the state, clusters computed from it (in a process of its own, see `isolate`), and
+the result carried back: people keep their ids, what the user said binds, left-over faces go to whom they resemble.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewatchd.config import Config
+from facewatchd.core.assign import Gallery, assign_photo
+from facewatchd.core.identity import Word, identify
+from facewatchd.core.linkage import Ties
+from facewatchd.core.recluster import Labels, ReclusterSettings, cluster, medoid
+from facewatchd.core.thresholds import Thresholds
+from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
+from facewatchd.store import FaceTable, LastRecluster, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that the clusters are computed from."""
+
+    table: FaceTable
+    ties: Ties
+    settings: ReclusterSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """
+    What a reclustering comes to; negative person ids are new people.
+
+    Attributes:
+        assignments: Of every face of the snapshot.
+        clusters: Face -> cluster, for the faces that are in one.
+        medoids: Person -> the faces that stand for them, one a cluster.
+        before: Face -> person so far, 0 for the unknown pool.
+    """
+
+    assignments: Mapping[FaceId, Assignment]
+    clusters: Mapping[FaceId, int]
+    medoids: Mapping[PersonId, tuple[FaceId, ...]]
+    before: Mapping[FaceId, PersonId]
+
+    @property
+    def people(self) -> int:
+        """People with at least one face."""
+        return len({a.person_id for a in self.assignments.values() if a.person_id is not None})
+
+    @property
+    def new_people(self) -> int:
+        return sum(1 for person in self.medoids if person < 0)
+
+    @property
+    def moved(self) -> int:
+        """Faces that were somebody's and are somebody else's, or nobody's, now."""
+        return sum(1 for face, person in self.before.items() if person and self.assignments[face].person_id != person)
+
+    @property
+    def unknown(self) -> int:
+        return sum(1 for a in self.assignments.values() if a.person_id is None)
+
+
+def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSettings:
+    return ReclusterSettings(config.people.min_faces, config.recluster.min_samples, thresholds.link, thresholds.bonus)
+
+
+def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings) -> Snapshot:
+    table = store.faces.good(model_id)
+    word = _word(store)
+    refused: dict[FaceId, set[PersonId]] = defaultdict(set)
+    for face, person in word.refused:
+        refused[face].add(person)
+    faces = table.faces.tolist()
+    ties = Ties(
+        table.photos,
+        [word.confirmed.get(face) for face in faces],
+        [frozenset(refused.get(face, ())) for face in faces],
+    )
+    return Snapshot(table, ties, settings)
+
+
+def compute(snapshot: Snapshot) -> Labels:
+    """The clusters. All the time and memory go here, and nothing but the snapshot is needed."""
+    return cluster(snapshot.table.embeddings, snapshot.ties, snapshot.settings)
+
+
+def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresholds) -> Regrouping:
+    """Turn clusters into people, by what the state says now: people may have been merged, photos deleted meanwhile."""
+    now = store.faces.people_of(snapshot.table.faces.tolist())
+    there = np.isin(snapshot.table.faces, np.array(sorted(now), np.int64))
+    table, labels = snapshot.table.only(there), labels[there]
+    faces, photos = table.faces.tolist(), table.photos.tolist()
+    word = _word(store)
+    before = {face: person for face, person in now.items() if person}
+    identities = identify(faces, photos, labels.tolist(), before, word)
+    row_of = {face: row for row, face in enumerate(faces)}
+    groups = _groups(identities.person_of, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
+    medoids = {
+        person: tuple(members[medoid(table.embeddings[[row_of[face] for face in members]])] for members in clusters)
+        for person, clusters in groups.items()
+    }
+    gallery = _gallery(table, row_of, medoids)
+    assignments = _assignments(table, identities.person_of, gallery, word, thresholds)
+    clusters = {face: label for face, label in zip(faces, labels.tolist(), strict=True) if label >= 0}
+    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces})
+
+
+def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> None:
+    """Store a reclustering, all or nothing. People and faces that are not in it stay as they are."""
+    with store.transaction():
+        ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
+        store.people.clear_medoids()
+        for person, faces in regrouping.medoids.items():
+            store.people.set_medoids(ids.get(person, person), faces)
+        store.faces.regroup(regrouping.clusters)
+        store.faces.assign(
+            {
+                face: Assignment(
+                    None if a.person_id is None else ids.get(a.person_id, a.person_id), a.similarity, a.gap
+                )
+                for face, a in regrouping.assignments.items()
+            }
+        )
+        store.set_last_recluster(LastRecluster(at, seconds, len(regrouping.assignments), regrouping.people))
+
+
+def _word(store: Store) -> Word:
+    said = store.people.constraints()
+    return Word(
+        confirmed={word.face_id: word.person_id for word in said if word.kind is ConstraintKind.MUST_BE},
+        refused={(word.face_id, word.person_id) for word in said if word.kind is ConstraintKind.CANNOT_BE},
+        named=frozenset(person.person_id for person in store.people.named()),
+    )
+
+
+def _groups(
+    person_of: Mapping[FaceId, PersonId],
+    label_of: Mapping[FaceId, int],
+    clusters_of: Mapping[PersonId, tuple[int, ...]],
+) -> dict[PersonId, list[list[FaceId]]]:
+    """Each person's faces, cluster by cluster; in one group where none of their clusters is left."""
+    by_cluster: dict[PersonId, dict[int, list[FaceId]]] = defaultdict(lambda: defaultdict(list))
+    for face, person in sorted(person_of.items()):
+        label = label_of[face]
+        by_cluster[person][label if label in clusters_of.get(person, ()) else -1].append(face)
+    groups = {}
+    for person in sorted(by_cluster):
+        clusters = by_cluster[person]
+        groups[person] = [clusters[label] for label in sorted(clusters) if label >= 0] or [clusters[-1]]
+    return groups
+
+
+def _gallery(table: FaceTable, row_of: Mapping[FaceId, int], medoids: Mapping[PersonId, tuple[FaceId, ...]]) -> Gallery:
+    pairs = [(person, row_of[face]) for person, faces in medoids.items() for face in faces]
+    return Gallery(np.array([person for person, _ in pairs], np.int64), table.embeddings[[row for _, row in pairs]])
+
+
+def _assignments(
+    table: FaceTable,
+    person_of: Mapping[FaceId, PersonId],
+    gallery: Gallery,
+    word: Word,
+    thresholds: Thresholds,
+) -> dict[FaceId, Assignment]:
+    """Everyone's faces with their similarity; the left-over ones, photo by photo, to whom they resemble."""
+    medoids_of: dict[PersonId, list[int]] = defaultdict(list)
+    for row, person in enumerate(gallery.people.tolist()):
+        medoids_of[person].append(row)
+    assignments: dict[FaceId, Assignment] = {}
+    left: dict[int, list[int]] = defaultdict(list)
+    present: dict[int, set[PersonId]] = defaultdict(set)
+    for row, (face, photo) in enumerate(zip(table.faces.tolist(), table.photos.tolist(), strict=True)):
+        person = person_of.get(face)
+        if person is None:
+            left[photo].append(row)
+        else:
+            similarity = float((gallery.medoids[medoids_of[person]] @ table.embeddings[row]).max())
+            assignments[face] = Assignment(person, similarity, float("nan"))
+            present[photo].add(person)
+    refused: dict[FaceId, set[PersonId]] = defaultdict(set)
+    for face, person in word.refused:
+        refused[face].add(person)
+    for photo, rows in left.items():
+        faces = table.faces[rows].tolist()
+        found = assign_photo(
+            table.embeddings[rows],
+            gallery,
+            thresholds.assign,
+            thresholds.margin,
+            [frozenset(refused.get(face, ())) for face in faces],
+            frozenset(present[photo]),
+        )
+        assignments.update(zip(faces, found, strict=True))
+    return assignments

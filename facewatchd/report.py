@@ -1,0 +1,78 @@
+"""
+What `status` says: read from the state, whether or not the daemon runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from facewatchd import __version__
+from facewatchd.config import Config
+from facewatchd.daemon.lock import is_running
+from facewatchd.daemon.vitals import Vitals
+from facewatchd.domain import PhotoState
+from facewatchd.errors import displayable
+from facewatchd.store import Store
+
+
+def status(config: Config, store: Store) -> dict[str, Any]:
+    """The document of `status --json`; its keys are part of the interface."""
+    running = is_running(config.state.dir)
+    said = store.vitals()
+    vitals = Vitals.model_validate_json(said) if said else Vitals()
+    model = store.model()
+    photos = store.photos.counts()
+    faces = store.faces.counts()
+    people = store.people.summaries()
+    last = store.last_recluster()
+    failures = store.photos.failures()
+    pending = photos[PhotoState.PENDING]
+    blocked = list(vitals.blocked)
+    if pending and not running:
+        blocked.append(f"{_count(pending, 'photo')} to be taken in: start 'facewatchd run'.")
+    if failures:
+        blocked.append(
+            f"{_count(len(failures), 'photo')} could not be taken in; each is tried again when its file changes."
+        )
+    return {
+        "version": __version__,
+        "running": running,
+        "model": None
+        if model is None
+        else {
+            "pack": model.pack,
+            "id": model.id,
+            "dim": model.dim,
+            "provider": model.provider,
+            "reason": vitals.models,
+        },
+        "photos": {
+            "total": sum(count for state, count in photos.items() if state is not PhotoState.MISSING),
+            "done": photos[PhotoState.DONE],
+            "pending": pending,
+            "failed": photos[PhotoState.FAILED],
+            "missing": photos[PhotoState.MISSING],
+        },
+        "faces": {"total": sum(faces.values()), **{state.value: count for state, count in faces.items()}},
+        "people": {
+            "total": sum(1 for summary in people if summary.faces),
+            "named": sum(1 for summary in people if summary.person.name),
+        },
+        "roots": [dict(root) for root in vitals.roots],
+        "dates": store.photos.date_counts(),
+        "last_recluster": None
+        if last is None
+        else {"at": _iso(last.at), "seconds": round(last.seconds, 2), "faces": last.faces, "people": last.people},
+        "next_recluster": _iso(vitals.next_recluster) if running and vitals.next_recluster is not None else None,
+        "blocked": blocked,
+        "failures": [{"path": displayable(path), "reason": reason} for path, reason in failures],
+    }
+
+
+def _iso(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,129 @@
+"""
+Opening the state: one SQLite file in WAL mode, one writer, migrated after a backup, checked at start (R29).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from facewatchd.errors import StoreError
+from facewatchd.store.schema import MIGRATIONS
+
+DATABASE = "facewatchd.sqlite"
+
+# how long one process waits for another's write; readers such as `status` hold nothing for longer
+_BUSY_S = 10.0
+
+
+@contextlib.contextmanager
+def store_errors(path: Path, title: str = "The state cannot be used") -> Iterator[None]:
+    """Turn SQLite's errors into the user's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(title, advice(error), path) from error
+
+
+def advice(error: sqlite3.Error) -> str:
+    """What to do about an error of SQLite's."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return "The disk is full; free some space and start again, nothing is lost."
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return (
+            f"The file is damaged ({error}); restore it from a backup, "
+            "or move it away and start anew: photos are taken in again, names are not."
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return f"It cannot be opened for writing ({error}); check the folder's owner and permissions."
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "Another program holds it; is a second facewatchd or a backup running?"
+    return f"{error}."
+
+
+def connect(state_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """
+    Open the state, making and migrating it where needed.
+
+    Args:
+        state_dir: Its folder; made, for the owner only, unless `read_only`.
+        read_only: For commands that only look, beside a running daemon.
+
+    Raises:
+        StoreError: There is no state to read; or it is damaged, unwritable, or of a newer version.
+    """
+    path = state_dir / DATABASE
+    if read_only and not path.exists():
+        raise StoreError(
+            "There is no state yet", "Run 'facewatchd run' first, or name the right folder by --state.", state_dir
+        )
+    if not read_only:
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                "The state folder cannot be made", f"{error.strerror}; choose another by --state.", state_dir
+            ) from error
+    with store_errors(path, "The state cannot be opened"):
+        mode = "ro" if read_only else "rwc"
+        uri = f"file:{_quoted(path)}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
+        try:
+            _prepare(connection, path, read_only=read_only)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            "The state was made by a newer facewatchd",
+            f"It has version {version}, this program knows {len(MIGRATIONS)}; update the program.",
+            path,
+        )
+    if read_only:
+        if version < len(MIGRATIONS):
+            raise StoreError("The state is of an older version", "Start 'facewatchd run' once to migrate it.", path)
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if version:
+        _check(connection, path)
+    _migrate(connection, path, version)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise StoreError(
+            "The state is damaged",
+            f"SQLite says: {verdict}. Restore it from a backup, or move it away and start anew: "
+            "photos are taken in again, names are not.",
+            path,
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Bring the tables up to date, each step and its number in one transaction, after a copy of what was there."""
+    if version == len(MIGRATIONS):
+        return
+    if version:
+        copy = path.with_name(f"{path.name}.v{version}.bak")
+        with contextlib.closing(sqlite3.connect(copy)) as backup:
+            connection.backup(backup)
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _quoted(path: Path) -> str:
+    """A path inside an SQLite URI."""
+    safe = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-~")
+    return "".join(chr(byte) if byte in safe else f"%{byte:02X}" for byte in os.fsencode(path.absolute()))

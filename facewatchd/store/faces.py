@@ -1,0 +1,245 @@
+"""
+Faces, their embeddings, and whose they are.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewatchd.domain import (
+    Assignment,
+    Box,
+    Embeddings,
+    Face,
+    FaceId,
+    FaceState,
+    FoundFace,
+    PersonId,
+    PhotoId,
+)
+
+_FACE = """
+    SELECT f.face_id, f.photo_id, f.x, f.y, f.w, f.h, f.score, f.quality, f.poor, f.person_id,
+           c.face_id IS NOT NULL, f.cluster_id, f.similarity
+    FROM faces f LEFT JOIN constraints c
+        ON c.face_id = f.face_id AND c.person_id = f.person_id AND c.kind = 'must-be'
+"""
+_CONFIRMED = "EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id AND c.kind = 'must-be')"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTable:
+    """
+    The faces fit to be grouped, row by row.
+
+    Attributes:
+        faces: int64, shape (n_faces,), face ids, ascending.
+        photos: int64, shape (n_faces,).
+        people: int64, shape (n_faces,): whose each is now, 0 for the unknown pool.
+        embeddings: float32, shape (n_faces, dim).
+    """
+
+    faces: NDArray[np.int64]
+    photos: NDArray[np.int64]
+    people: NDArray[np.int64]
+    embeddings: Embeddings
+
+    def only(self, rows: NDArray[np.bool_]) -> FaceTable:
+        """The chosen rows."""
+        return FaceTable(self.faces[rows], self.photos[rows], self.people[rows], self.embeddings[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFace:
+    """A face with the absolute path of its photo and the name of its person, as `faces export` writes it."""
+
+    photo: bytes
+    face: Face
+    person: str
+
+
+def _face(row: Sequence[Any]) -> Face:
+    face_id, photo_id, x, y, w, h, *rest = row
+    score, quality, poor, person_id, confirmed, cluster_id, similarity = rest
+    return Face(
+        face_id,
+        photo_id,
+        Box(x, y, w, h),
+        score,
+        quality,
+        poor,
+        person_id,
+        bool(confirmed),
+        cluster_id,
+        similarity,
+    )
+
+
+class Faces:
+    """Rows of `faces` and `embeddings`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def of_photo(self, photo_id: PhotoId) -> list[Face]:
+        return [_face(row) for row in self._db.execute(f"{_FACE} WHERE f.photo_id = ? ORDER BY f.face_id", (photo_id,))]
+
+    def replace(
+        self,
+        photo_id: PhotoId,
+        found: Sequence[FoundFace],
+        same_as: Sequence[FaceId | None],
+        model_id: str,
+    ) -> list[FaceId]:
+        """
+        Store the faces of a photo just taken in.
+
+        Args:
+            photo_id: The photo.
+            found: Its faces.
+            same_as: For each, the stored face that it is the same as (which keeps its id, person and constraints), or
+                None. Stored faces that none is the same as are dropped.
+            model_id: Which models made the embeddings.
+
+        Returns:
+            The ids, in the order given.
+        """
+        kept = [face for face in same_as if face is not None]
+        marks = ",".join("?" * len(kept))
+        self._db.execute(f"DELETE FROM faces WHERE photo_id = ? AND face_id NOT IN ({marks})", (photo_id, *kept))
+        ids = []
+        for face, old in zip(found, same_as, strict=True):
+            box = face.detection.box
+            landmarks = np.ascontiguousarray(face.detection.landmarks, "<f4").tobytes()
+            quality = face.quality
+            row = self._db.execute(
+                "INSERT INTO faces (face_id, photo_id, x, y, w, h, landmarks, score, quality, sharpness, poor)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (face_id) DO UPDATE SET x = excluded.x,"
+                " y = excluded.y, w = excluded.w, h = excluded.h, landmarks = excluded.landmarks,"
+                " score = excluded.score, quality = excluded.quality, sharpness = excluded.sharpness,"
+                " poor = excluded.poor RETURNING face_id",
+                (
+                    *(old, photo_id, box.x, box.y, box.w, box.h, landmarks),
+                    *(face.detection.score, quality.value, quality.sharpness, quality.poor),
+                ),
+            ).fetchone()
+            ids.append(int(row[0]))
+            self._db.execute(
+                "INSERT OR REPLACE INTO embeddings (face_id, model_id, vector) VALUES (?, ?, ?)",
+                (ids[-1], model_id, np.ascontiguousarray(face.embedding, "<f4").tobytes()),
+            )
+        return ids
+
+    def assign(self, assignments: Mapping[FaceId, Assignment]) -> None:
+        """Store whose faces they are; a confirmed face stays the person's whom the user named."""
+        self._db.executemany(
+            f"UPDATE faces AS f SET person_id = iif({_CONFIRMED}, f.person_id, ?), similarity = ?, gap = ?"
+            " WHERE face_id = ?",
+            [(a.person_id, _finite(a.similarity), _finite(a.gap), face_id) for face_id, a in assignments.items()],
+        )
+
+    def regroup(self, clusters: Mapping[FaceId, int]) -> None:
+        """Store the clusters of a reclustering; faces that are not named were in none."""
+        self._db.execute("UPDATE faces SET cluster_id = NULL WHERE cluster_id IS NOT NULL")
+        self._db.executemany(
+            "UPDATE faces SET cluster_id = ? WHERE face_id = ?",
+            [(cluster, face_id) for face_id, cluster in clusters.items()],
+        )
+
+    def give(self, face_ids: Iterable[FaceId], person_id: PersonId) -> None:
+        """They are this person's."""
+        self._db.executemany(
+            "UPDATE faces SET person_id = ? WHERE face_id = ?", [(person_id, face_id) for face_id in face_ids]
+        )
+
+    # --- reading
+
+    def people_of(self, face_ids: Sequence[FaceId]) -> dict[FaceId, PersonId]:
+        """Whose these faces are, 0 for the unknown pool; faces that are gone are left out."""
+        wanted = set(face_ids)
+        rows = self._db.execute("SELECT face_id, coalesce(person_id, 0) FROM faces")
+        return {face: person for face, person in rows if face in wanted}
+
+    def count_good(self, model_id: str) -> int:
+        """How many faces `good` has."""
+        row = self._db.execute(
+            "SELECT count(*) FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
+            " WHERE f.poor = '' AND e.model_id = ? AND p.state != 'missing'",
+            (model_id,),
+        )
+        return int(row.fetchone()[0])
+
+    def good(self, model_id: str) -> FaceTable:
+        """The faces to group: not poor, embedded by these models, in photos that are not missing."""
+        rows = self._db.execute(
+            "SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0), e.vector"
+            " FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
+            " WHERE f.poor = '' AND e.model_id = ? AND p.state != 'missing' ORDER BY f.face_id",
+            (model_id,),
+        ).fetchall()
+        columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
+        faces, photos, people = (np.array(column, np.int64) for column in columns[:3])
+        vectors = np.frombuffer(b"".join(columns[3]), "<f4").reshape(len(rows), -1 if rows else 0)
+        return FaceTable(faces, photos, people, vectors)
+
+    def embeddings(self, face_ids: Sequence[FaceId], model_id: str) -> dict[FaceId, NDArray[np.float32]]:
+        """Embeddings by face; faces that these models have not embedded are left out."""
+        found = {}
+        for face_id in face_ids:
+            row = self._db.execute(
+                "SELECT vector FROM embeddings WHERE face_id = ? AND model_id = ?", (face_id, model_id)
+            ).fetchone()
+            if row:
+                found[face_id] = np.frombuffer(row[0], "<f4")
+        return found
+
+    def of_person(self, person_id: PersonId) -> list[Face]:
+        """Best first."""
+        return [
+            _face(row)
+            for row in self._db.execute(
+                f"{_FACE} WHERE f.person_id = ? ORDER BY f.quality DESC, f.face_id", (person_id,)
+            )
+        ]
+
+    def exported(self, model_id: str) -> Iterator[tuple[ExportedFace, bytes | None]]:
+        """Every face of every photo that is not missing, by photo, with the bytes of these models' embedding."""
+        rows = self._db.execute(
+            f"""
+            SELECT CAST(r.path || x'2f' || p.path AS BLOB), coalesce(n.name, ''), e.vector, face.*
+            FROM ({_FACE}) AS face JOIN photos p USING (photo_id) JOIN roots r USING (root_id)
+                LEFT JOIN people n USING (person_id)
+                LEFT JOIN embeddings e ON e.face_id = face.face_id AND e.model_id = ?
+            WHERE p.state != 'missing' ORDER BY r.path, p.path, face.face_id
+            """,
+            (model_id,),
+        )
+        for photo, person, vector, *row in rows:
+            yield ExportedFace(photo, _face(row), person), vector
+
+    def counts(self) -> dict[FaceState, int]:
+        """Faces of photos that are not missing, by state."""
+        row = self._db.execute(
+            f"""
+            SELECT count(*) FILTER (WHERE sure),
+                   count(*) FILTER (WHERE NOT sure AND poor != ''),
+                   count(*) FILTER (WHERE NOT sure AND poor = '' AND person_id IS NULL),
+                   count(*) FILTER (WHERE NOT sure AND poor = '' AND person_id IS NOT NULL)
+            FROM (SELECT f.poor, f.person_id, {_CONFIRMED} AS sure FROM faces f JOIN photos p USING (photo_id)
+                  WHERE p.state != 'missing')
+            """
+        ).fetchone()
+        counted = dict(
+            zip((FaceState.CONFIRMED, FaceState.POOR, FaceState.UNKNOWN, FaceState.ASSIGNED), row, strict=True)
+        )
+        return {state: counted.get(state, 0) for state in FaceState}
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,209 @@
+"""
+People, their medoids, and the user's word about them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewatchd.core.assign import Gallery
+from facewatchd.domain import Box, Constraint, ConstraintKind, DateFinding, FaceId, Person, PersonId, PhotoId
+from facewatchd.store.photos import DATE_COLUMNS, date_finding
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSummary:
+    """A person with figures: faces and photos that are theirs, missing photos left out."""
+
+    person: Person
+    faces: int
+    photos: int
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPhoto:
+    """A photo that a person is in; `path` is absolute."""
+
+    photo_id: PhotoId
+    path: bytes
+    date: DateFinding | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFace:
+    """A face with the absolute path of its photo."""
+
+    face_id: FaceId
+    path: bytes
+    box: Box
+
+
+_PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
+
+
+class People:
+    """Rows of `people`, `medoids` and `constraints`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def add(self, name: str = "") -> PersonId:
+        """A new person, with an id that nobody ever had."""
+        cursor = self._db.execute("INSERT INTO people (name) VALUES (?)", (name,))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def get(self, person_id: PersonId) -> Person | None:
+        """The person; one who was merged is the person whom they were merged into."""
+        while True:
+            row = self._db.execute(
+                "SELECT person_id, name, merged_into FROM people WHERE person_id = ?", (person_id,)
+            ).fetchone()
+            if row is None:
+                return None
+            if row[2] is None:
+                return Person(row[0], row[1])
+            person_id = row[2]
+
+    def named(self) -> list[Person]:
+        rows = self._db.execute("SELECT person_id, name FROM people WHERE name != '' AND merged_into IS NULL")
+        return [Person(*row) for row in rows]
+
+    def rename(self, person_id: PersonId, name: str) -> None:
+        self._db.execute("UPDATE people SET name = ? WHERE person_id = ?", (name, person_id))
+
+    def merge(self, person_id: PersonId, into: PersonId) -> None:
+        """
+        The two are one person, for good: the faces of the first are confirmed as the second's.
+        """
+        self._db.execute(
+            "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
+            (person_id, into),
+        )
+        # a refusal of the first says nothing of the second any more where the second's own word stands
+        self._db.execute("UPDATE OR IGNORE constraints SET person_id = ? WHERE person_id = ?", (into, person_id))
+        self._db.execute("DELETE FROM constraints WHERE person_id = ?", (person_id,))
+        self._db.execute(
+            "INSERT INTO constraints (kind, face_id, person_id) SELECT 'must-be', face_id, ? FROM faces"
+            " WHERE person_id = ? ON CONFLICT DO UPDATE SET kind = 'must-be'",
+            (into, person_id),
+        )
+        self._db.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (into, person_id))
+        self._db.execute("UPDATE OR IGNORE medoids SET person_id = ? WHERE person_id = ?", (into, person_id))
+        self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
+        self._db.execute("UPDATE people SET merged_into = ? WHERE person_id = ?", (into, person_id))
+
+    # --- medoids
+
+    def set_medoids(self, person_id: PersonId, faces: Sequence[FaceId]) -> None:
+        self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
+        self._db.executemany("INSERT INTO medoids VALUES (?, ?)", [(person_id, face_id) for face_id in faces])
+
+    def clear_medoids(self) -> None:
+        self._db.execute("DELETE FROM medoids")
+
+    def medoids(self, person_id: PersonId) -> list[FaceId]:
+        rows = self._db.execute("SELECT face_id FROM medoids WHERE person_id = ? ORDER BY face_id", (person_id,))
+        return [face_id for (face_id,) in rows]
+
+    def gallery(self, model_id: str, dim: int) -> Gallery:
+        """The medoids that these models have embedded."""
+        rows = self._db.execute(
+            "SELECT m.person_id, e.vector FROM medoids m JOIN embeddings e USING (face_id) WHERE e.model_id = ?"
+            " ORDER BY m.person_id, m.face_id",
+            (model_id,),
+        ).fetchall()
+        vectors = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), dim)
+        return Gallery(np.array([person for person, _ in rows], np.int64), vectors)
+
+    # --- the user's word
+
+    def say(self, constraints: Iterable[Constraint]) -> None:
+        """Remember; a later word about the same face and person replaces the earlier one."""
+        self._db.executemany(
+            "INSERT INTO constraints (kind, face_id, person_id) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET kind = excluded.kind",
+            [(c.kind, c.face_id, c.person_id) for c in constraints],
+        )
+
+    def constraints(self) -> list[Constraint]:
+        rows = self._db.execute("SELECT kind, face_id, person_id FROM constraints ORDER BY face_id, person_id")
+        return [Constraint(ConstraintKind(kind), face_id, person_id) for kind, face_id, person_id in rows]
+
+    def constraints_on(self, face_ids: Iterable[FaceId]) -> list[Constraint]:
+        """The user's word about these faces."""
+        return [
+            Constraint(ConstraintKind(kind), face, person_id)
+            for face in face_ids
+            for kind, person_id in self._db.execute(
+                "SELECT kind, person_id FROM constraints WHERE face_id = ? ORDER BY person_id", (face,)
+            )
+        ]
+
+    # --- reading
+
+    def summaries(self) -> list[PersonSummary]:
+        """People with faces or a name, most faces first."""
+        rows = self._db.execute(
+            """
+            SELECT n.person_id, n.name, count(f.face_id), count(DISTINCT f.photo_id),
+                   count(c.face_id)
+            FROM people n
+                LEFT JOIN (SELECT f.face_id, f.photo_id, f.person_id FROM faces f JOIN photos p USING (photo_id)
+                           WHERE p.state != 'missing') f USING (person_id)
+                LEFT JOIN constraints c ON c.face_id = f.face_id AND c.person_id = n.person_id AND c.kind = 'must-be'
+            WHERE n.merged_into IS NULL
+            GROUP BY n.person_id HAVING count(f.face_id) > 0 OR n.name != ''
+            ORDER BY 3 DESC, n.person_id
+            """
+        )
+        return [PersonSummary(Person(pid, name), faces, photos, sure) for pid, name, faces, photos, sure in rows]
+
+    def photos(self, person_id: PersonId) -> list[PersonPhoto]:
+        """The photos that a person is in, as far as they are on disk."""
+        return self._photos("f.person_id = ?", (person_id,))
+
+    def unknown_photos(self, least: int) -> list[PersonPhoto]:
+        """
+        Photos with a good face of nobody, or of somebody unnamed with fewer than `least` faces, who has no folder.
+        """
+        return self._photos(
+            "f.poor = '' AND (f.person_id IS NULL OR f.person_id IN (SELECT person_id FROM ("
+            "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
+            "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
+            "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = ''))",
+            (least,),
+        )
+
+    def _photos(self, condition: str, arguments: tuple[object, ...]) -> list[PersonPhoto]:
+        rows = self._db.execute(
+            f"SELECT DISTINCT p.photo_id, {_PATH}, {DATE_COLUMNS}"
+            " FROM faces f JOIN photos p USING (photo_id) JOIN roots r USING (root_id)"
+            f" WHERE p.state != 'missing' AND {condition} ORDER BY p.photo_id",
+            arguments,
+        )
+        return [PersonPhoto(photo_id, path, date_finding(date)) for photo_id, path, *date in rows]
+
+    def cover(self, person_id: PersonId) -> FaceId | None:
+        """The face that stands for a person: the best of the medoids, else the best face."""
+        row = self._db.execute(
+            "SELECT f.face_id FROM faces f JOIN photos p USING (photo_id)"
+            " LEFT JOIN medoids m ON m.face_id = f.face_id AND m.person_id = f.person_id"
+            " WHERE f.person_id = ? AND p.state != 'missing'"
+            " ORDER BY m.face_id IS NULL, f.quality DESC, f.face_id LIMIT 1",
+            (person_id,),
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def face(self, face_id: FaceId) -> PersonFace | None:
+        row = self._db.execute(
+            f"SELECT f.face_id, {_PATH}, f.x, f.y, f.w, f.h FROM faces f JOIN photos p USING (photo_id)"
+            " JOIN roots r USING (root_id) WHERE f.face_id = ?",
+            (face_id,),
+        ).fetchone()
+        return PersonFace(row[0], row[1], Box(*row[2:])) if row else None

@@ -1,0 +1,274 @@
+"""
+The index of photos: what is on disk as far as we know, and how far each photo has come.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from facewatchd.core.inventory import Absence
+from facewatchd.domain import (
+    DateFinding,
+    DateSource,
+    FileStat,
+    KnownPhoto,
+    PersonId,
+    PhotoId,
+    PhotoState,
+    Precision,
+    Root,
+    RootId,
+    SeenFile,
+    TakenPhoto,
+)
+
+_STAT = "size, mtime_ns, ctime_ns, inode, device"
+_KNOWN = f"photo_id, state, absent_since IS NOT NULL, {_STAT}"
+DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem"
+
+
+class Photos:
+    """Rows of `roots` and `photos`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # --- roots
+
+    def root(self, path: bytes) -> Root:
+        """The root with this path, made where it is new."""
+        self._db.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
+        (root_id,) = self._db.execute("SELECT root_id FROM roots WHERE path = ?", (path,)).fetchone()
+        return Root(root_id, path)
+
+    def roots(self) -> dict[RootId, Root]:
+        return {root_id: Root(root_id, path) for root_id, path in self._db.execute("SELECT root_id, path FROM roots")}
+
+    def identity(self, root_id: RootId) -> tuple[int, int] | None:
+        """Device and inode of the root's folder when it was last online, None before that."""
+        row = self._db.execute("SELECT device, inode FROM roots WHERE root_id = ?", (root_id,)).fetchone()
+        return (_unsigned(row[0]), _unsigned(row[1])) if row and row[0] is not None else None
+
+    def set_identity(self, root_id: RootId, device: int, inode: int) -> None:
+        self._db.execute(
+            "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (_signed(device), _signed(inode), root_id)
+        )
+
+    def sample(self, root_id: RootId, count: int) -> list[tuple[bytes, FileStat]]:
+        """Some photos of a root, spread over it."""
+        rows = self._db.execute(
+            f"SELECT path, {_STAT} FROM photos WHERE root_id = ? AND state != 'missing' ORDER BY random() LIMIT ?",
+            (root_id, count),
+        )
+        return [(path, _stat(*stat)) for path, *stat in rows]
+
+    # --- the index
+
+    def known(self, root_id: RootId) -> dict[bytes, KnownPhoto]:
+        """Every photo of a root by its path, the missing ones too."""
+        rows = self._db.execute(f"SELECT photo_id, path, state, {_STAT} FROM photos WHERE root_id = ?", (root_id,))
+        return {path: KnownPhoto(photo_id, _stat(*stat), PhotoState(state)) for photo_id, path, state, *stat in rows}
+
+    def find(self, root_id: RootId, path: bytes) -> KnownPhoto | None:
+        row = self._db.execute(
+            f"SELECT {_KNOWN} FROM photos WHERE root_id = ? AND path = ?", (root_id, path)
+        ).fetchone()
+        return _known(row) if row else None
+
+    def under(self, root_id: RootId, folder: bytes) -> dict[bytes, KnownPhoto]:
+        """The photos in a folder and below it, by path."""
+        rows = self._db.execute(
+            f"SELECT {_KNOWN}, path FROM photos WHERE root_id = ? AND path >= ? AND path < ?",
+            (root_id, folder + b"/", folder + b"0"),  # "0" is the byte after "/"
+        )
+        return {path: KnownPhoto(photo_id, _stat(*stat), PhotoState(state)) for photo_id, path, state, *stat in rows}
+
+    def same_file(self, stat: FileStat) -> list[tuple[PhotoId, RootId, bytes]]:
+        """Photos taken in that were this very file when last seen, under whatever path."""
+        return self._db.execute(
+            "SELECT photo_id, root_id, path FROM photos WHERE inode = ? AND device = ? AND size = ? AND mtime_ns = ?"
+            " AND content_hash IS NOT NULL ORDER BY photo_id",
+            (_signed(stat.inode), _signed(stat.device), stat.size, stat.mtime_ns),
+        ).fetchall()
+
+    def same_content(self, content_hash: bytes) -> list[tuple[PhotoId, RootId, bytes]]:
+        """Photos with the same image data, under whatever path."""
+        return self._db.execute(
+            "SELECT photo_id, root_id, path FROM photos WHERE content_hash = ? ORDER BY photo_id", (content_hash,)
+        ).fetchall()
+
+    def is_taken(self, photo_id: PhotoId) -> bool:
+        """Whether it was ever taken in."""
+        row = self._db.execute("SELECT content_hash IS NOT NULL FROM photos WHERE photo_id = ?", (photo_id,)).fetchone()
+        return bool(row and row[0])
+
+    def wait(self, seen: SeenFile) -> None:
+        """A new or changed file is to be taken in."""
+        self._put(seen, PhotoState.PENDING, "")
+
+    def fail(self, seen: SeenFile, reason: str) -> None:
+        """It could not be taken in; it is left alone until the file changes."""
+        self._put(seen, PhotoState.FAILED, reason)
+
+    def _put(self, seen: SeenFile, state: PhotoState, reason: str) -> None:
+        stat = seen.stat
+        self._db.execute(
+            f"INSERT INTO photos (root_id, path, state, reason, {_STAT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (root_id, path) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
+            " size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
+            " inode = excluded.inode, device = excluded.device, absent_since = NULL, absent_scans = 0",
+            (seen.root_id, seen.path, state, reason, *_numbers(stat)),
+        )
+
+    def move(self, photo_id: PhotoId, seen: SeenFile) -> None:
+        """A photo is under another path now; whatever was known of that path gives way."""
+        self._db.execute(
+            "DELETE FROM photos WHERE root_id = ? AND path = ? AND photo_id != ?", (seen.root_id, seen.path, photo_id)
+        )
+        self._db.execute(
+            f"UPDATE photos SET root_id = ?, path = ?, ({_STAT}) = (?, ?, ?, ?, ?), absent_since = NULL, absent_scans = 0,"
+            " state = iif(state = 'missing', 'done', state) WHERE photo_id = ?",
+            (seen.root_id, seen.path, *_numbers(seen.stat), photo_id),
+        )
+
+    def absent(self, photo_ids: Iterable[PhotoId], now: float, scans: int) -> None:
+        """A scan did not see their files (`scans` 1), or an event said that they went (0)."""
+        self._db.executemany(
+            "UPDATE photos SET absent_since = coalesce(absent_since, ?), absent_scans = absent_scans + ?"
+            " WHERE photo_id = ? AND state != 'missing'",
+            [(now, scans, photo_id) for photo_id in photo_ids],
+        )
+
+    def present(self, photo_ids: Iterable[PhotoId]) -> None:
+        """Their files are there after all; a tombstone comes back to life."""
+        self._db.executemany(
+            "UPDATE photos SET absent_since = NULL, absent_scans = 0, state = iif(state != 'missing', state,"
+            " iif(content_hash IS NULL, 'pending', 'done')) WHERE photo_id = ?",
+            [(photo_id,) for photo_id in photo_ids],
+        )
+
+    def absences(self, root_id: RootId) -> list[tuple[PhotoId, bytes, Absence]]:
+        """The photos that were not seen and are no tombstones yet."""
+        rows = self._db.execute(
+            "SELECT photo_id, path, absent_since, absent_scans FROM photos"
+            " WHERE root_id = ? AND absent_since IS NOT NULL AND state != 'missing' ORDER BY photo_id",
+            (root_id,),
+        )
+        return [(photo_id, path, Absence(since, scans)) for photo_id, path, since, scans in rows]
+
+    def miss(self, photo_ids: Iterable[PhotoId]) -> None:
+        """Their files are gone: they become tombstones, which keep faces, names and the user's word."""
+        self._db.executemany(
+            "UPDATE photos SET state = 'missing' WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
+        )
+
+    def take(self, taken: TakenPhoto) -> PhotoId:
+        """A photo was taken in: store what was found out about the file itself."""
+        self._put(taken.seen, PhotoState.DONE, "")
+        date = taken.date
+        row = self._db.execute(
+            f"UPDATE photos SET content_hash = ?, width = ?, height = ?, ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?)"
+            " WHERE root_id = ? AND path = ? RETURNING photo_id",
+            (
+                taken.content_hash,
+                taken.width,
+                taken.height,
+                *(_date_columns(date) if date else (None,) * 6),
+                taken.seen.root_id,
+                taken.seen.path,
+            ),
+        ).fetchone()
+        return int(row[0])
+
+    def redo_all(self) -> None:
+        """Everything on disk is to be taken in again (another model)."""
+        self._db.execute("UPDATE photos SET state = 'pending' WHERE state IN ('done', 'failed')")
+
+    def pending(self, roots: Collection[RootId], limit: int) -> list[SeenFile]:
+        """The next photos of these roots to be taken in, the longest known first."""
+        marks = ",".join("?" * len(roots))
+        rows = self._db.execute(
+            f"SELECT root_id, path, {_STAT} FROM photos WHERE state = 'pending' AND absent_since IS NULL"
+            f" AND root_id IN ({marks}) ORDER BY photo_id LIMIT ?",
+            (*roots, limit),
+        )
+        return [SeenFile(root_id, path, _stat(*stat)) for root_id, path, *stat in rows]
+
+    def people_in(self, photo_ids: Iterable[PhotoId]) -> set[PersonId | None]:
+        """Whose faces are in these photos; None where somebody unknown's are."""
+        return {
+            person
+            for photo_id in photo_ids
+            for (person,) in self._db.execute("SELECT person_id FROM faces WHERE photo_id = ?", (photo_id,))
+        }
+
+    # --- figures
+
+    def count(self, root_id: RootId) -> int:
+        """Photos of a root, tombstones left out."""
+        row = self._db.execute("SELECT count(*) FROM photos WHERE root_id = ? AND state != 'missing'", (root_id,))
+        return int(row.fetchone()[0])
+
+    def counts(self) -> Mapping[PhotoState, int]:
+        counted = dict(self._db.execute("SELECT state, count(*) FROM photos GROUP BY state").fetchall())
+        return {state: counted.get(state.value, 0) for state in PhotoState}
+
+    def failures(self) -> list[tuple[bytes, str]]:
+        """Absolute path and reason of every photo that could not be taken in."""
+        return self._db.execute(
+            "SELECT CAST(r.path || x'2f' || p.path AS BLOB), p.reason FROM photos p JOIN roots r USING (root_id)"
+            " WHERE p.state = 'failed' ORDER BY 1"
+        ).fetchall()
+
+    def date_counts(self) -> dict[str, int]:
+        """Photos taken in by what is known of their own capture date: `right`, and `reported` where it is not."""
+        right, every = self._db.execute(
+            "SELECT count(*) FILTER (WHERE date_problem = ''), count(*) FROM photos WHERE state = 'done'"
+        ).fetchone()
+        return {"right": right, "fixed": 0, "reported": every - right}
+
+
+def _numbers(stat: FileStat) -> tuple[int, int, int, int, int]:
+    return (stat.size, stat.mtime_ns, stat.ctime_ns, _signed(stat.inode), _signed(stat.device))
+
+
+def _signed(number: int) -> int:
+    """An integer as SQLite keeps it; some file systems number inodes up to 2**64."""
+    return number - 2**64 if number >= 2**63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number + 2**64 if number < 0 else number
+
+
+def _known(row: Sequence[Any]) -> KnownPhoto:
+    photo_id, state, absent, *stat = row
+    return KnownPhoto(photo_id, _stat(*stat), PhotoState(state), bool(absent))
+
+
+def _stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int) -> FileStat:
+    return FileStat(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
+
+
+def _date_columns(date: DateFinding) -> tuple[str, str, str, float, str, str]:
+    return (
+        date.value.isoformat(),
+        date.precision,
+        date.source,
+        date.confidence,
+        date.zone,
+        date.problem,
+    )
+
+
+def date_finding(columns: Sequence[Any]) -> DateFinding | None:
+    """The finding in `DATE_COLUMNS`, None where no date was found."""
+    value, precision, source, confidence, zone, problem = columns
+    if value is None:
+        return None
+    return DateFinding(
+        datetime.fromisoformat(value), Precision(precision), DateSource(source), confidence, zone, problem
+    )

@@ -1,0 +1,115 @@
+"""
+The tables, as one migration a version. A migration that has landed is never edited: changes are a new one.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    """
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE roots (
+        root_id INTEGER PRIMARY KEY,
+        path BLOB NOT NULL UNIQUE,
+        -- of the folder itself when it was last online
+        device INTEGER,
+        inode INTEGER
+    ) STRICT;
+
+    -- path is relative to the root, so that a root can move; all paths are bytes (R9)
+    CREATE TABLE photos (
+        photo_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        root_id INTEGER NOT NULL REFERENCES roots,
+        path BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        device INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'missing')),
+        reason TEXT NOT NULL DEFAULT '',
+        content_hash BLOB,
+        width INTEGER,
+        height INTEGER,
+        date_value TEXT,
+        date_precision TEXT,
+        date_source TEXT,
+        date_confidence REAL,
+        date_zone TEXT,
+        date_problem TEXT,
+        -- when a scan first missed the file, seconds since 1970, and how many complete scans did
+        absent_since REAL,
+        absent_scans INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (root_id, path)
+    ) STRICT;
+    CREATE INDEX photos_by_inode ON photos (inode, device);
+    CREATE INDEX photos_by_hash ON photos (content_hash) WHERE content_hash IS NOT NULL;
+    CREATE INDEX photos_not_done ON photos (state) WHERE state != 'done';
+    CREATE INDEX photos_absent ON photos (root_id) WHERE absent_since IS NOT NULL;
+
+    CREATE TABLE people (
+        person_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL DEFAULT '',
+        merged_into INTEGER REFERENCES people
+    ) STRICT;
+
+    CREATE TABLE faces (
+        face_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        photo_id INTEGER NOT NULL REFERENCES photos ON DELETE CASCADE,
+        x REAL NOT NULL,
+        y REAL NOT NULL,
+        w REAL NOT NULL,
+        h REAL NOT NULL,
+        landmarks BLOB NOT NULL,
+        score REAL NOT NULL,
+        quality REAL NOT NULL,
+        sharpness REAL NOT NULL,
+        poor TEXT NOT NULL,
+        person_id INTEGER REFERENCES people,
+        similarity REAL,
+        gap REAL,
+        cluster_id INTEGER
+    ) STRICT;
+    CREATE INDEX faces_by_photo ON faces (photo_id);
+    CREATE INDEX faces_by_person ON faces (person_id) WHERE person_id IS NOT NULL;
+
+    -- apart from faces, because lists of faces are read often and these bytes seldom
+    CREATE TABLE embeddings (
+        face_id INTEGER PRIMARY KEY REFERENCES faces ON DELETE CASCADE,
+        model_id TEXT NOT NULL,
+        vector BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE medoids (
+        person_id INTEGER NOT NULL REFERENCES people,
+        face_id INTEGER NOT NULL REFERENCES faces ON DELETE CASCADE,
+        PRIMARY KEY (person_id, face_id)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE constraints (
+        kind TEXT NOT NULL CHECK (kind IN ('must-be', 'cannot-be')),
+        face_id INTEGER NOT NULL REFERENCES faces ON DELETE CASCADE,
+        person_id INTEGER NOT NULL REFERENCES people,
+        PRIMARY KEY (face_id, person_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- the manifest of the people tree; person_id is NULL for a pool such as _unknown
+    CREATE TABLE tree_folders (
+        folder_id INTEGER PRIMARY KEY,
+        person_id INTEGER UNIQUE REFERENCES people,
+        name BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX tree_folders_by_name ON tree_folders (name);
+    CREATE TABLE tree_entries (
+        folder_id INTEGER NOT NULL REFERENCES tree_folders ON DELETE CASCADE,
+        name BLOB NOT NULL,
+        photo_id INTEGER,
+        content BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        PRIMARY KEY (folder_id, name)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)

@@ -1,0 +1,143 @@
+"""
+The state: one connection with a repository for each kind of row, and transactions over them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from facewatchd.store.database import DATABASE, connect, store_errors
+from facewatchd.store.faces import Faces
+from facewatchd.store.manifest import Manifest
+from facewatchd.store.people import People
+from facewatchd.store.photos import Photos
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """The models that the embeddings of this state were made with."""
+
+    pack: str
+    id: str
+    dim: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRecluster:
+    """The last reclustering: when (seconds since 1970), how long, and over what."""
+
+    at: float
+    seconds: float
+    faces: int
+    people: int
+
+
+class Store:
+    """
+    The state, opened. Belongs to the thread that opened it; close it, or use it as a context manager.
+
+    Raises:
+        StoreError: It cannot be opened; see `connect`.
+    """
+
+    def __init__(self, state_dir: Path, *, read_only: bool = False) -> None:
+        self.path = state_dir / DATABASE
+        self._db = connect(state_dir, read_only=read_only)
+        self.photos = Photos(self._db)
+        self.faces = Faces(self._db)
+        self.people = People(self._db)
+        self.manifest = Manifest(self._db)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was committed is safe either way."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        All or nothing; an inner transaction is part of the outer one.
+
+        Raises:
+            StoreError: SQLite refused; nothing of the transaction remains.
+        """
+        if self._db.in_transaction:
+            yield
+            return
+        with store_errors(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    # --- the few facts about the whole
+
+    def _get(self, key: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _set(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    def state_id(self) -> str:
+        """Tells this state from any other, for ever."""
+        if not self._get("state.id"):
+            self._set("state.id", uuid.uuid4().hex)
+        return self._get("state.id")
+
+    def model(self) -> StoredModel | None:
+        """The models of this state, None before the first photo."""
+        if not self._get("model.id"):
+            return None
+        return StoredModel(
+            self._get("model.pack"), self._get("model.id"), int(self._get("model.dim")), self._get("model.provider")
+        )
+
+    def set_model(self, model: StoredModel) -> None:
+        self._set("model.pack", model.pack)
+        self._set("model.id", model.id)
+        self._set("model.dim", str(model.dim))
+        self._set("model.provider", model.provider)
+
+    def last_recluster(self) -> LastRecluster | None:
+        if not self._get("recluster.at"):
+            return None
+        return LastRecluster(
+            float(self._get("recluster.at")),
+            float(self._get("recluster.seconds")),
+            int(self._get("recluster.faces")),
+            int(self._get("recluster.people")),
+        )
+
+    def set_last_recluster(self, last: LastRecluster) -> None:
+        self._set("recluster.at", repr(last.at))
+        self._set("recluster.seconds", repr(last.seconds))
+        self._set("recluster.faces", str(last.faces))
+        self._set("recluster.people", str(last.people))
+
+    def vitals(self) -> str:
+        """What the daemon last said of itself, for `status` of another process; JSON, empty if it never ran."""
+        return self._get("vitals")
+
+    def set_vitals(self, document: str) -> None:
+        self._set("vitals", document)

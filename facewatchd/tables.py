@@ -1,0 +1,156 @@
+"""
+What commands print for people: tables and sentences. Takes finished results, decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from facewatchd.domain import Face, Person
+from facewatchd.errors import displayable
+
+if TYPE_CHECKING:
+    from facewatchd.doctor import Finding
+    from facewatchd.faces.packs import PackReport
+    from facewatchd.offline import PackEntry
+    from facewatchd.pipeline.materialize import Materialized
+    from facewatchd.store import PersonPhoto, PersonSummary
+
+_MOST_LINES = 20
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _show(*things: object) -> None:
+    console = Console(highlight=False)
+    for thing in things:
+        console.print(thing, soft_wrap=isinstance(thing, str))
+
+
+def show_status(document: dict[str, Any]) -> None:
+    """`status`."""
+    photos, faces, people = document["photos"], document["faces"], document["people"]
+    model, last = document["model"], document["last_recluster"]
+    table = _table("", "")
+    table.show_header = False
+    table.add_row("daemon", "running" if document["running"] else "not running")
+    if model:
+        table.add_row("models", f"{model['pack']} on {model['provider']}. {model['reason']}".strip())
+    for root in document["roots"]:
+        table.add_row("photos in", f"{escape(root['path'])} ({root['mode']}, {root['health']})")
+    table.add_row("photos", ", ".join(f"{count} {key}" for key, count in photos.items()))
+    table.add_row("faces", ", ".join(f"{count} {key}" for key, count in faces.items()))
+    table.add_row("people", f"{people['total']}, {people['named']} of them named")
+    table.add_row("dates", ", ".join(f"{count} {key}" for key, count in document["dates"].items()))
+    if last:
+        table.add_row(
+            "last grouped", f"{last['at']}: {last['faces']} faces, {last['people']} people, {last['seconds']} s"
+        )
+    if document["next_recluster"]:
+        table.add_row("next grouped", document["next_recluster"])
+    for sentence in document["blocked"]:
+        table.add_row("waits", escape(sentence))
+    for failure in document["failures"][:_MOST_LINES]:
+        table.add_row("failed", escape(f"{failure['path']}: {failure['reason']}"))
+    if len(document["failures"]) > _MOST_LINES:
+        table.add_row("", f"... and {len(document['failures']) - _MOST_LINES} more: see 'status --json'")
+    _show(table)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """`doctor`."""
+    table = _table("", "what", "found", "what to do")
+    for finding in findings:
+        table.add_row(finding.verdict, finding.what, escape(finding.found), escape(finding.remedy))
+    _show(table)
+
+
+def show_people(summaries: Sequence[PersonSummary]) -> None:
+    """`people list`."""
+    table = _table(">id", "name", ">faces", ">photos", ">confirmed")
+    for summary in summaries:
+        person = summary.person
+        figures = (str(number) for number in (summary.faces, summary.photos, summary.confirmed))
+        table.add_row(str(person.person_id), escape(person.title), *figures)
+    _show(table)
+
+
+def show_person(person: Person, photos: Sequence[PersonPhoto], faces: Sequence[Face]) -> None:
+    """`people show`."""
+    confirmed = sum(face.confirmed for face in faces)
+    _show(f"{escape(person.title)}: {len(faces)} faces ({confirmed} confirmed) in {len(photos)} photos")
+    table = _table("date", "known from", "photo")
+    for photo in photos:
+        date = photo.date
+        table.add_row(
+            f"{date.value:%Y-%m-%d}" if date else "", date.source if date else "", escape(displayable(photo.path))
+        )
+    _show(table)
+
+
+def show_plan(plan: Materialized) -> None:
+    """`tree --dry-run`."""
+    for gesture in plan.gestures:
+        _show(escape(f"you renamed {displayable(gesture.folder)} to {displayable(gesture.to)}"))
+    for action in plan.actions:
+        names = [getattr(action, key) for key in ("folder", "name", "to", "target") if hasattr(action, key)]
+        _show(escape(f"{type(action).__name__}: {' | '.join(displayable(name) for name in names)}"))
+    _show(f"{len(plan.actions)} changes" if plan.actions else "The people tree is as it should be.")
+
+
+def show_packs(entries: Sequence[PackEntry]) -> None:
+    """`models list`."""
+    table = _table("pack", "installed", "in use", "licence")
+    for entry in entries:
+        table.add_row(
+            escape(entry.name),
+            "yes" if entry.installed else "no",
+            "yes" if entry.in_use else "",
+            escape(entry.licence),
+        )
+    _show(table)
+
+
+def show_pack_reports(reports: Sequence[PackReport]) -> None:
+    """`models verify`."""
+    table = _table("pack", "id", "result")
+    for report in reports:
+        table.add_row(escape(report.pack), report.info.id[:12] if report.info else "", escape(report.problem) or "good")
+    _show(table)
+
+
+def show_identified(found: dict[str, Any]) -> None:
+    """`identify`."""
+    if not found["faces"]:
+        _show("There is no face in the photo.")
+        return
+    table = _table("who", ">similarity", ">gap", ">x", ">y", ">w", ">h", "remark")
+    for face in found["faces"]:
+        remark = face["poor"] or ("" if face["person_id"] or not face["nearest"] else f"nearest: {face['nearest']}")
+        numbers = ("" if face[key] is None else f"{face[key]:.2f}" for key in ("similarity", "gap"))
+        box = (f"{face[key]:.0f}" for key in "xywh")
+        table.add_row(escape(face["person"]) or "unknown", *numbers, *box, escape(remark))
+    _show(table)
+
+
+@contextlib.contextmanager
+def download(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on stderr; yields what to tell (bytes so far, bytes in all)."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
