@@ -282,8 +282,11 @@ def models_fetch(config: Config, pack: str) -> None:
 @configured
 def models_use(config: Config, pack: str) -> None:
     """Embed every photo anew with other models; people keep their names."""
-    from facewatchd import offline  # noqa: PLC0415
+    from facewatchd import offline, tables  # noqa: PLC0415
 
+    if offline.is_to_fetch(config, pack):
+        with tables.download(pack) as progress:
+            offline.fetch_models(config, pack, progress)
     offline.use_models(config, pack)
     click.echo(f"Every photo is embedded with {pack} now.")
     if config.models.pack not in {"auto", pack}:

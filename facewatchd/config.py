@@ -85,7 +85,7 @@ class FacesConfig(Section):
     min_score: Fraction = 0.5
     min_size: Annotated[float, Field(ge=1)] = 32
     min_sharpness: Annotated[float, Field(ge=0)] = 12
-    max_turn: Fraction = 0.9
+    max_turn: Annotated[float, Field(ge=0)] = 1.6
 
 
 class AssignConfig(Section):
@@ -249,6 +249,11 @@ def _first_problem(error: ValidationError) -> str:
 def _refuse_overlaps(config: Config) -> None:
     """Nested roots would take every photo in twice; a root in the people tree would watch our own links (R28, R35)."""
     people = Path(os.path.realpath(config.people.dir))  # Path.resolve raises where links go round in a circle
+    state = Path(os.path.realpath(config.state.dir))
+    if state == people or people in state.parents:
+        raise ConfigError(
+            "The state lies in the people tree", f"Move one of them: people.dir is {displayable(people)}.", state
+        )
     roots = [Path(os.path.realpath(root)) for root in config.photos]
     for at, root in enumerate(roots):
         if root == people or people in root.parents:

@@ -7,6 +7,7 @@ they are capture dates, which are naive wall-clock `datetime`s: a camera knows n
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,6 +52,11 @@ class FileStat:
     ctime_ns: int
     inode: int
     device: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> FileStat:
+        """The record of what the system says."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
 
     def same_content(self, other: FileStat) -> bool:
         """Whether nothing suggests that the content differs (the inode's own times may)."""

@@ -144,6 +144,11 @@ def fetch_models(config: Config, pack: str, progress: Callable[[int, int | None]
     )
 
 
+def is_to_fetch(config: Config, pack: str) -> bool:
+    """Whether a pack is not installed, and is one that can be fetched."""
+    return pack not in installed_packs(config.models.root) and any(known.name == pack for known in KNOWN_PACKS)
+
+
 def use_models(config: Config, pack: str) -> None:
     """
     Embed every photo of the state with another pack. Faces are found again by place, so that people keep their names.

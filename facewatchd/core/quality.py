@@ -30,8 +30,7 @@ class QualityLimits:
         min_score: Detector score, 0..1.
         min_size: Shorter side of the box, pixels of the upright photo.
         min_sharpness: Variance of the Laplacian of the aligned face, grey levels squared.
-        max_turn: How far the nose may be from the middle between the eyes, as a share of half their distance: 0 is a
-            frontal face, 1 a profile.
+        max_turn: How far the nose may be from the middle between the eyes, in halves of their distance; see `turn`.
     """
 
     min_score: float
@@ -56,7 +55,7 @@ def turn(landmarks: NDArray[np.float32]) -> float:
         landmarks: float32, shape (5, 2), in the domain's order.
 
     Returns:
-        0 for a frontal face, 1 where the nose stands over an eye, more beyond. Infinite where the eyes coincide.
+        0 for a frontal face, 1 where the nose stands over an eye, more where it stands out beyond. Infinite where the eyes coincide.
     """
     left, right, nose = landmarks[0].astype(np.float64), landmarks[1].astype(np.float64), landmarks[2]
     across = right - left
@@ -99,6 +98,6 @@ def judge(detection: Detection, chip: Image, limits: QualityLimits) -> Quality:
         min(1.0, size / _GOOD_SIZE)
         * max(0.0, min(1.0, detection.score))
         * min(1.0, (sharp / _GOOD_SHARPNESS) ** 0.5)
-        * max(0.0, 1.0 - turned / 2)
+        * max(0.0, 1.0 - turned / 3)
     )
     return Quality(value=value, sharpness=sharp, poor=poor)

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+import cv2
+
 from facewatchd.domain import FaceEngine, Root, RootId, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoError
 from facewatchd.pipeline.ingest import IngestSettings, take_in
@@ -47,6 +49,8 @@ class Workers:
         self._threads = [
             threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True) for number in range(count)
         ]
+        # one thread a photo; OpenCV's own pool would only compete with that
+        cv2.setNumThreads(1)
         for thread in self._threads:
             thread.start()
 

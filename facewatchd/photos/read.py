@@ -91,11 +91,6 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float) -> PhotoRead:
     )
 
 
-def file_stat(result: os.stat_result) -> FileStat:
-    """The record of what the system says of a file."""
-    return FileStat(result.st_size, result.st_mtime_ns, result.st_ctime_ns, result.st_ino, result.st_dev)
-
-
 def read_settled(path: bytes, stat: FileStat) -> bytes:
     """
     The whole content of a photo-like file that is, before and after reading, the one that was seen.
@@ -145,7 +140,7 @@ def _read(handle: int, size: int, path: bytes) -> bytes:
 
 
 def _check_same(seen: FileStat, present: os.stat_result, path: bytes) -> None:
-    if not seen.same_content(file_stat(present)):
+    if not seen.same_content(FileStat.of(present)):
         raise _changed(path)
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 
-from facewatchd.domain import Image
+from facewatchd.domain import FileStat, Image
 from facewatchd.errors import PhotoError
 from facewatchd.photos.decode import decode
-from facewatchd.photos.read import file_stat, read_settled
+from facewatchd.photos.read import read_settled
 
 
 def read_picture(path: bytes, max_megapixels: float) -> Image:
@@ -21,7 +21,7 @@ def read_picture(path: bytes, max_megapixels: float) -> Image:
     """
     real = os.path.realpath(path)
     try:
-        stat = file_stat(os.lstat(real))
+        stat = FileStat.of(os.lstat(real))
     except OSError as error:
         raise PhotoError("The photo cannot be read", f"{error.strerror}.", path) from error
     return decode(read_settled(real, stat), real, max_megapixels).image

@@ -168,7 +168,7 @@ def file_stat(found: os.stat_result) -> FileStat | None:
     """What counts of an `lstat`; None for anything but a regular file."""
     if not stat.S_ISREG(found.st_mode):
         return None
-    return FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+    return FileStat.of(found)
 
 
 def explain(what: str, error: OSError) -> str:

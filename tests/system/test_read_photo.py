@@ -23,7 +23,7 @@ from facewatchd.domain import DateSource, FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos import read
 from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.read import file_stat, read_photo, read_settled
+from facewatchd.photos.read import read_photo, read_settled
 
 NOW = 1_767_225_600.0
 CAP = 250.0
@@ -38,7 +38,7 @@ def _jpeg(seed: int = 0, stamp: str = "2019:08:17 12:34:56") -> bytes:
 
 
 def _seen(path: Path) -> FileStat:
-    return file_stat(os.lstat(path))
+    return FileStat.of(os.lstat(path))
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_a_name_that_is_no_text_is_read(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9\n.jpg"
     with open(path, "wb") as file:
         file.write(_jpeg())
-    read_photo(path, file_stat(os.lstat(path)), CAP)
+    read_photo(path, FileStat.of(os.lstat(path)), CAP)
     with open(path, "wb") as file:
         file.write(b"no photo")
     with pytest.raises(PhotoError) as caught:
-        read_photo(path, file_stat(os.lstat(path)), CAP)
+        read_photo(path, FileStat.of(os.lstat(path)), CAP)
     assert caught.value.path == path
     str(caught.value).encode("utf-8")
 
