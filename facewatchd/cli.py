@@ -145,6 +145,39 @@ def tree(config: Config, *, dry_run: bool) -> None:
         click.echo(f"{offline.command(config, 'tree', {})['actions']} changes made in {config.people.dir}.")
 
 
+@main.command()
+@configured
+def retry(config: Config) -> None:
+    """Try again to take in the photos that could not be."""
+    from facewatchd import offline  # noqa: PLC0415
+
+    click.echo(f"{offline.retry(config)} photos are tried again.")
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@configured
+def backup(config: Config, file: Path) -> None:
+    """Copy the state into a file, also while the daemon runs."""
+    from facewatchd.store.backup import back_up  # noqa: PLC0415
+
+    back_up(config.state.dir, file)
+    click.echo(f"The state is copied to {file}.")
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@configured
+def restore(config: Config, file: Path) -> None:
+    """Put a copy back in place of the state, which is kept beside it."""
+    from facewatchd.daemon.lock import single_instance  # noqa: PLC0415
+    from facewatchd.store.backup import restore as put_back  # noqa: PLC0415
+
+    with single_instance(config.state.dir):
+        kept = put_back(config.state.dir, file)
+    click.echo(f"The state is as in {file}." + (f" What was there is kept as {kept}." if kept else ""))
+
+
 @main.group()
 def people() -> None:
     """Who is known, and what they are called."""

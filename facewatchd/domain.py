@@ -104,6 +104,15 @@ class KnownPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedPhoto:
+    """A photo as the index has it, and where. A photo that had to make room for another has a NUL in its path."""
+
+    root_id: RootId
+    path: bytes
+    photo: KnownPhoto
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
     """One watched folder. `path` is absolute and without symlinks."""
 
@@ -292,6 +301,15 @@ class TakenPhoto:
     height: int
     date: DateFinding | None
     faces: tuple[FoundFace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamePhoto:
+    """A file whose picture was taken in before: moved, copied back, or with other tags now."""
+
+    seen: SeenFile
+    content_hash: bytes
+    date: DateFinding | None
 
 
 class FaceState(StrEnum):

@@ -64,6 +64,10 @@ class StoreError(FacewatchError):
     """The state cannot be opened, read or written."""
 
 
+class StoreFullError(StoreError):
+    """The state cannot be written for now: its disk is full or fails. Nothing is lost, and it may pass by itself."""
+
+
 class TreeError(FacewatchError):
     """The people tree cannot be read or written."""
 

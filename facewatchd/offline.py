@@ -23,6 +23,7 @@ from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
 from facewatchd.pipeline.correct import merge, rename
+from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.ingest import thresholds_for
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.regroup import apply, compute, decide, regroup_settings, take_snapshot
@@ -59,6 +60,19 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
             scope = merge(store, arguments["person"], arguments["into"])
         done = materialize(store, TreeSettings.of(config), scope)
     return {"actions": len(done.actions), "gestures": len(done.gestures)}
+
+
+def retry(config: Config) -> int:
+    """
+    Have the photos that could not be taken in tried again: now where the daemon runs, else when it next does.
+
+    Returns:
+        How many.
+    """
+    if is_running(config.state.dir):
+        return int(ask(config.state.dir, "retry", {})["photos"])
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        return retry_all(store)
 
 
 def plan_tree(config: Config) -> Materialized:

@@ -4,23 +4,26 @@ What `status` says: read from the state, whether or not the daemon runs.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import Any
 
 from facewatchd import __version__
 from facewatchd.config import Config
+from facewatchd.daemon.control import ask
 from facewatchd.daemon.lock import is_running
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.domain import PhotoState
-from facewatchd.errors import displayable
+from facewatchd.errors import FacewatchError, displayable
 from facewatchd.store import Store
+
+_PATIENCE_S = 3.0
 
 
 def status(config: Config, store: Store) -> dict[str, Any]:
     """The document of `status --json`; its keys are part of the interface."""
     running = is_running(config.state.dir)
-    said = store.vitals()
-    vitals = Vitals.model_validate_json(said) if said else Vitals()
+    vitals = _vitals(config, store, running=running)
     model = store.model()
     photos = store.photos.counts()
     faces = store.faces.counts()
@@ -32,8 +35,10 @@ def status(config: Config, store: Store) -> dict[str, Any]:
     if pending and not running:
         blocked.append(f"{_count(pending, 'photo')} to be taken in: start 'facewatchd run'.")
     if failures:
+        later = sum(1 for _, _, retry_at in failures if retry_at is not None)
         blocked.append(
-            f"{_count(len(failures), 'photo')} could not be taken in; each is tried again when its file changes."
+            f"{_count(len(failures), 'photo')} could not be taken in: {later} will be tried again by themselves, the "
+            "others when their files change, or by 'facewatchd retry'."
         )
     return {
         "version": __version__,
@@ -66,8 +71,20 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         else {"at": _iso(last.at), "seconds": round(last.seconds, 2), "faces": last.faces, "people": last.people},
         "next_recluster": _iso(vitals.next_recluster) if running and vitals.next_recluster is not None else None,
         "blocked": blocked,
-        "failures": [{"path": displayable(path), "reason": reason} for path, reason in failures],
+        "failures": [
+            {"path": displayable(path), "reason": reason, "retry_at": _iso(retry_at) if retry_at is not None else None}
+            for path, reason, retry_at in failures
+        ],
     }
+
+
+def _vitals(config: Config, store: Store, *, running: bool) -> Vitals:
+    """What the daemon says now, else what it said last: it may be busy, or gone."""
+    if running:
+        with contextlib.suppress(FacewatchError):
+            return Vitals.model_validate(ask(config.state.dir, "vitals", {}, timeout_s=_PATIENCE_S))
+    said = store.vitals()
+    return Vitals.model_validate_json(said) if said else Vitals()
 
 
 def _iso(seconds: float) -> str:

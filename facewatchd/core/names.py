@@ -14,7 +14,12 @@ MAX_NAME_BYTES = 255
 
 # room for the " (2)" that makes a name unique
 _ROOM = 16
-_NUMBERED = re.compile(r" \(\d+\)$")
+_NUMBERED = re.compile(r" \([0-9]+\)\Z")
+# what follows the last dot of "J. Smith" or of a sentence is no extension
+_MAX_EXTENSION = 16
+# Persian names and emoji need these two format characters inside; all others are invisible or turn the text around
+_JOINERS = "\u200c\u200d"
+_EDGES = re.compile(rf"^[\s.{_JOINERS}]+|[\s.{_JOINERS}]+\Z")
 
 
 def fold(name: bytes) -> str:
@@ -32,10 +37,8 @@ def folder_name(title: str) -> bytes:
     Returns:
         UTF-8, never empty, `.`, `..` or hidden, without control characters, slashes, trailing dots or spaces.
     """
-    text = unicodedata.normalize("NFC", title.encode("utf-8", "replace").decode())
-    text = "".join("_" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} or c == "/" else c for c in text)
-    text = _cut(text.strip().lstrip("."), MAX_NAME_BYTES - _ROOM).rstrip(" .")
-    return (text.strip() or "_").encode()
+    text = _EDGES.sub("", _clean(title.encode("utf-8", "replace").decode()))
+    return (_EDGES.sub("", _cut(text, MAX_NAME_BYTES - _ROOM)) or "_").encode()
 
 
 def link_name(date_prefix: str, photo: bytes) -> bytes:
@@ -47,15 +50,15 @@ def link_name(date_prefix: str, photo: bytes) -> bytes:
         photo: The photo's own file name; any bytes but `/` and NUL.
 
     Returns:
-        The name; a photo's name that starts with its date already keeps it as it is.
+        The name, legal as a folder's is, but it may be hidden, and bytes that are no UTF-8 stay; a photo's name that
+        starts with its date already keeps it as it is.
     """
-    text = unicodedata.normalize("NFC", _text(photo))
-    text = "".join("_" if c < " " or c == "\x7f" else c for c in text)
+    text = _clean(_text(photo)).rstrip(" .") or "_"
     if date_prefix and not text.startswith(date_prefix):
         text = f"{date_prefix} {text}"
-    stem, extension = posixpath.splitext(text)
-    room = MAX_NAME_BYTES - _ROOM - len(_bytes(extension))
-    return _bytes(_cut(stem, room) + extension) if room > 0 else _bytes(_cut(text, MAX_NAME_BYTES - _ROOM))
+    stem, extension = _split(text)
+    text = _cut(stem, MAX_NAME_BYTES - _ROOM - len(_bytes(extension))) + extension
+    return _bytes(text.rstrip(" ."))
 
 
 def unique(name: bytes, taken: Container[str]) -> bytes:
@@ -68,7 +71,7 @@ def unique(name: bytes, taken: Container[str]) -> bytes:
     """
     if fold(name) not in taken:
         return name
-    stem, extension = posixpath.splitext(_text(name))
+    stem, extension = _split(_text(name))
     number = 2
     while fold(candidate := _bytes(f"{stem} ({number}){extension}")) in taken:
         number += 1
@@ -79,7 +82,7 @@ def is_variant(name: bytes, base: bytes) -> bool:
     """Whether `unique` may have made this name out of the base."""
     if name == base:
         return True
-    stem, extension = posixpath.splitext(_text(name))
+    stem, extension = _split(_text(name))
     return _bytes(_NUMBERED.sub("", stem) + extension) == base
 
 
@@ -91,12 +94,27 @@ def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
+def _clean(text: str) -> str:
+    """The text in NFC, with an underscore for all that is illegal or invisible in a name."""
+    return "".join(
+        "_" if c == "/" or (unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} and c not in _JOINERS) else c
+        for c in unicodedata.normalize("NFC", text)
+    )
+
+
+def _split(text: str) -> tuple[str, str]:
+    """A name before its extension, and the extension with its dot, empty where there is none."""
+    stem, extension = posixpath.splitext(text)
+    if " " in extension or len(_bytes(extension)) > _MAX_EXTENSION:
+        return text, ""
+    return stem, extension
+
+
 def _cut(text: str, room: int) -> str:
     """At most so many bytes of it, without tearing a character."""
     raw = _bytes(text)
     if len(raw) <= room:
         return text
-    cut = raw[:room]
-    while cut and (raw[len(cut)] & 0xC0) == 0x80:
-        cut = cut[:-1]
-    return _text(cut)
+    # a character has at most three bytes after its first; more are no UTF-8 and can be cut anywhere
+    back = next((back for back in range(4) if raw[room - back] & 0xC0 != 0x80), 0)
+    return _text(raw[: room - back])

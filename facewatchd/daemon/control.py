@@ -89,9 +89,17 @@ class ControlServer:
             return {"error": [error.title, error.message, path]}
 
 
-def ask(state_dir: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+def ask(
+    state_dir: Path, command: str, arguments: Mapping[str, Any], timeout_s: float | None = None
+) -> Mapping[str, Any]:
     """
-    Have the running daemon carry out a command; waits for as long as it takes.
+    Have the running daemon carry out a command.
+
+    Args:
+        state_dir: Its state.
+        command: What to do.
+        arguments: With what; JSON.
+        timeout_s: How long to wait for the answer; None for as long as it takes.
 
     Raises:
         RunningError: It does not listen, or went away.
@@ -99,6 +107,7 @@ def ask(state_dir: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
+            channel.settimeout(timeout_s)
             with _address(state_dir) as address:
                 channel.connect(address)
             channel.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")

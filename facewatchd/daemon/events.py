@@ -12,7 +12,7 @@ from typing import Any
 
 from facewatchd.core.recluster import Labels
 from facewatchd.daemon.scans import ScanEnd, ScanPart
-from facewatchd.domain import Root, SeenFile, TakenPhoto
+from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoError
 from facewatchd.pipeline.regroup import Snapshot
 from facewatchd.watch.hints import Hint
@@ -25,6 +25,7 @@ class Chore(StrEnum):
     POLL = "poll"
     SUPERVISE = "supervise"
     RECHECK = "recheck"
+    RETRY = "retry"
     RECLUSTER = "recluster"
 
 
@@ -41,7 +42,7 @@ class Taken:
     """A worker is done with a photo."""
 
     seen: SeenFile
-    result: TakenPhoto | PhotoError
+    result: TakenPhoto | SamePhoto | PhotoError
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,11 @@ class Grouping:
         )
         return regrouping
 
+    def forget(self) -> None:
+        """The clusters are there and cannot be stored: they are to be made again."""
+        self._running = None
+        self.wanted = True
+
     def stop(self) -> None:
         """Break off what is under way; it starts anew next time."""
         if self._running is not None:

@@ -5,6 +5,7 @@ them one by one. Scanning, watching, taking in and clustering run beside it and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -15,6 +16,7 @@ from facewatchd.config import Config
 from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
+from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.progress import Progress
 from facewatchd.daemon.requests import Requests
 from facewatchd.daemon.scans import ScanEnd, ScanPart
@@ -23,10 +25,10 @@ from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals, root_entry
 from facewatchd.daemon.workers import Workers
-from facewatchd.domain import FaceEngine, Health, Root, SeenFile, TakenPhoto
-from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, displayable
+from facewatchd.domain import FaceEngine, Health, Root, SamePhoto, SeenFile, TakenPhoto
+from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, StoreFullError, displayable
 from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.ingest import IngestSettings, keep, thresholds_for
+from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, thresholds_for
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
 from facewatchd.store import Store
@@ -83,8 +85,9 @@ class Daemon:
             lambda seen, result: self.post(Taken(seen, result)),
         )
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
-        self._requests = Requests(store, self._tree, self._grouping)
+        self._requests = Requests(store, self._tree, self._grouping, self.vitals)
         self._progress = Progress()
+        self._pause = Pause()
         self._doubts: dict[int, str] = {}
         self._ready = False
         self._grouped_once = False
@@ -111,18 +114,43 @@ class Daemon:
                 if isinstance(event, Stop):
                     log.info("Stopping")
                     return
-                if event is not None:
-                    self._handle(event)
-                if event is None or self._events.empty():
-                    self._between()
-                if self._once and self._is_done():
-                    break
+                try:
+                    self._turn(event)
+                    if self._once and self._is_done():
+                        break
+                except StoreFullError as error:
+                    self._pause.begin(error)
         finally:
             self._end()
         if not self._sources.online():
             raise FacewatchError("No photo folder can be read", self._sources.statuses()[0].reason)
 
     # --- events
+
+    def _turn(self, event: Event | None) -> None:
+        """One event, and what is to be done where no other waits."""
+        if self._pause.reason:
+            self._turn_in_pause(event)
+            return
+        if event is not None:
+            self._handle(event)
+        if event is None or self._events.empty():
+            self._between()
+
+    def _turn_in_pause(self, event: Event | None) -> None:
+        """The state cannot be written. Nothing is begun; what is dropped here is found again by a scan afterwards."""
+        if isinstance(event, Taken):
+            self._backlog.ended(event.seen)
+        elif isinstance(event, Clustered):
+            self._grouping.forget()
+            self._requests.grouped(None, self._pause.reason)
+        elif isinstance(event, Asked):
+            self._requests.take_in_pause(event, self._pause.reason)
+        if self._pause.is_over(self._store):
+            self._sources.scan_all()
+            self._tree.touch(None)
+        else:
+            notify("WATCHDOG=1")
 
     def _wait(self) -> Event | None:
         wall, monotonic = time.time(), time.monotonic()
@@ -193,20 +221,24 @@ class Daemon:
         self._sources.scanned(end)
         log.debug("Scanned %s in %.1f s", displayable(os.path.join(end.root.path, end.below)), end.seconds)
 
-    def _taken(self, seen: SeenFile, result: TakenPhoto | PhotoError) -> None:
+    def _taken(self, seen: SeenFile, result: TakenPhoto | SamePhoto | PhotoError) -> None:
         self._backlog.ended(seen)
         if isinstance(result, TakenPhoto):
             info = self._engine.info
             self._tree.touch_people(keep(self._store, result, info.id, info.dim, self._thresholds))
             self._progress.took(len(result.faces))
             self._grouping.grew()
+        elif isinstance(result, SamePhoto):
+            # None: it stays pending and has another turn
+            self._tree.touch_people(keep_same(self._store, result) or set())
         elif isinstance(result, PhotoBusyError) and self._backlog.may_retry(seen):
             log.debug("%s", result)
             self._look_at(self._sources.roots[seen.root_id], seen.path, closed=False, again=True)
         else:
             log.warning("%s", result)
             with self._store.transaction():
-                self._store.photos.fail(seen, f"{result.title}: {result.message}")
+                passing = isinstance(result, PhotoBusyError)
+                self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
             self._progress.took(0)
 
     def _clustered(self, clustered: Clustered) -> None:
@@ -225,6 +257,9 @@ class Daemon:
                 self._sources.supervise()
             case Chore.RECHECK:
                 self._recheck()
+            case Chore.RETRY:
+                with self._store.transaction():
+                    self._store.photos.retry(time.time())
             case Chore.RECLUSTER:
                 self._grouping.wanted = True
 
@@ -245,7 +280,7 @@ class Daemon:
         for root, path in self._discovery.due(time.time()):
             self._look_at(root, path, closed=False)
         for seen in self._backlog.next():
-            self._workers.submit(seen)
+            self._workers.submit(seen, known_contents(self._store, seen, self._engine.info.id))
         idle = self._is_idle()
         if idle:
             self._be_ready()
@@ -284,17 +319,23 @@ class Daemon:
         notify("WATCHDOG=1")
         self._write_vitals()
 
-    def _write_vitals(self) -> None:
+    def vitals(self) -> Vitals:
+        """How things are now."""
         statuses = self._sources.statuses()
         blocked = [f"{displayable(s.path)}: {s.reason}" for s in statuses if s.health is not Health.ONLINE]
         blocked += [doubt for doubt in self._doubts.values() if doubt]
         blocked += [problem for problem in (self._tree.problem, self._grouping.problem) if problem]
-        vitals = Vitals(
+        if self._pause.reason:
+            blocked.append(self._pause.reason)
+        return Vitals(
             roots=tuple(root_entry(status) for status in statuses),
             next_recluster=self.next_recluster(),
             blocked=tuple(blocked),
             models=self._models_reason,
         )
+
+    def _write_vitals(self) -> None:
+        vitals = self.vitals()
         if vitals != self._vitals:
             with self._store.transaction():
                 self._store.set_vitals(vitals.model_dump_json())
@@ -303,16 +344,19 @@ class Daemon:
     def _end(self) -> None:
         """Finish the photos in hand, keep what they came to, and let go of everything."""
         notify("STOPPING=1")
-        self._write_vitals()
+        with contextlib.suppress(StoreFullError):
+            self._write_vitals()
         self._grouping.stop()
         self._workers.stop(_LAST_PHOTOS_S)
         self._sources.stop()
         while not self._events.empty():
             event = self._events.get()
-            if isinstance(event, Taken):
-                self._taken(event.seen, event.result)
+            if isinstance(event, Taken) and not self._pause.reason:
+                with contextlib.suppress(StoreFullError):
+                    self._taken(event.seen, event.result)
             elif isinstance(event, Asked):
-                event.reply.set_exception(FacewatchError("facewatchd is stopping", "Start it and ask again."))
+                self._requests.refuse(event, "facewatchd is stopping")
         self._requests.give_up()
-        self._tree.tend(idle=True)
+        with contextlib.suppress(StoreFullError):
+            self._tree.tend(idle=True)
         self._progress.end()

@@ -4,14 +4,15 @@ What other processes ask of the daemon, carried out in the thread that owns the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from facewatchd.daemon.events import Asked
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.correct import merge, rename
+from facewatchd.pipeline.correct import merge, rename, retry
 from facewatchd.pipeline.regroup import Regrouping
 from facewatchd.store import Store
 
@@ -22,13 +23,27 @@ class Requests:
         store: The state.
         tree: Looks after the tree when people changed.
         grouping: Reclusters on demand.
+        vitals: Says how things are.
     """
 
-    def __init__(self, store: Store, tree: TreeKeeper, grouping: Grouping) -> None:
+    def __init__(self, store: Store, tree: TreeKeeper, grouping: Grouping, vitals: Callable[[], Vitals]) -> None:
+        self._vitals = vitals
         self._store = store
         self._tree = tree
         self._grouping = grouping
         self._waiting: list[Asked] = []
+
+    @staticmethod
+    def refuse(asked: Asked, why: str) -> None:
+        """Not now."""
+        asked.reply.set_exception(FacewatchError(why, "Ask again later."))
+
+    def take_in_pause(self, asked: Asked, why: str) -> None:
+        """The state cannot be written; how things are can be told all the same."""
+        if asked.command == "vitals":
+            self.take(asked)
+        else:
+            self.refuse(asked, why)
 
     def take(self, asked: Asked) -> None:
         """Carry it out, or begin to; the answer goes into its reply."""
@@ -55,13 +70,17 @@ class Requests:
     def give_up(self) -> None:
         """The daemon ends."""
         for asked in self._waiting:
-            asked.reply.set_exception(FacewatchError("facewatchd is stopping", "Start it and ask again."))
+            self.refuse(asked, "facewatchd is stopping")
         self._waiting.clear()
 
     def _carry_out(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         match command:
             case "tree":
                 self._tree.touch(None)
+            case "vitals":
+                return self._vitals().model_dump()
+            case "retry":
+                return {"photos": retry(self._store)}
             case "rename":
                 self._tree.touch(rename(self._store, int(arguments["person"]), str(arguments["name"])))
             case "merge":

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _SUPERVISE_S = 5.0
 _RECHECK_S = 20.0
+_RETRY_S = 15.0
 
 
 class Schedule:
@@ -42,6 +43,7 @@ class Schedule:
             Chore.POLL: config.watch.poll_s,
             Chore.SUPERVISE: _SUPERVISE_S,
             Chore.RECHECK: _RECHECK_S,
+            Chore.RETRY: _RETRY_S,
         }
         for chore, every_s in seconds.items():
             self._scheduler.add_job(post, "interval", args=[chore], seconds=every_s, id=chore)

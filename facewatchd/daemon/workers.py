@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import cv2
 
-from facewatchd.domain import FaceEngine, Root, RootId, SeenFile, TakenPhoto
+from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoError
 from facewatchd.pipeline.ingest import IngestSettings, take_in
 
@@ -37,14 +37,14 @@ class Workers:
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         settings: IngestSettings,
-        on_end: Callable[[SeenFile, TakenPhoto | PhotoError], None],
+        on_end: Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError], None],
     ) -> None:
         self.count = count
         self._engine = engine
         self._roots = roots
         self._settings = settings
         self._on_end = on_end
-        self._jobs: queue.SimpleQueue[SeenFile | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[SeenFile, frozenset[bytes]] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True) for number in range(count)
@@ -54,9 +54,9 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, seen: SeenFile) -> None:
-        """Take this photo in. The caller keeps the number in hand small."""
-        self._jobs.put(seen)
+    def submit(self, seen: SeenFile, known: frozenset[bytes]) -> None:
+        """Take this photo in, unless it is one of the pictures known. The caller keeps the number in hand small."""
+        self._jobs.put((seen, known))
 
     def stop(self, timeout_s: float) -> None:
         """Finish the photos in hand and end; photos not begun stay pending."""
@@ -68,13 +68,13 @@ class Workers:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while (seen := self._jobs.get()) is not None and not self._stopping.is_set():
-            self._on_end(seen, self._take(seen))
+        while (job := self._jobs.get()) is not None and not self._stopping.is_set():
+            self._on_end(job[0], self._take(*job))
 
-    def _take(self, seen: SeenFile) -> TakenPhoto | PhotoError:
+    def _take(self, seen: SeenFile, known: frozenset[bytes]) -> TakenPhoto | SamePhoto | PhotoError:
         root = self._roots[seen.root_id]
         try:
-            return take_in(seen, root, self._engine, self._settings, time.time())
+            return take_in(seen, root, self._engine, self._settings, time.time(), known)
         except PhotoError as error:
             return error
         except Exception as error:  # the boundary of one photo: whatever it is, the others go on

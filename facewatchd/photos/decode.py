@@ -130,6 +130,13 @@ def decode(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
         ) from error
 
 
+def stored_orientation(data: bytes) -> int:
+    """The Exif orientation that `decode` applies, 1..8, without decoding; never raises."""
+    kind = kind_of(data)
+    # HEIC and TIFF are turned by their libraries
+    return 1 if kind in {None, PhotoKind.HEIC, PhotoKind.TIFF} else _exif(data, kind).orientation
+
+
 def no_photo(data: bytes, path: bytes) -> PhotoError:
     """The error for content that is none of the supported formats."""
     if not data:

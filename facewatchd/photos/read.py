@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import Decoded, decode, no_photo
+from facewatchd.photos.decode import Decoded, decode, no_photo, stored_orientation
 from facewatchd.photos.formats import SNIFF_BYTES, kind_of
 from facewatchd.photos.metadata import read_sidecar, read_tags, read_takeout
 
@@ -47,7 +47,7 @@ class PhotoRead:
 
     Attributes:
         content_hash: 32 bytes; equal for the same picture with other tags.
-        decoded: The pixels.
+        decoded: The pixels; None where the picture is one of those known.
         tags: The photo's own date tags.
         sidecar: Of the XMP file beside it, if there is one.
         takeout: Of the Takeout JSON beside it, if there is one.
@@ -55,7 +55,7 @@ class PhotoRead:
     """
 
     content_hash: bytes
-    decoded: Decoded
+    decoded: Decoded | None
     tags: Tags
     sidecar: Sidecar | None
     takeout: Takeout | None
@@ -66,7 +66,7 @@ class PhotoRead:
         return Evidence(path, self.mtime_ns, self.tags, self.sidecar, self.takeout)
 
 
-def read_photo(path: bytes, stat: FileStat, max_megapixels: float) -> PhotoRead:
+def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Container[bytes] = frozenset()) -> PhotoRead:
     """
     Read and decode a photo.
 
@@ -74,17 +74,18 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float) -> PhotoRead:
         path: Absolute.
         stat: The file as it was seen; another content behind the same name is not read.
         max_megapixels: Larger pictures are refused, see `decode`.
+        known: Content hashes of pictures that need not be decoded.
 
     Raises:
         PhotoBusyError: The file vanished, is not the one that was seen, changed meanwhile, or the disk failed.
         PhotoError: It cannot be read or decoded, and will not be until it changes.
     """
     data = read_settled(path, stat)
-    decoded = decode(data, path, max_megapixels)
+    picture = content_hash(data, stored_orientation(data))
     return PhotoRead(
-        content_hash(data, decoded.orientation),
-        decoded,
-        read_tags(data, decoded.kind),
+        picture,
+        None if picture in known else decode(data, path, max_megapixels),
+        read_tags(data),
         read_sidecar(path),
         read_takeout(path),
         stat.mtime_ns,

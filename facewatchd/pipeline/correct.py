@@ -1,5 +1,5 @@
 """
-The user's own words about people, checked and stored.
+The user's own words, about people and about photos that failed, checked and stored.
 """
 
 from __future__ import annotations
@@ -23,6 +23,17 @@ def person_of(store: Store, person_id: PersonId) -> Person:
     if person is None:
         raise FacewatchError(f"There is no person {person_id}", "'facewatchd people list' shows who there is.")
     return person
+
+
+def retry(store: Store) -> int:
+    """
+    Photos that could not be taken in are to be tried again, whatever was wrong with them.
+
+    Returns:
+        How many.
+    """
+    with store.transaction():
+        return store.photos.retry(None)
 
 
 def rename(store: Store, person_id: PersonId, name: str) -> Scope:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from facewatchd.core.inventory import Absence, doubt, is_gone
 from facewatchd.core.settle import Gate
-from facewatchd.domain import Health, KnownPhoto, PhotoId, PhotoState, Root, RootId, SeenFile
+from facewatchd.domain import Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
@@ -73,6 +73,14 @@ def _missing(unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator
         hidden = any(not folder or path.startswith(folder + b"/") for folder in blind)
         if photo.state is not PhotoState.MISSING and not hidden:
             yield photo.photo_id
+
+
+def is_gone_from(roots: Mapping[RootId, Root], placed: PlacedPhoto) -> bool:
+    """Whether a photo's file is not, or not any more as it was, where the index has it."""
+    if b"\0" in placed.path:
+        return True
+    there = stat_photo(os.path.join(roots[placed.root_id].path, placed.path))
+    return there is None or not there.same_content(placed.photo.stat)
 
 
 class Discovery:
@@ -139,11 +147,11 @@ class Discovery:
             is_pending = returned is not None and returned.state is PhotoState.PENDING
             return (seen if is_pending else None), {*photos.people_in([known.photo_id]), None}
         every_root = photos.roots()
-        for photo_id, root_id, path in photos.same_file(seen.stat):
-            if (root_id, path) != key and not os.path.lexists(os.path.join(every_root[root_id].path, path)):
-                scope: Scope = {*photos.people_in([photo_id]), None}
+        for placed in photos.same_file(seen.stat):
+            if (placed.root_id, placed.path) != key and is_gone_from(every_root, placed):
+                photo_id = placed.photo.photo_id
                 photos.move(photo_id, seen)
-                return None, scope
+                return None, {*photos.people_in([photo_id]), None}
         photos.wait(seen)
         return seen, set()
 

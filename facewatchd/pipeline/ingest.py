@@ -6,6 +6,7 @@ faces (in the thread that owns the state).
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -27,10 +28,12 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
     Root,
+    SamePhoto,
     SeenFile,
     TakenPhoto,
 )
 from facewatchd.photos.read import read_photo
+from facewatchd.pipeline.discover import is_gone_from
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
 
@@ -82,15 +85,34 @@ def find_faces(engine: FaceEngine, image: Image, limits: QualityLimits) -> tuple
     )
 
 
-def take_in(seen: SeenFile, root: Root, engine: FaceEngine, settings: IngestSettings, now: float) -> TakenPhoto:
+def take_in(
+    seen: SeenFile,
+    root: Root,
+    engine: FaceEngine,
+    settings: IngestSettings,
+    now: float,
+    known: Container[bytes] = frozenset(),
+) -> TakenPhoto | SamePhoto:
     """
     Find out everything about a photo.
+
+    Args:
+        seen: The file.
+        root: Where it is.
+        engine: The models.
+        settings: See there.
+        now: Seconds since 1970.
+        known: Content hashes of the pictures that this one may be: what was under this path, and what is gone from
+            elsewhere. Their faces need not be looked for again.
 
     Raises:
         PhotoBusyError: It vanished or is being changed; it may be taken in later.
         PhotoError: It cannot be taken in.
     """
-    read = read_photo(os.path.join(root.path, seen.path), seen.stat, settings.max_megapixels)
+    read = read_photo(os.path.join(root.path, seen.path), seen.stat, settings.max_megapixels, known)
+    date = date_of(read.evidence(seen.path), now, settings.timezone)
+    if read.decoded is None:
+        return SamePhoto(seen, read.content_hash, date)
     image = read.decoded.image
     height, width = image.shape[:2]
     return TakenPhoto(
@@ -98,7 +120,7 @@ def take_in(seen: SeenFile, root: Root, engine: FaceEngine, settings: IngestSett
         content_hash=read.content_hash,
         width=width,
         height=height,
-        date=date_of(read.evidence(seen.path), now, settings.timezone),
+        date=date,
         faces=find_faces(engine, image, settings.limits),
     )
 
@@ -111,8 +133,8 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         Whose folders change by it.
     """
     with store.transaction():
-        _recognise_moved(store, taken)
-        photo_id = store.photos.take(taken)
+        _recognise_moved(store, taken.seen, taken.content_hash)
+        photo_id = store.photos.take(taken, model_id)
         stored = store.faces.of_photo(photo_id)
         scope: Scope = {face.person_id for face in stored}
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
@@ -130,16 +152,38 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
     return scope
 
 
-def _recognise_moved(store: Store, taken: TakenPhoto) -> None:
+def known_contents(store: Store, seen: SeenFile, model_id: str) -> frozenset[bytes]:
+    """The pictures that a file may be again; see `take_in`."""
+    here = store.photos.content_of(seen.root_id, seen.path, model_id)
+    gone = store.photos.gone_contents(model_id)
+    return gone if here is None else gone | {here}
+
+
+def keep_same(store: Store, same: SamePhoto) -> Scope | None:
+    """
+    Store that a picture known already is (also, or again) in this file.
+
+    Returns:
+        Whose folders change; None where the picture has turned up elsewhere in the meantime, so that this file has to
+        be taken in for itself.
+    """
+    with store.transaction():
+        _recognise_moved(store, same.seen, same.content_hash)
+        if store.photos.find_content(same.seen) != same.content_hash:
+            return None
+        photo_id = store.photos.look_again(same.seen, same.date)
+        return {*store.photos.people_in([photo_id]), None}
+
+
+def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes) -> None:
     """A photo that appears where another with the same picture has gone is that photo: it keeps faces and names."""
-    seen = taken.seen
-    known = store.photos.find(seen.root_id, seen.path)
-    if known is not None and store.photos.is_taken(known.photo_id):
-        return
     roots = store.photos.roots()
-    for photo_id, root_id, path in store.photos.same_content(taken.content_hash):
-        if not os.path.lexists(os.path.join(roots[root_id].path, path)):
-            store.photos.move(photo_id, seen)
+    placed = store.photos.same_content(content_hash)
+    if any((photo.root_id, photo.path) == (seen.root_id, seen.path) for photo in placed):
+        return
+    for photo in placed:
+        if is_gone_from(roots, photo):
+            store.photos.move(photo.photo.photo_id, seen)
             return
 
 

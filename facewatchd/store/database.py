@@ -10,13 +10,15 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from facewatchd.errors import StoreError
+from facewatchd.errors import StoreError, StoreFullError
 from facewatchd.store.schema import MIGRATIONS
 
 DATABASE = "facewatchd.sqlite"
 
 # how long one process waits for another's write; readers such as `status` hold nothing for longer
 _BUSY_S = 10.0
+
+_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY")
 
 
 @contextlib.contextmanager
@@ -25,14 +27,18 @@ def store_errors(path: Path, title: str = "The state cannot be used") -> Iterato
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(title, advice(error), path) from error
+        name = getattr(error, "sqlite_errorname", "") or ""
+        kind = StoreFullError if name.startswith(_PASSING) else StoreError
+        raise kind(title, advice(error), path) from error
 
 
 def advice(error: sqlite3.Error) -> str:
     """What to do about an error of SQLite's."""
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_FULL"):
-        return "The disk is full; free some space and start again, nothing is lost."
+        return "The disk is full; free some space, then the work goes on by itself. Nothing is lost."
+    if name.startswith("SQLITE_IOERR"):
+        return f"The disk fails ({error}); check it: `dmesg` says more. Nothing that was stored is lost."
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return (
             f"The file is damaged ({error}); restore it from a backup, "

@@ -18,6 +18,7 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
     PhotoState,
+    PlacedPhoto,
     Precision,
     Root,
     RootId,
@@ -86,19 +87,45 @@ class Photos:
         )
         return {path: KnownPhoto(photo_id, _stat(*stat), PhotoState(state)) for photo_id, path, state, *stat in rows}
 
-    def same_file(self, stat: FileStat) -> list[tuple[PhotoId, RootId, bytes]]:
+    def same_file(self, stat: FileStat) -> list[PlacedPhoto]:
         """Photos taken in that were this very file when last seen, under whatever path."""
-        return self._db.execute(
-            "SELECT photo_id, root_id, path FROM photos WHERE inode = ? AND device = ? AND size = ? AND mtime_ns = ?"
+        rows = self._db.execute(
+            f"SELECT root_id, path, {_KNOWN} FROM photos WHERE inode = ? AND device = ? AND size = ? AND mtime_ns = ?"
             " AND content_hash IS NOT NULL ORDER BY photo_id",
             (_signed(stat.inode), _signed(stat.device), stat.size, stat.mtime_ns),
-        ).fetchall()
+        )
+        return [PlacedPhoto(root_id, path, _known(row)) for root_id, path, *row in rows]
 
-    def same_content(self, content_hash: bytes) -> list[tuple[PhotoId, RootId, bytes]]:
+    def same_content(self, content_hash: bytes) -> list[PlacedPhoto]:
         """Photos with the same image data, under whatever path."""
-        return self._db.execute(
-            "SELECT photo_id, root_id, path FROM photos WHERE content_hash = ? ORDER BY photo_id", (content_hash,)
-        ).fetchall()
+        rows = self._db.execute(
+            f"SELECT root_id, path, {_KNOWN} FROM photos WHERE content_hash = ? ORDER BY photo_id", (content_hash,)
+        )
+        return [PlacedPhoto(root_id, path, _known(row)) for root_id, path, *row in rows]
+
+    def content_of(self, root_id: RootId, path: bytes, model_id: str) -> bytes | None:
+        """Hash of the picture that these models last saw under a path."""
+        row = self._db.execute(
+            "SELECT content_hash FROM photos WHERE root_id = ? AND path = ? AND model_id = ?", (root_id, path, model_id)
+        ).fetchone()
+        return row[0] if row else None
+
+    def find_content(self, seen: SeenFile) -> bytes | None:
+        """Hash of the picture that was last seen under a path, by whatever models."""
+        row = self._db.execute(
+            "SELECT content_hash FROM photos WHERE root_id = ? AND path = ?", (seen.root_id, seen.path)
+        ).fetchone()
+        return row[0] if row else None
+
+    def gone_contents(self, model_id: str) -> frozenset[bytes]:
+        """Hashes of the pictures that these models saw, and whose files are not where they were."""
+        rows = self._db.execute(
+            # two statements, as an OR would use neither index
+            "SELECT content_hash FROM photos WHERE state = 'missing' AND model_id = ?1"
+            " UNION SELECT content_hash FROM photos WHERE absent_since IS NOT NULL AND model_id = ?1",
+            (model_id,),
+        )
+        return frozenset(content_hash for (content_hash,) in rows)
 
     def is_taken(self, photo_id: PhotoId) -> bool:
         """Whether it was ever taken in."""
@@ -109,9 +136,41 @@ class Photos:
         """A new or changed file is to be taken in."""
         self._put(seen, PhotoState.PENDING, "")
 
-    def fail(self, seen: SeenFile, reason: str) -> None:
-        """It could not be taken in; it is left alone until the file changes."""
+    def fail(self, seen: SeenFile, reason: str, now: float, *, passing: bool) -> None:
+        """
+        It could not be taken in.
+
+        Args:
+            seen: The file.
+            reason: A sentence for the user.
+            now: Seconds since 1970.
+            passing: Whether trying again may help: then it is, ever more rarely, and at last only when the file
+                changes or the user says so.
+        """
+        known = self.find(seen.root_id, seen.path)
+        row = self._db.execute(
+            "SELECT attempts FROM photos WHERE photo_id = ?", (known.photo_id if known else None,)
+        ).fetchone()
+        attempts = (row[0] if row and known and known.stat.same_content(seen.stat) else 0) + 1
         self._put(seen, PhotoState.FAILED, reason)
+        self._db.execute(
+            "UPDATE photos SET attempts = ?, retry_at = ? WHERE root_id = ? AND path = ?",
+            (attempts, next_retry(attempts, now) if passing else None, seen.root_id, seen.path),
+        )
+
+    def retry(self, now: float | None) -> int:
+        """
+        Failed photos are to be tried again: those whose time has come, or all where `now` is None.
+
+        Returns:
+            How many.
+        """
+        cursor = self._db.execute(
+            "UPDATE photos SET state = 'pending', attempts = iif(?, 0, attempts)"
+            " WHERE state = 'failed' AND (? OR retry_at <= ?)",
+            (now is None, now is None, now),
+        )
+        return cursor.rowcount
 
     def _put(self, seen: SeenFile, state: PhotoState, reason: str) -> None:
         stat = seen.stat
@@ -124,9 +183,18 @@ class Photos:
         )
 
     def move(self, photo_id: PhotoId, seen: SeenFile) -> None:
-        """A photo is under another path now; whatever was known of that path gives way."""
+        """
+        A photo is under another path now. Another photo that was known there makes room: it becomes a tombstone under a
+        path that no file can have, and is found again by its file or picture (two photos may have changed names).
+        """
+        there = (seen.root_id, seen.path, photo_id)
         self._db.execute(
-            "DELETE FROM photos WHERE root_id = ? AND path = ? AND photo_id != ?", (seen.root_id, seen.path, photo_id)
+            "DELETE FROM photos WHERE root_id = ? AND path = ? AND photo_id != ? AND content_hash IS NULL", there
+        )
+        self._db.execute(
+            "UPDATE photos SET state = 'missing', path = CAST(path || x'00' || photo_id AS BLOB)"
+            " WHERE root_id = ? AND path = ? AND photo_id != ?",
+            there,
         )
         self._db.execute(
             f"UPDATE photos SET root_id = ?, path = ?, ({_STAT}) = (?, ?, ?, ?, ?), absent_since = NULL, absent_scans = 0,"
@@ -165,21 +233,22 @@ class Photos:
             "UPDATE photos SET state = 'missing' WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
         )
 
-    def take(self, taken: TakenPhoto) -> PhotoId:
-        """A photo was taken in: store what was found out about the file itself."""
-        self._put(taken.seen, PhotoState.DONE, "")
-        date = taken.date
+    def take(self, taken: TakenPhoto, model_id: str) -> PhotoId:
+        """A photo was taken in by these models: store what was found out about the file itself."""
+        seen = taken.seen
+        self._db.execute(
+            "UPDATE photos SET content_hash = ?, model_id = ?, width = ?, height = ? WHERE photo_id = ?",
+            (taken.content_hash, model_id, taken.width, taken.height, photo_id := self.look_again(seen, taken.date)),
+        )
+        return photo_id
+
+    def look_again(self, seen: SeenFile, date: DateFinding | None) -> PhotoId:
+        """The file is as it is now, and its picture is what it was: nothing else is to be done."""
+        self._put(seen, PhotoState.DONE, "")
         row = self._db.execute(
-            f"UPDATE photos SET content_hash = ?, width = ?, height = ?, ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?)"
+            f"UPDATE photos SET ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?), retry_at = NULL, attempts = 0"
             " WHERE root_id = ? AND path = ? RETURNING photo_id",
-            (
-                taken.content_hash,
-                taken.width,
-                taken.height,
-                *(_date_columns(date) if date else (None,) * 6),
-                taken.seen.root_id,
-                taken.seen.path,
-            ),
+            (*(_date_columns(date) if date else (None,) * 6), seen.root_id, seen.path),
         ).fetchone()
         return int(row[0])
 
@@ -216,10 +285,10 @@ class Photos:
         counted = dict(self._db.execute("SELECT state, count(*) FROM photos GROUP BY state").fetchall())
         return {state: counted.get(state.value, 0) for state in PhotoState}
 
-    def failures(self) -> list[tuple[bytes, str]]:
-        """Absolute path and reason of every photo that could not be taken in."""
+    def failures(self) -> list[tuple[bytes, str, float | None]]:
+        """Absolute path, reason and time of the next attempt of every photo that could not be taken in."""
         return self._db.execute(
-            "SELECT CAST(r.path || x'2f' || p.path AS BLOB), p.reason FROM photos p JOIN roots r USING (root_id)"
+            "SELECT CAST(r.path || x'2f' || p.path AS BLOB), p.reason, p.retry_at FROM photos p JOIN roots r USING (root_id)"
             " WHERE p.state = 'failed' ORDER BY 1"
         ).fetchall()
 
@@ -262,6 +331,15 @@ def _date_columns(date: DateFinding) -> tuple[str, str, str, float, str, str]:
         date.zone,
         date.problem,
     )
+
+
+RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 43_200.0)
+"""Waits between attempts: a share that comes back within a minute, a disk that is mended within the day."""
+
+
+def next_retry(attempts: int, now: float) -> float | None:
+    """When to try again after so many attempts, seconds since 1970; None: no more by itself."""
+    return now + RETRY_AFTER_S[attempts - 1] if attempts <= len(RETRY_AFTER_S) else None
 
 
 def date_finding(columns: Sequence[Any]) -> DateFinding | None:

@@ -31,7 +31,12 @@ MIGRATIONS = (
         device INTEGER NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'missing')),
         reason TEXT NOT NULL DEFAULT '',
+        -- when to try a failed photo again, seconds since 1970; NULL: not before its file changes
+        retry_at REAL,
+        attempts INTEGER NOT NULL DEFAULT 0,
         content_hash BLOB,
+        -- which models its faces were found and embedded with
+        model_id TEXT,
         width INTEGER,
         height INTEGER,
         date_value TEXT,
@@ -47,7 +52,7 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX photos_by_inode ON photos (inode, device);
     CREATE INDEX photos_by_hash ON photos (content_hash) WHERE content_hash IS NOT NULL;
-    CREATE INDEX photos_not_done ON photos (state) WHERE state != 'done';
+    CREATE INDEX photos_by_state ON photos (state);
     CREATE INDEX photos_absent ON photos (root_id) WHERE absent_since IS NOT NULL;
 
     CREATE TABLE people (

@@ -90,6 +90,17 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def try_writing(self) -> None:
+        """
+        Write something that changes nothing, to see whether writing is possible (again).
+
+        Raises:
+            StoreError: It is not.
+        """
+        with self.transaction():
+            self._set("trial", "x" * 8192)
+            self._set("trial", "")
+
     # --- the few facts about the whole
 
     def _get(self, key: str) -> str:

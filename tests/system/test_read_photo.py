@@ -55,6 +55,7 @@ def test_a_photo_is_read_with_all_that_speaks_of_its_date(photo: Path) -> None:
     )
     (photo.parent / "IMG_1.jpg.json").write_bytes(b'{"title":"IMG_1.jpg","photoTakenTime":{"timestamp":"1566045296"}}')
     found = read_photo(os.fsencode(photo), _seen(photo), CAP)
+    assert found.decoded is not None
     assert found.decoded.image.shape == (32, 48, 3)
     assert found.content_hash == content_hash(_jpeg())
     assert found.tags.original == "2019:08:17 12:34:56"

@@ -100,8 +100,8 @@ class TestDefaults:
         monkeypatch.delenv("XDG_STATE_HOME", raising=False)
         monkeypatch.setattr(Path, "home", no_home)
         assert "set people.dir, state.dir and models.root" in refusal(None, None)
-        folders = {"people": {"dir": tmp_path}, "state": {"dir": tmp_path}, "models": {"root": tmp_path}}
-        assert load_config(None, folders).people.dir == tmp_path
+        folders = {"people": {"dir": tmp_path / "p"}, "state": {"dir": tmp_path / "s"}, "models": {"root": tmp_path}}
+        assert load_config(None, folders).people.dir == tmp_path / "p"
 
 
 class TestPrecedence:
