@@ -23,7 +23,7 @@ export PHOTOS PEOPLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint lock gpu clean
+.PHONY: help run demo test lint faults bench lock gpu clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,13 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+# ARGS chooses: "make faults ARGS='--quick kills'". Both work on folders of their own below $$TMPDIR.
+faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is, print a table (half an hour)
+	$(BIN)/python tests/faults $(ARGS)
+
+bench: $(VENV)/.installed-dev  ## what watching 100,000 files costs
+	$(BIN)/python benchmarks/bench_scan.py $(ARGS)
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:

@@ -6,75 +6,31 @@ Heavy imports happen inside the commands: `--help` and `status` must come at onc
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from facewatchd import __version__
-from facewatchd.config import Config, find_config, load_config
-from facewatchd.errors import FacewatchError
-from facewatchd.log import set_up_logging
-
-_FILE = click.Path(path_type=Path)
+from facewatchd.command import FILE, PERSON, OneLineErrors, configured, end_when_told, print_json
+from facewatchd.config import Config
 
 
-def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --config and --state, and the configuration made of them as its first argument."""
-
-    @click.option("--config", "config_file", type=_FILE, metavar="FILE", help="Configuration file.")
-    @click.option("--state", "state_dir", type=_FILE, metavar="DIR", help="State folder (state.dir).")
-    @functools.wraps(command)
-    def wrapper(*args: Any, config_file: Path | None, state_dir: Path | None, **kwargs: Any) -> None:
-        overrides: dict[str, Any] = {}
-        if state_dir is not None:
-            overrides["state"] = {"dir": state_dir}
-        if kwargs.get("photos"):
-            overrides["photos"] = kwargs["photos"]
-        if kwargs.get("people") is not None:
-            overrides["people"] = {"dir": kwargs["people"]}
-        kwargs.pop("photos", None)
-        kwargs.pop("people", None)
-        config = load_config(find_config(config_file, os.environ), overrides)
-        set_up_logging(config.log.level)
-        command(config, *args, **kwargs)
-
-    return wrapper
-
-
-class _Errors(click.Group):
-    """Ends every command with one line where it cannot do what it should."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except FacewatchError as error:
-            click.echo(f"facewatchd: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except BrokenPipeError:
-            # the reader of our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
-
-
-@click.group(cls=_Errors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="facewatchd")
 def main() -> None:
     """Group the faces of a photo archive into a folder of links per person."""
 
 
 @main.command()
-@click.option("--photos", type=_FILE, multiple=True, metavar="DIR", help="Folder to watch; may be repeated.")
-@click.option("--people", type=_FILE, metavar="DIR", help="Where the folders of links go (people.dir).")
+@click.option("--photos", type=FILE, multiple=True, metavar="DIR", help="Folder to watch; may be repeated.")
+@click.option("--people", type=FILE, metavar="DIR", help="Where the folders of links go (people.dir).")
 @click.option("--once", is_flag=True, help="Take in everything that there is, group it, and end.")
 @configured
 def run(config: Config, *, once: bool) -> None:
     """Run the daemon in the foreground."""
+    end_when_told()
     from facewatchd.daemon.start import run as start  # noqa: PLC0415
 
     start(config, once=once)
@@ -91,7 +47,7 @@ def status(config: Config, *, as_json: bool) -> None:
 
     with Store(config.state.dir, read_only=True) as store:
         document = report(config, store)
-    _print(document) if as_json else tables.show_status(document)
+    print_json(document) if as_json else tables.show_status(document)
 
 
 @main.command()
@@ -104,7 +60,7 @@ def doctor(config: Config, *, as_json: bool) -> None:
 
     findings = examine(config)
     if as_json:
-        _print(
+        print_json(
             {
                 "findings": [
                     {"what": f.what, "verdict": f.verdict, "found": f.found, "remedy": f.remedy} for f in findings
@@ -155,7 +111,23 @@ def retry(config: Config) -> None:
 
 
 @main.command()
-@click.argument("file", type=_FILE)
+@click.option("--list", "as_list", is_flag=True, help="Only show what was done, the last first.")
+@configured
+def undo(config: Config, *, as_list: bool) -> None:
+    """Take back your last word: a renamed folder, a moved link, a merge."""
+    from facewatchd import offline, tables  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
+
+    if as_list:
+        with Store(config.state.dir, read_only=True) as store:
+            entries = store.journal.entries(50)
+        tables.show_journal(entries)
+    else:
+        click.echo(f"Taken back: {offline.undo(config)}.")
+
+
+@main.command()
+@click.argument("file", type=FILE)
 @configured
 def backup(config: Config, file: Path) -> None:
     """Copy the state into a file, also while the daemon runs."""
@@ -166,7 +138,7 @@ def backup(config: Config, file: Path) -> None:
 
 
 @main.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @configured
 def restore(config: Config, file: Path) -> None:
     """Put a copy back in place of the state, which is kept beside it."""
@@ -194,7 +166,7 @@ def people_list(config: Config, *, as_json: bool) -> None:
     with Store(config.state.dir, read_only=True) as store:
         summaries = store.people.summaries()
     if as_json:
-        _print(
+        print_json(
             {
                 "people": [
                     {
@@ -214,7 +186,7 @@ def people_list(config: Config, *, as_json: bool) -> None:
 
 
 @people.command("show")
-@click.argument("person_id", metavar="ID", type=int)
+@click.argument("person_id", metavar="ID", type=PERSON)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
@@ -228,7 +200,7 @@ def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
         photos = store.people.photos(person.person_id)
         faces = store.faces.of_person(person.person_id)
     if as_json:
-        _print(
+        print_json(
             {
                 "id": person.person_id,
                 "name": person.name,
@@ -242,7 +214,7 @@ def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
 
 
 @people.command("rename")
-@click.argument("person_id", metavar="ID", type=int)
+@click.argument("person_id", metavar="ID", type=PERSON)
 @click.argument("name")
 @configured
 def people_rename(config: Config, person_id: int, name: str) -> None:
@@ -254,8 +226,8 @@ def people_rename(config: Config, person_id: int, name: str) -> None:
 
 
 @people.command("merge")
-@click.argument("person_id", metavar="ID", type=int)
-@click.argument("into", type=int)
+@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("into", type=PERSON)
 @configured
 def people_merge(config: Config, person_id: int, into: int) -> None:
     """Say that two people are one; the second keeps name and folder."""
@@ -271,8 +243,8 @@ def faces() -> None:
 
 
 @faces.command("export")
-@click.option("--csv", "csv_file", type=_FILE, required=True, metavar="FILE", help="Where to write the table.")
-@click.option("--embeddings", type=_FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
+@click.option("--csv", "csv_file", type=FILE, required=True, metavar="FILE", help="Where to write the table.")
+@click.option("--embeddings", type=FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
 @configured
 def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> None:
     """Write a table of all faces."""
@@ -282,6 +254,46 @@ def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> Non
     with Store(config.state.dir, read_only=True) as store:
         count = export_faces(store, csv_file, embeddings)
     click.echo(f"{count} faces written to {csv_file}.", err=True)
+
+
+@main.group()
+def dates() -> None:
+    """Capture dates."""
+
+
+@dates.command("report")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def dates_report(config: Config, *, as_json: bool) -> None:
+    """Say which photos are dated wrong or not at all, and what would be done about it and why."""
+    from facewatchd import dates_cli  # noqa: PLC0415
+
+    document = dates_cli.dates_report(config)
+    print_json(document) if as_json else dates_cli.show_report(document)
+
+
+@dates.command("fix")
+@click.argument("photo", metavar="[PHOTO]...", type=FILE, nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
+@configured
+def dates_fix(config: Config, *, photo: tuple[Path, ...], dry_run: bool) -> None:
+    """Put dates right, of all photos or of these, as dates.mode says."""
+    from facewatchd import dates_cli  # noqa: PLC0415
+
+    if dry_run:
+        dates_cli.show_plan(dates_cli.dates_report(config), photo)
+    else:
+        dates_cli.show_done(dates_cli.fix(config, photo))
+
+
+@dates.command("undo")
+@click.argument("photo", metavar="[PHOTO]...", type=FILE, nargs=-1)
+@configured
+def dates_undo(config: Config, *, photo: tuple[Path, ...]) -> None:
+    """Take back the dates that were written, of all photos or of these."""
+    from facewatchd import dates_cli  # noqa: PLC0415
+
+    dates_cli.show_done(dates_cli.undo(config, photo))
 
 
 @main.group()
@@ -315,6 +327,7 @@ def models_fetch(config: Config, pack: str) -> None:
 @configured
 def models_use(config: Config, pack: str) -> None:
     """Embed every photo anew with other models; people keep their names."""
+    end_when_told()
     from facewatchd import offline, tables  # noqa: PLC0415
 
     if offline.is_to_fetch(config, pack):
@@ -339,7 +352,7 @@ def models_verify(config: Config) -> None:
 
 
 @main.command()
-@click.argument("photo", type=_FILE)
+@click.argument("photo", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def identify(config: Config, photo: Path, *, as_json: bool) -> None:
@@ -347,12 +360,12 @@ def identify(config: Config, photo: Path, *, as_json: bool) -> None:
     from facewatchd import questions, tables  # noqa: PLC0415
 
     found = questions.identify(config, photo)
-    _print(found) if as_json else tables.show_identified(found)
+    print_json(found) if as_json else tables.show_identified(found)
 
 
 @main.command()
-@click.argument("photo_a", type=_FILE)
-@click.argument("photo_b", type=_FILE)
+@click.argument("photo_a", type=FILE)
+@click.argument("photo_b", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def verify(config: Config, photo_a: Path, photo_b: Path, *, as_json: bool) -> None:
@@ -361,11 +374,7 @@ def verify(config: Config, photo_a: Path, photo_b: Path, *, as_json: bool) -> No
 
     answer = questions.compare(config, photo_a, photo_b)
     if as_json:
-        _print(answer)
+        print_json(answer)
     else:
         word = "the same person" if answer["same"] else "different people"
         click.echo(f"{word} (similarity {answer['similarity']:.3f}, the same from {answer['threshold']:.2f})")
-
-
-def _print(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2))

@@ -6,10 +6,11 @@ YAML -> frozen `Config`. Every key has a default, so that no file is needed; an 
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -34,6 +35,20 @@ def _known_zone(name: str) -> str:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"no time zone is called {name!r}; names look like Europe/Berlin") from error
     return name
+
+
+def _plain_text(value: object) -> object:
+    """YAML reads 1987-07-01 as a date and 1987 as a number."""
+    return str(value) if isinstance(value, dt.date) or type(value) is int else value
+
+
+def _plain_difference(value: object) -> object:
+    """YAML reads +12:00:00 as a number of seconds."""
+    if type(value) is not int:
+        return value
+    hours, rest = divmod(abs(value), 3600)
+    days, hours = divmod(hours, 24)
+    return f"{'-' if value < 0 else '+'}{days}d {hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -61,6 +76,7 @@ class PeopleConfig(Section):
     dir: Folder = Field(default_factory=lambda: Path.home() / "People", validate_default=True)
     min_faces: Annotated[int, Field(ge=2)] = 3
     links: Literal["relative", "absolute"] = "relative"
+    max_deletions: Fraction = 0.2
 
 
 class StateConfig(Section):
@@ -114,6 +130,43 @@ class WatchConfig(Section):
     rescan_s: Annotated[float, Field(gt=0)] = 3600
 
 
+class DateRuleConfig(Section):
+    """Everything under a path is of one date."""
+
+    path: str
+    date: Annotated[str, BeforeValidator(_plain_text)]
+    precision: Literal["", "second", "day", "month", "year"] = ""
+
+    @model_validator(mode="after")
+    def _is_a_rule(self) -> Self:
+        # not at the top: it takes numpy with it, which --help can do without
+        from facewatchd.core.date_rules import check_rule_path, rule_date  # noqa: PLC0415
+
+        check_rule_path(self.path)
+        rule_date(self.date, self.precision)
+        return self
+
+
+class DateShiftConfig(Section):
+    """A camera's clock was wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    model: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, BeforeValidator(_plain_difference)]
+    start: Annotated[str, BeforeValidator(_plain_text), Field(alias="from")] = ""
+    end: Annotated[str, BeforeValidator(_plain_text), Field(alias="to")] = ""
+
+    @model_validator(mode="after")
+    def _is_a_shift(self) -> Self:
+        from facewatchd.core.date_rules import rule_date, shift_by  # noqa: PLC0415
+
+        shift_by(self.by)
+        for text in filter(None, (self.start, self.end)):
+            rule_date(text)
+        return self
+
+
 class DatesConfig(Section):
     """Capture dates."""
 
@@ -123,6 +176,9 @@ class DatesConfig(Section):
         BeforeValidator(lambda value: "off" if value is False else value),
     ] = "inplace"
     timezone: Annotated[str, AfterValidator(_known_zone)] = ""
+    write_date_only: bool = False
+    rules: tuple[DateRuleConfig, ...] = ()
+    shift: tuple[DateShiftConfig, ...] = ()
 
 
 class IngestConfig(Section):

@@ -17,7 +17,6 @@ from enum import StrEnum
 from facewatchd import __version__
 from facewatchd.config import Config
 from facewatchd.daemon.lock import is_running
-from facewatchd.daemon.models import open_installed
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.store import Store
 
@@ -53,7 +52,7 @@ def examine(config: Config) -> list[Finding]:
     for check in checks:
         try:
             findings += check(config)
-        except FacewatchError as error:
+        except (FacewatchError, ImportError) as error:
             findings.append(Finding(check.__name__.strip("_"), Verdict.PROBLEM, str(error)))
     return findings
 
@@ -110,9 +109,11 @@ def _runtime(_config: Config) -> Iterator[Finding]:
 
 def _models(config: Config) -> Iterator[Finding]:
     stored = None
-    if (config.state.dir / "facewatchd.sqlite").exists():
+    if os.path.exists(config.state.dir / "facewatchd.sqlite"):
         with Store(config.state.dir, read_only=True) as store:
             stored = store.model()
+    from facewatchd.daemon.models import open_installed  # noqa: PLC0415 - needs what `_libraries` looks for
+
     info = open_installed(config, stored.pack if stored else None).info
     yield Finding("models", Verdict.OK, f"{info.pack} ({info.id[:12]}, {info.dim} numbers a face)")
     yield Finding("licence", Verdict.OK, info.licence)
@@ -130,7 +131,7 @@ def _folders(config: Config) -> Iterator[Finding]:
     if not config.photos:
         yield Finding("photos", Verdict.WARNING, "no folder is configured", "Name one under 'photos:' or by --photos.")
     for folder in config.photos:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             found, remedy = "is not there", "Mount its disk, or correct the path."
         elif not os.access(folder, os.R_OK | os.X_OK):
             found, remedy = "cannot be read", "Give the user that facewatchd runs as the right to read it."
@@ -139,7 +140,7 @@ def _folders(config: Config) -> Iterator[Finding]:
             continue
         yield Finding("photos", Verdict.PROBLEM, f"{displayable(folder)} {found}", remedy)
     for what, folder in (("people tree", config.people.dir), ("state", config.state.dir)):
-        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
         if os.access(there, os.W_OK | os.X_OK):
             yield Finding(what, Verdict.OK, displayable(folder))
         else:
@@ -160,7 +161,7 @@ def _watches(config: Config) -> Iterator[Finding]:
     except (OSError, ValueError):
         yield Finding("inotify", Verdict.WARNING, "not available", "All folders are polled every watch.poll_s.")
         return
-    folders = sum(1 for root in config.photos if root.is_dir() for _ in os.walk(root))
+    folders = sum(1 for root in config.photos if os.path.isdir(root) for _ in os.walk(root))
     if folders >= limit:
         yield Finding(
             "inotify",

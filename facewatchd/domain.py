@@ -347,6 +347,7 @@ class Face:
     Attributes:
         confirmed: Whether the user said that it is `person_id`'s.
         cluster_id: The cluster of the last reclustering that it was in, or None.
+        ignored: Whether the user does not want to see it, or the person.
     """
 
     face_id: FaceId
@@ -359,10 +360,13 @@ class Face:
     confirmed: bool
     cluster_id: int | None
     similarity: float | None
+    ignored: bool = False
 
     @property
     def state(self) -> FaceState:
         """What the export calls it."""
+        if self.ignored:
+            return FaceState.IGNORED
         if self.confirmed:
             return FaceState.CONFIRMED
         if self.poor:
@@ -384,6 +388,17 @@ class Person:
     def title(self) -> str:
         """What the user sees: the name, or the number."""
         return self.name or f"Person {self.person_id}"
+
+
+class Pool(StrEnum):
+    """Folders of the people tree that are nobody's; the values are their names."""
+
+    UNKNOWN = "_unknown"
+    IGNORED = "_ignored"
+
+
+Owner = PersonId | Pool
+"""Whose folder of the people tree it is."""
 
 
 class ConstraintKind(StrEnum):

@@ -56,6 +56,10 @@ class PhotoBusyError(PhotoError):
     """This photo cannot be taken in now, but may be later: it vanished, or was changed while it was read."""
 
 
+class PhotoTroubleError(PhotoError):
+    """Taking this photo in went wrong in a way that says more about the program or the machine than about the photo."""
+
+
 class ModelError(FacewatchError):
     """The face models are missing, damaged, or not the ones that the state was made with."""
 

@@ -19,9 +19,10 @@ def set_up_logging(level: str) -> None:
     in_journal = bool(os.environ.get("JOURNAL_STREAM"))
     form = "%(levelname)s %(message)s" if in_journal else "%(asctime)s %(levelname)-7s %(message)s"
     handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
-    # a file name may hold anything; what cannot be encoded must not cost the line
-    if hasattr(sys.stderr, "reconfigure"):
-        sys.stderr.reconfigure(errors="backslashreplace")
+    # a name may hold anything; what the terminal cannot show must not cost the line, nor end the command
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("apscheduler", "PIL", "watchdog", "matplotlib", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -5,8 +5,9 @@ with the state held meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures
 from facewatchd.daemon.start import run_with
+from facewatchd.domain import PhotoState
 from facewatchd.errors import FacewatchError, ModelError
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
 from facewatchd.pipeline.correct import merge, rename
 from facewatchd.pipeline.correct import retry as retry_all
+from facewatchd.pipeline.correct import undo as undo_last
 from facewatchd.pipeline.ingest import thresholds_for
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.regroup import apply, compute, decide, regroup_settings, take_snapshot
@@ -40,6 +43,14 @@ class PackEntry:
     licence: str
 
 
+@contextlib.contextmanager
+def _held(config: Config) -> Iterator[Store]:
+    """The state, held for this process and opened; one that is not there yet is not made by the way."""
+    Store(config.state.dir, read_only=True).close()
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        yield store
+
+
 def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Carry out "tree", "rename" or "merge", with the people tree brought up to date.
@@ -52,13 +63,13 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
     """
     if is_running(config.state.dir):
         return ask(config.state.dir, name, arguments)
-    with single_instance(config.state.dir), Store(config.state.dir) as store:
+    with _held(config) as store:
         scope = None
         if name == "rename":
             scope = rename(store, arguments["person"], arguments["name"])
         elif name == "merge":
             scope = merge(store, arguments["person"], arguments["into"])
-        done = materialize(store, TreeSettings.of(config), scope)
+        done = materialize(store, TreeSettings.of(config), scope, anew=name == "tree")
     return {"actions": len(done.actions), "gestures": len(done.gestures)}
 
 
@@ -71,8 +82,23 @@ def retry(config: Config) -> int:
     """
     if is_running(config.state.dir):
         return int(ask(config.state.dir, "retry", {})["photos"])
-    with single_instance(config.state.dir), Store(config.state.dir) as store:
+    with _held(config) as store:
         return retry_all(store)
+
+
+def undo(config: Config) -> str:
+    """
+    Take back the user's last word, and bring the people tree up to date.
+
+    Returns:
+        What it was.
+    """
+    if is_running(config.state.dir):
+        return str(ask(config.state.dir, "undo", {})["title"])
+    with _held(config) as store:
+        title, scope = undo_last(store)
+        materialize(store, TreeSettings.of(config), scope)
+    return title
 
 
 def plan_tree(config: Config) -> Materialized:
@@ -93,7 +119,7 @@ def recluster(config: Config, *, dry_run: bool) -> Mapping[str, Any]:
             return _regroup(config, store, dry_run=True)
     if is_running(config.state.dir):
         return ask(config.state.dir, "recluster", {})
-    with single_instance(config.state.dir), Store(config.state.dir) as store:
+    with _held(config) as store:
         figures = _regroup(config, store, dry_run=False)
         materialize(store, TreeSettings.of(config))
     return figures
@@ -169,7 +195,7 @@ def use_models(config: Config, pack: str) -> None:
     Where it is broken off, the next run goes on with it.
 
     Raises:
-        FacewatchError: The pack cannot be used, or the state is in use.
+        FacewatchError: The pack cannot be used, the state is in use, or not every photo was embedded.
     """
     with single_instance(config.state.dir), Store(config.state.dir) as store:
         engine = open_engine(pack, config.models.root, cache_dir(config), config.models.provider)
@@ -183,3 +209,8 @@ def use_models(config: Config, pack: str) -> None:
         )
         if roots:
             run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)
+        if pending := store.photos.counts()[PhotoState.PENDING]:
+            raise FacewatchError(
+                f"{pending} photos are not embedded with {pack} yet",
+                "'facewatchd run' goes on with them; a photo in a folder that is away waits until it is back.",
+            )

@@ -79,7 +79,7 @@ def compare(config: Config, photo_a: Path, photo_b: Path) -> dict[str, Any]:
         FacewatchError: A photo cannot be read, or there is no face in it.
     """
     stored = None
-    if (config.state.dir / "facewatchd.sqlite").exists():
+    if os.path.exists(config.state.dir / "facewatchd.sqlite"):
         with Store(config.state.dir, read_only=True) as store:
             stored = store.model()
     engine = open_installed(config, stored.pack if stored else None)

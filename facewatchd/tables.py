@@ -5,6 +5,8 @@ What commands print for people: tables and sentences. Takes finished results, de
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from facewatchd.offline import PackEntry
     from facewatchd.pipeline.materialize import Materialized
     from facewatchd.store import PersonPhoto, PersonSummary
+    from facewatchd.store.journal import Entry
 
 _MOST_LINES = 20
 
@@ -104,11 +107,29 @@ def show_person(person: Person, photos: Sequence[PersonPhoto], faces: Sequence[F
 def show_plan(plan: Materialized) -> None:
     """`tree --dry-run`."""
     for gesture in plan.gestures:
-        _show(escape(f"you renamed {displayable(gesture.folder)} to {displayable(gesture.to)}"))
+        _show(escape(f"yours: {_words(gesture)}"))
     for action in plan.actions:
-        names = [getattr(action, key) for key in ("folder", "name", "to", "target") if hasattr(action, key)]
-        _show(escape(f"{type(action).__name__}: {' | '.join(displayable(name) for name in names)}"))
+        _show(escape(_words(action)))
     _show(f"{len(plan.actions)} changes" if plan.actions else "The people tree is as it should be.")
+
+
+def _words(record: Any) -> str:
+    """A gesture or an action with what it is about."""
+    values = (getattr(record, field.name) for field in dataclasses.fields(record))
+    told = (displayable(value) if isinstance(value, bytes) else str(value) for value in values if value is not None)
+    return f"{type(record).__name__}: {' | '.join(told)}"
+
+
+def show_journal(entries: Sequence[Entry]) -> None:
+    """`undo --list`."""
+    if not entries:
+        _show("You have not said anything yet.")
+        return
+    table = _table("when", "what", "")
+    for entry in entries:
+        when = dt.datetime.fromtimestamp(entry.at, dt.UTC).astimezone()
+        table.add_row(f"{when:%Y-%m-%d %H:%M}", escape(entry.title), "taken back" if entry.undone else "")
+    _show(table)
 
 
 def show_packs(entries: Sequence[PackEntry]) -> None:

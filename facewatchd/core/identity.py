@@ -2,11 +2,15 @@
 New clusters, old people: who is who? Reclustering proposes, ids stay, and the user's word binds.
 
 1. A face that the user confirmed is that person's, in whatever cluster it lies.
-2. A cluster with confirmed faces is the person's with most of them.
-3. Every other cluster is the person's with whom it shares most faces, one cluster to a person, largest overlap first.
-4. What is left over is a new person. A face that the user refused to its cluster's person goes to the unknown pool.
-5. A named person who would be left with nothing keeps the faces that are in nobody else's cluster.
-6. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
+2. Every face votes for the person whose it is, confirmed or not. A cluster is the winner's, if some of the winner's faces
+   in it are confirmed: one corrected face does not take the others with it.
+3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
+   first. Named people without any confirmed face choose before all others: a cluster that swallows a small named person
+   and a large unnamed one is the named one's. A cluster that is nobody's by this is whose most confirmed faces in it are.
+4. A face that the user refused to its cluster's person goes to the unknown pool.
+5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
+6. What is left over is a new person, and so is a cluster of which its person may keep no face.
+7. A named person who would be left with nothing keeps the faces that are in nobody else's cluster.
 """
 
 from __future__ import annotations
@@ -76,22 +80,28 @@ def identify(
         if label >= 0:
             members[label].append(face)
 
-    owner = _claimed(members, word)
-    _matched(members, before, owner)
-    newcomers = sorted((label for label in members if label not in owner), key=lambda label: members[label])
-    for number, label in enumerate(newcomers):
-        owner[label] = NEW_PEOPLE_FROM - number
-
-    person_of: dict[FaceId, PersonId] = {}
-    for label, cluster in members.items():
-        for face in cluster:
-            if (face, owner[label]) not in word.refused:
-                person_of[face] = owner[label]
-    present = set(faces)
-    person_of.update({face: person for face, person in word.confirmed.items() if face in present})
-    _keep_named(faces, before, word, person_of)
+    photo_of = dict(zip(faces, photos, strict=True))
     size_of = {face: len(cluster) for cluster in members.values() for face in cluster}
-    _part(dict(zip(faces, photos, strict=True)), size_of, word, person_of)
+    owner = _claimed(members, before, word)
+    _matched(members, photo_of, before, word, owner)
+    for label, person in _claimed(members, {}, word).items():
+        owner.setdefault(label, person)
+    person_of: dict[FaceId, PersonId] = {}
+    for label, person in owner.items():
+        person_of.update({face: person for face in members[label] if (face, person) not in word.refused})
+    person_of.update({face: person for face, person in word.confirmed.items() if face in photo_of})
+    _part(photo_of, size_of, word, person_of)
+
+    newcomers = [
+        label
+        for label, cluster in members.items()
+        if label not in owner or not any(person_of.get(face) == owner[label] for face in cluster)
+    ]
+    for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
+        owner[label] = NEW_PEOPLE_FROM - number
+        person_of.update(dict.fromkeys(members[label], owner[label]))
+    _keep_named(faces, before, word, person_of)
+    _part(photo_of, size_of, word, person_of)
 
     clusters_of: dict[PersonId, list[int]] = defaultdict(list)
     for label in sorted(members):
@@ -99,27 +109,49 @@ def identify(
     return Identities(person_of, {person: tuple(labels) for person, labels in clusters_of.items()})
 
 
-def _claimed(members: Mapping[int, Sequence[FaceId]], word: Word) -> dict[int, PersonId]:
-    """Clusters that hold confirmed faces: the person's with most of them, of equals the older one."""
+def _claimed(
+    members: Mapping[int, Sequence[FaceId]], before: Mapping[FaceId, PersonId], word: Word
+) -> dict[int, PersonId]:
+    """Clusters that are won by somebody with confirmed faces in them; of equals by whom more are confirmed as."""
     owner = {}
     for label, cluster in members.items():
-        votes = Counter(word.confirmed[face] for face in cluster if face in word.confirmed)
+        sure = Counter(word.confirmed[face] for face in cluster if face in word.confirmed)
+        votes = sure + Counter(
+            before[face]
+            for face in cluster
+            if face in before and face not in word.confirmed and (face, before[face]) not in word.refused
+        )
         if votes:
-            owner[label] = min(votes, key=lambda person: (-votes[person], person))
+            winner = min(votes, key=lambda person: (-votes[person], -sure[person], person))
+            if sure[winner]:
+                owner[label] = winner
     return owner
 
 
 def _matched(
-    members: Mapping[int, Sequence[FaceId]], before: Mapping[FaceId, PersonId], owner: dict[int, PersonId]
+    members: Mapping[int, Sequence[FaceId]],
+    photo_of: Mapping[FaceId, PhotoId],
+    before: Mapping[FaceId, PersonId],
+    word: Word,
+    owner: dict[int, PersonId],
 ) -> None:
-    """Give unclaimed clusters to old people by overlap; extends `owner`."""
+    """Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`."""
+    elsewhere = {(photo_of[face], person) for face, person in word.confirmed.items() if face in photo_of}
+    sure = {person for face, person in word.confirmed.items() if face in photo_of}
+    first = word.named - set(owner.values()) - sure
     overlaps = []
     for label, cluster in members.items():
         if label not in owner:
-            shared = Counter(before[face] for face in cluster if face in before)
-            overlaps += [(-count, person, cluster[0], label) for person, count in shared.items()]
+            shared = Counter(
+                before[face]
+                for face in cluster
+                if face in before
+                and (face, before[face]) not in word.refused
+                and (photo_of[face], before[face]) not in elsewhere
+            )
+            overlaps += [(person not in first, -count, person, cluster[0], label) for person, count in shared.items()]
     matched: set[PersonId] = set()
-    for _, person, _, label in sorted(overlaps):
+    for _, _, person, _, label in sorted(overlaps):
         if label not in owner and person not in matched:
             owner[label] = person
             matched.add(person)

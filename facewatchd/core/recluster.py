@@ -6,21 +6,40 @@ threshold, but on faces it glues a few strangers together and leaves pairs out, 
 two or three photos. Average linkage with a threshold is right about those, and splits people whose looks vary. So the
 linkage decides, and what HDBSCAN put together needs a little less similarity: better than either alone on both the
 model families tried (README, 'Grouping').
+
+How similar two strangers may be by accident depends on the model, on the archive and on how many strangers there are.
+So the threshold is measured from the strangers of the archive itself, see `fitted`.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.linkage import Ties, average_linkage
+from facewatchd.core.density import density_clusters
+from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.linkage import LinkRule, Ties, average_linkage
+from facewatchd.core.thresholds import Strangers
 from facewatchd.domain import Embeddings
 
 Labels = NDArray[np.int64]
 """int64, shape (n_faces,): 0.. for clusters, -1 for faces of no cluster."""
+
+NEIGHBOURS = 15
+"""How many nearest faces of each face everything is computed on: fewer lose pairs of large groups, more only cost."""
+
+# neighbours that groups may be joined through; on LFW 8, 10, 15 and all give the same
+_LINKED = 10
+# pairs of strangers that are looked at: their spread is then known to 1 %
+_PAIRS, _SEED = 100_000, 0
+# groups in an archive whose own strangers count as much as those of the reference
+_TRUSTED = 100
+# archives smaller than this get the threshold of one of this size: chance is no help to those who have few photos
+_FEW = 1000
+# the least that the spread of an archive's strangers may be, in parts of the reference's
+_LEAST_SPREAD = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +48,101 @@ class ReclusterSettings:
     Attributes:
         min_faces: Smallest cluster; a person who gets a folder has this many faces.
         min_samples: HDBSCAN's: how many neighbours make a place dense, the face itself not counted.
-        link: Mean similarity from which two groups are one, -1..1.
+        link: Similarity from which two faces are one person, -1..1.
         bonus: How much less is enough where HDBSCAN put them together.
+        loose: See `LinkRule`.
+        large: See `LinkRule`.
+        strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on; None where they
+            are to be taken as they are, whatever the archive.
+        faces: See `strangers`.
     """
 
     min_faces: int
     min_samples: int
     link: float
     bonus: float
+    loose: float = 0.0
+    large: float = 0.0
+    strangers: Strangers | None = None
+    faces: int = 5000
 
 
-def density_labels(embeddings: Embeddings, settings: ReclusterSettings) -> Labels:
+def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:
     """
-    HDBSCAN's clusters. On L2-normalised vectors its euclidean distance orders pairs exactly as similarity does.
+    HDBSCAN's clusters.
+
+    Args:
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        settings: See there.
+        graph: The nearest neighbours, where they are known already.
 
     Returns:
         Labels; all -1 where there are too few faces to speak of density.
     """
     if len(embeddings) <= max(settings.min_faces, settings.min_samples):
         return np.full(len(embeddings), -1, np.int64)
-    with warnings.catch_warnings():
-        # hdbscan calls scikit-learn with keywords that newer releases deprecate; nothing that a user could act on
-        warnings.simplefilter("ignore")
-        import hdbscan  # noqa: PLC0415 - 0.7 s and 160 MB, for the one process that groups
-
-        model = hdbscan.HDBSCAN(
-            min_cluster_size=settings.min_faces,
-            min_samples=settings.min_samples,
-            core_dist_n_jobs=1,
-        )
-        labels: Labels = np.asarray(model.fit(embeddings.astype(np.float64)).labels_, np.int64)
-    return labels
+    graph = graph or neighbours(embeddings, NEIGHBOURS)
+    return density_clusters(graph, settings.min_faces, settings.min_samples, NEIGHBOURS)
 
 
-def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings) -> Labels:
+def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] | None:
+    """
+    How similar the different people of an archive are, from one face of each cluster and the faces of none.
+
+    Faces would not do: in an album of a family a third of all pairs are the same person, and of its groups hardly any.
+
+    Args:
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        labels: Clusters that hold few strangers.
+
+    Returns:
+        What they are like, and how many there are; None where there are not even two.
+    """
+    _, first = np.unique(labels, return_index=True)
+    rows = np.concatenate([np.flatnonzero(labels < 0), first[labels[first] >= 0]])
+    if len(rows) < 2:
+        return None
+    random = np.random.default_rng(_SEED)
+    a, b = random.integers(0, len(rows), (2, _PAIRS))
+    a, b = rows[a[a != b]], rows[b[a != b]]
+    blocks = [slice(at, at + 4096) for at in range(0, len(a), 4096)]
+    pairs = np.concatenate([np.einsum("ij,ij->i", embeddings[a[rows]], embeddings[b[rows]]) for rows in blocks])
+    low, middle = np.percentile(pairs, [15.87, 50])
+    return Strangers(float(middle), float(middle - low)), len(rows)
+
+
+def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) -> LinkRule:
+    """
+    The thresholds for this archive.
+
+    Everything is measured in spreads of the strangers' similarity. The most similar of N pairs of strangers lies about
+    sqrt(2 ln N) spreads above their mean (the extreme value of a normal distribution), so the threshold rises with the
+    square root of the logarithm of the number of faces.
+
+    Args:
+        settings: See there.
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        hint: Clusters of the density step.
+    """
+    reference = settings.strangers
+    found = strangers(embeddings, hint) if reference is not None else None
+    if reference is None or found is None:
+        return LinkRule(settings.link, settings.bonus, settings.loose, settings.large)
+    own, groups = found
+    weight = groups / (groups + _TRUSTED)
+    mean = weight * own.mean + (1 - weight) * reference.mean
+    spread = weight * own.spread + (1 - weight) * reference.spread
+    scale = max(spread / reference.spread, _LEAST_SPREAD)
+    growth = np.sqrt(np.log(max(len(embeddings), _FEW)) / np.log(settings.faces))
+    return LinkRule(
+        threshold=float(mean + (settings.link - reference.mean) * scale * growth),
+        bonus=settings.bonus * scale,
+        loose=settings.loose,
+        large=settings.large * scale,
+    )
+
+
+def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:
     """
     Group all faces. The same input gives the same labels.
 
@@ -70,14 +150,16 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings) -> 
         embeddings: float32, shape (n_faces, dim), L2-normalised.
         ties: What must stay apart, whatever the similarity.
         settings: See there.
+        graph: The `NEIGHBOURS` nearest neighbours, where they are known already.
 
     Returns:
         Labels, numbered by each cluster's first face. Clusters below `min_faces` are -1.
     """
     if len(embeddings) == 0:
         return np.empty(0, np.int64)
-    hint = density_labels(embeddings, settings)
-    labels = average_linkage(embeddings, ties, settings.link, hint, settings.bonus)
+    graph = graph or neighbours(embeddings, NEIGHBOURS)
+    hint = density_labels(embeddings, settings, graph)
+    labels = average_linkage(embeddings, ties, fitted(settings, embeddings, hint), hint, k=_LINKED, graph=graph)
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
     return np.where(sizes[labels] >= settings.min_faces, number[labels], -1)

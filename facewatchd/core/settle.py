@@ -30,6 +30,9 @@ K = TypeVar("K", bound=Hashable)
 LONGEST_WAIT_S = 60.0
 """A file that keeps changing is looked at ever more rarely, but at least this often: the user waits for it."""
 
+RESTLESS_CHANGES = 3
+"""A file that changed so often in a row is not waited for by anything else."""
+
 LOOK_AGAIN_S = 1.0
 """A due file that the shell did not get round to is due again after at least this long."""
 
@@ -85,6 +88,10 @@ class Gate(Generic[K]):
     def __contains__(self, key: object) -> bool:
         """Whether this file waits."""
         return key in self._waiting
+
+    def settling(self) -> bool:
+        """Whether any file waits that may be settled soon; one that changes all the time, as a webcam's, is none."""
+        return any(waiting.changes < RESTLESS_CHANGES for waiting in self._waiting.values())
 
     def observe(self, key: K, stat: FileStat, *, closed: bool, now: float, trust_ctime: bool = True) -> bool:
         """

@@ -8,6 +8,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """
+    How similar different people are to each other.
+
+    Attributes:
+        mean: Similarity of most, -1..1 (the median).
+        spread: From there to the sixth least similar, which for a normal distribution is its standard deviation. The
+            upper side is no measure: relatives and overlooked pairs of the same person are in it.
+    """
+
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
     """
     Cosine similarities, -1..1, and differences of them.
@@ -15,9 +30,14 @@ class Thresholds:
     Attributes:
         assign: A new face is taken for a person from here on (to the nearest medoid).
         margin: ... and only if the runner-up is at least this much less similar.
-        link: Reclustering joins two groups whose mean similarity reaches this.
+        link: Reclustering joins two faces whose similarity reaches this.
         bonus: Two groups that the density step puts together need this much less.
         same: Two single faces are called the same person from here on (`facewatchd verify`).
+        loose: How far a group's own variety excuses it, 0..1; see `core.linkage.LinkRule`.
+        large: Two large groups need this much less mean similarity than two faces.
+        strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on: they follow the
+            strangers of the user's archive from there. None where the user has set `link`.
+        faces: See `strangers`.
     """
 
     assign: float
@@ -25,13 +45,37 @@ class Thresholds:
     link: float
     bonus: float
     same: float
+    loose: float = 0.0
+    large: float = 0.0
+    strangers: Strangers | None = None
+    faces: int = 5000
 
 
-# Both rows were measured on a third of the people of Labeled Faces in the Wild: `assign` lets in about 0.5 % of
-# strangers, `link` and `bonus` are near the best B-cubed F1, `same` is right oftenest on pairs. The embeddings of the ArcFace family (all insightface packs) spread over the whole sphere; those of
-# dlib's ResNet lie in a narrow cone, so that strangers are already 0.8 similar.
-_ARCFACE = Thresholds(assign=0.45, margin=0.05, link=0.46, bonus=0.04, same=0.35)
-_DLIB = Thresholds(assign=0.949, margin=0.01, link=0.941, bonus=0.012, same=0.92)
+# Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): `assign` lets in about
+# 0.5 % of strangers; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
+# people, each half judged by what the other chose; `same` is right oftenest on pairs. The embeddings of the ArcFace
+# family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
+# strangers are already 0.85 similar.
+_ARCFACE = Thresholds(
+    assign=0.45,
+    margin=0.05,
+    link=0.495,
+    bonus=0.03,
+    same=0.35,
+    loose=0.35,
+    large=0.07,
+    strangers=Strangers(mean=0.011, spread=0.1008),
+)
+_DLIB = Thresholds(
+    assign=0.949,
+    margin=0.01,
+    link=0.9481,
+    bonus=0.0056,
+    same=0.92,
+    loose=0.3,
+    large=0.0038,
+    strangers=Strangers(mean=0.8458, spread=0.0376),
+)
 
 
 def shipped_thresholds(pack: str) -> Thresholds:

@@ -1,13 +1,15 @@
 """
 The people tree, three-way: what the state wants, what was written last (the manifest), what is there now.
 
-The difference becomes a list of actions, complete before anything is touched, and the gestures that the user made.
+The difference becomes a list of actions, complete before anything is touched (what the user did in the meantime is told
+by `core.gestures` before).
 We own what the manifest names *and* what still is as we left it; everything else is the user's and stays (R32), even
 in the way of a name that we wanted: then ours gets a number.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -117,7 +119,10 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class MakeFolder:
-    """Make the folder, unless it stands there (a pool's, whose name is fixed), and start its manifest afresh."""
+    """
+    Make the folder, unless it stands there (a pool's, whose name is fixed; one made before a crash), and start its
+    manifest afresh.
+    """
 
     person_id: PersonId | None
     folder: bytes
@@ -132,7 +137,7 @@ class RenameFolder:
 
 @dataclass(frozen=True, slots=True)
 class RemoveFolder:
-    """Only if it is empty by then; the user's own files keep it."""
+    """Only if it is empty by then; the user's own files keep it. Whatever the manifest has of it is struck out."""
 
     person_id: PersonId | None
     folder: bytes
@@ -195,38 +200,6 @@ class Forget:
 Action = MakeFolder | RenameFolder | RemoveFolder | PutLink | RemoveLink | PutFile | RemoveFile | Adopt | Forget
 
 
-@dataclass(frozen=True, slots=True)
-class Renamed:
-    """The user renamed a person's folder: that is the person's name now."""
-
-    person_id: PersonId
-    folder: bytes
-    to: bytes
-
-
-def gestures(manifest: Iterable[WrittenFolder], present: Present) -> list[Renamed]:
-    """
-    What the user did to the tree since it was written.
-
-    A folder was renamed if the one in the manifest is gone (or is somebody else's now) and exactly one other holds its
-    marker; a copy beside the original says nothing.
-    """
-    marked: dict[PersonId, list[bytes]] = {}
-    for name, folder in sorted(present.folders.items()):
-        if folder.marker is not None:
-            marked.setdefault(folder.marker, []).append(name)
-    found = []
-    for written in manifest:
-        at = present.folders.get(written.name)
-        stayed = at is not None and at.marker in {None, written.person_id}
-        if written.person_id is None or stayed or (at is None and written.name in present.names):
-            continue
-        now = marked.get(written.person_id, [])
-        if len(now) == 1:
-            found.append(Renamed(written.person_id, written.name, now[0]))
-    return sorted(found, key=lambda gesture: gesture.person_id)
-
-
 def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], present: Present) -> list[Action]:
     """
     What makes the tree as it is wanted.
@@ -240,38 +213,77 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
         Actions in the order to carry them out. Once they are, a second plan is empty.
     """
     actions: list[Action] = []
-    before = {folder.person_id: folder for folder in manifest}
+    ours = {folder.person_id: folder for folder in manifest if _is_ours(folder, present)}
     kept = {folder.person_id for folder in wanted}
+    vacated = set()
     for left in manifest:
         if left.person_id not in kept:
             actions += _leave(left, present)
+            if left.person_id in ours and _empties(left, present):
+                vacated.add(left.name)
 
-    taken = {fold(name) for name in present.names | RESERVED}
-    for folder in wanted:
-        written = before.get(folder.person_id)
-        own = {written.name} if written and _is_ours(written, present) else set()
-        name = _folder_name(folder, written if own else None, taken - {fold(name) for name in own})
-        if not own:
-            actions.append(MakeFolder(folder.person_id, name))
-        elif written is not None and name != written.name:
-            actions.append(RenameFolder(folder.person_id, written.name, name))
-        taken.add(fold(name))
-        there = present.folders.get(written.name if written and own else name)
-        actions += _fill(folder, name, written.entries if written and own else (), there)
+    # how many names there are that a file system may take for one
+    standing = Counter(fold(name) for name in present.names - vacated)
+    standing.update(fold(name) for name in RESERVED)
+    taken = set(standing)
+    orphans = _orphans(ours.values(), present)
+    # people first: one whose folder has the name of a pool makes way for it
+    for folder in sorted(wanted, key=lambda folder: folder.person_id is None):
+        written = ours.get(folder.person_id)
+        at = written.name if written else _orphan(folder, orphans)
+        if at is not None and standing[fold(at)] == 1:
+            taken.discard(fold(at))
+        name = _folder_name(folder, at, taken)
+        if written is None:
+            actions.append(MakeFolder(folder.person_id, at or name))
+        if at is not None and name != at:
+            actions.append(RenameFolder(folder.person_id, at, name))
+            vacated.add(at)
+        taken |= {fold(name)} if at is None else {fold(name), fold(at)}
+        there = present.folders.get(at) if at is not None else None
+        if at is None and name not in vacated:
+            there = present.folders.get(name)
+        actions += _fill(folder, name, written.entries if written else (), there)
     return actions
 
 
 def _is_ours(written: WrittenFolder, present: Present) -> bool:
-    """A written folder that still stands there as a real folder."""
-    return written.name in present.folders
+    """A written folder that still stands there as a real folder, and is not somebody else's by its marker."""
+    there = present.folders.get(written.name)
+    return there is not None and there.marker in {None, written.person_id}
 
 
-def _folder_name(folder: WantedFolder, written: WrittenFolder | None, taken: AbstractSet[str]) -> bytes:
+def _empties(folder: WrittenFolder, present: Present) -> bool:
+    """Whether nothing is left in a folder once all that is ours is taken out, so that its name is free again."""
+    entries = present.folders[folder.name].entries
+    mine = {entry.name for entry in folder.entries if _unchanged(entry, entries.get(entry.name))}
+    return mine == set(entries)
+
+
+def _orphans(ours: Iterable[WrittenFolder], present: Present) -> dict[PersonId, list[bytes]]:
+    """Folders with a person's marker that the manifest does not know: made just before a crash, or the user's copies."""
+    known = {folder.name for folder in ours}
+    found: dict[PersonId, list[bytes]] = {}
+    for name, folder in sorted(present.folders.items()):
+        if folder.marker is not None and name not in known:
+            found.setdefault(folder.marker, []).append(name)
+    return found
+
+
+def _orphan(folder: WantedFolder, orphans: Mapping[PersonId, Sequence[bytes]]) -> bytes | None:
+    """The folder of a person that was made but not written down; a copy has another name, or there are two."""
+    if folder.person_id is None:
+        return None
+    found = orphans.get(folder.person_id, ())
+    return found[0] if len(found) == 1 and is_variant(found[0], folder_name(folder.title)) else None
+
+
+def _folder_name(folder: WantedFolder, at: bytes | None, taken: AbstractSet[str]) -> bytes:
     if folder.person_id is None:
         return folder.title.encode()
     base = folder_name(folder.title)
-    if written is not None and is_variant(written.name, base) and fold(written.name) not in taken:
-        return written.name
+    if at is not None and is_variant(at, base) and fold(at) not in taken:
+        return at
     return unique(base, taken)
 
 
@@ -281,29 +293,27 @@ def _fill(
     """The actions inside one wanted folder, whose name is `name` by then."""
     entries = there.entries if there else {}
     ours = {entry.name: entry for entry in written if _unchanged(entry, entries.get(entry.name))}
-    for entry in written:
-        if entry.name not in ours and entry.name in entries:
-            yield Forget(name, entry.name)
     foreign = {fold(entry) for entry in entries if entry not in ours}
-
-    links = _named_links(folder.links, written, ours, foreign, entries)
-    files = {file.name: file for file in folder.files}
-    for entry in ours.values():
-        if entry.name in links or entry.name in files:
-            continue
-        if entry.photo_id is None:
-            yield RemoveFile(name, entry.name, entry.signature)
-        else:
-            yield RemoveLink(name, entry.name, entry.content)
+    files = {file.name for file in folder.files}
+    links = _named_links(folder.links, written, ours, foreign | {fold(file) for file in files}, entries)
     for entry in written:
-        if entry.name not in entries and entry.name not in links and entry.name not in files:
-            yield Forget(name, entry.name)
+        if entry.name not in ours:
+            if entry.name in entries or entry.name not in files | links.keys():
+                yield Forget(name, entry.name)
+        elif entry.photo_id is None and entry.name not in files:
+            yield RemoveFile(name, entry.name, entry.signature)
+        elif entry.photo_id is not None and entry.name not in links:
+            yield RemoveLink(name, entry.name, entry.content)
     for file in folder.files:
         mine = ours.get(file.name)
-        if mine is not None and mine.content == file.version.encode():
-            continue
-        if mine is not None or file.name not in entries:
-            yield PutFile(folder.person_id, name, file.name, file.version, mine.signature if mine else None)
+        if mine is not None and mine.photo_id is None:
+            if mine.content != file.version.encode():
+                yield PutFile(folder.person_id, name, file.name, file.version, mine.signature)
+        elif there and file.name == MARKER in entries and there.marker is not None and there.marker == folder.person_id:
+            # whoever touched it last (a restored backup, a crash), it says what ours says
+            yield PutFile(folder.person_id, name, file.name, file.version, entries[MARKER].signature)
+        elif fold(file.name) not in foreign:
+            yield PutFile(folder.person_id, name, file.name, file.version)
     recorded = {entry.name: entry for entry in written}
     for at, link in links.items():
         now = entries.get(at)
@@ -324,22 +334,24 @@ def _named_links(
 ) -> dict[bytes, WantedLink]:
     """Give every link its name: the one that it had, if that still fits, else the next free one."""
     had = {entry.photo_id: entry.name for entry in written if entry.photo_id is not None}
+    # links that are not written down but as wanted: made by us just before a crash
+    strays: dict[bytes, list[bytes]] = {}
+    for name, entry in sorted(entries.items()):
+        if entry.target is not None and name not in ours:
+            strays.setdefault(entry.target, []).append(name)
     named: dict[bytes, WantedLink] = {}
     taken = set(foreign)
     later = []
     for link in sorted(links, key=lambda link: link.photo_id):
-        name = had.get(link.photo_id)
-        if name is not None and is_variant(name, link.name) and fold(name) not in taken:
-            named[name] = link
-            taken.add(fold(name))
+        own = had.get(link.photo_id)
+        made = next((at for at in strays.get(link.target, ()) if is_variant(at, link.name)), None)
+        if own is not None and is_variant(own, link.name) and fold(own) not in taken and (own in ours or made is None):
+            named[own] = link
+            taken.add(fold(own))
         else:
-            later.append(link)
-    for link in later:
-        at = entries.get(link.name)
-        if at is not None and at.target == link.target and link.name not in ours and link.name not in named:
-            name = link.name  # made by us just before a crash
-        else:
-            name = unique(link.name, taken)
+            later.append((link, made))
+    for link, made in later:
+        name = made if made is not None and made not in named else unique(link.name, taken)
         named[name] = link
         taken.add(fold(name))
     return named
@@ -353,12 +365,13 @@ def _unchanged(entry: Written, there: PresentEntry | None) -> bool:
 
 def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
     """Take out of a folder what is ours, and the folder if nothing else is in it."""
-    there = present.folders.get(folder.name)
-    for entry in folder.entries:
-        if there is None or not _unchanged(entry, there.entries.get(entry.name)):
-            yield Forget(folder.name, entry.name)
-        elif entry.photo_id is None:
-            yield RemoveFile(folder.name, entry.name, entry.signature)
-        else:
-            yield RemoveLink(folder.name, entry.name, entry.content)
+    if _is_ours(folder, present):
+        there = present.folders[folder.name].entries
+        for entry in folder.entries:
+            if not _unchanged(entry, there.get(entry.name)):
+                yield Forget(folder.name, entry.name)
+            elif entry.photo_id is None:
+                yield RemoveFile(folder.name, entry.name, entry.signature)
+            else:
+                yield RemoveLink(folder.name, entry.name, entry.content)
     yield RemoveFolder(folder.person_id, folder.name)

@@ -36,6 +36,7 @@ class Backlog:
         self._chunk: deque[SeenFile] = deque()
         self._in_hand: set[SeenFile] = set()
         self._retries: Counter[SeenFile] = Counter()
+        self._copies: set[SeenFile] = set()
 
     def pending(self) -> int:
         """How many photos are not taken in yet; counts the index."""
@@ -57,6 +58,17 @@ class Backlog:
     def ended(self, seen: SeenFile) -> None:
         self._in_hand.discard(seen)
 
+    def take_for_itself(self, seen: SeenFile) -> None:
+        """A photo looked like one known, and is another: its turn is next, and it is not compared again."""
+        self._copies.add(seen)
+        self._arrivals.append(seen)
+
+    def is_for_itself(self, seen: SeenFile) -> bool:
+        """Whether a photo is to be taken in whatever it looks like; asked once."""
+        is_copy = seen in self._copies
+        self._copies.discard(seen)
+        return is_copy
+
     def may_retry(self, seen: SeenFile) -> bool:
         """Whether a photo that could not be read should be tried again; at some time an end must be made."""
         self._retries[seen] += 1
@@ -69,11 +81,11 @@ class Backlog:
     def _draw(self) -> SeenFile | None:
         while self._arrivals:
             seen = self._arrivals.popleft()
-            if self._is_wanted(seen):
+            if self._is_next(seen):
                 return seen
         while self._refill():
             seen = self._chunk.popleft()
-            if self._is_wanted(seen):
+            if self._is_next(seen):
                 return seen
         return None
 
@@ -82,12 +94,13 @@ class Backlog:
         if not self._chunk:
             limit = _CHUNK + len(self._in_hand) + self._discovery.waiting()
             waiting = self._store.photos.pending(self._sources.online(), limit)
-            self._chunk.extend(seen for seen in waiting if self._is_wanted(seen))
+            self._chunk.extend(seen for seen in waiting if self._is_next(seen))
         return bool(self._chunk)
 
-    def _is_wanted(self, seen: SeenFile) -> bool:
+    def _is_next(self, seen: SeenFile) -> bool:
+        return seen not in self._in_hand and not self._discovery.is_waiting(seen) and self.is_wanted(seen)
+
+    def is_wanted(self, seen: SeenFile) -> bool:
         """Whether it still is to be taken in as it was seen: it may have been in the meantime, or have changed."""
-        if seen in self._in_hand or self._discovery.is_waiting(seen):
-            return False
         known = self._store.photos.find(seen.root_id, seen.path)
         return known is not None and known.state is PhotoState.PENDING and known.stat.same_content(seen.stat)

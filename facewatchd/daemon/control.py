@@ -39,11 +39,11 @@ def _address(state_dir: Path) -> Iterator[str]:
 
 class ControlServer:
     """
-    Listens until stopped; one request at a time.
+    Listens until stopped; each request has a thread of its own.
 
     Args:
         state_dir: Where the socket is made; the caller holds the state's lock, so a socket that is there is a dead one.
-        answer: Called in the server's thread.
+        answer: Called in a request's thread.
     """
 
     def __init__(self, state_dir: Path, answer: Answer) -> None:
@@ -71,15 +71,19 @@ class ControlServer:
                 channel, _ = self._socket.accept()
             except OSError:
                 return
-            with channel:
-                try:
-                    channel.settimeout(10)
-                    request = json.loads(_read_line(channel))
-                    reply = self._reply(request["command"], request.get("arguments", {}))
-                    channel.settimeout(10)
-                    channel.sendall(json.dumps(reply).encode() + b"\n")
-                except (OSError, ValueError, KeyError, TypeError) as error:
-                    log.debug("A request could not be answered: %s", error)
+            # one that waits for a long answer must not keep `status` from getting its own
+            threading.Thread(target=self._converse, args=(channel,), name="control-request", daemon=True).start()
+
+    def _converse(self, channel: socket.socket) -> None:
+        with channel:
+            try:
+                channel.settimeout(10)
+                request = json.loads(_read_line(channel))
+                reply = self._reply(request["command"], request.get("arguments", {}))
+                channel.settimeout(10)
+                channel.sendall(json.dumps(reply).encode() + b"\n")
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                log.debug("A request could not be answered: %s", error)
 
     def _reply(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         try:

@@ -93,9 +93,12 @@ class Grouping:
             log.error("%s", self.problem)
             return None
         self.problem = ""
-        regrouping = decide(self._store, clustered.snapshot, clustered.outcome, self._thresholds)
         seconds = time.time() - clustered.started
+        # until it is stored it is not done: a full disk must not make it forgotten
+        self.wanted = True
+        regrouping = decide(self._store, clustered.snapshot, clustered.outcome, self._thresholds)
         apply(self._store, regrouping, clustered.started, seconds)
+        self.wanted = False
         log.info(
             "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d are of nobody known",
             len(regrouping.assignments),

@@ -5,11 +5,13 @@ can be ended at any moment.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
@@ -22,6 +24,7 @@ R = TypeVar("R")
 def _child(function: Callable[[A], R], argument: A, pipe: Connection) -> None:
     # Ctrl-C goes to the whole group of processes; the parent decides what becomes of this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     os.nice(5)
     try:
         result: tuple[bool, object] = (True, function(argument))
@@ -29,6 +32,25 @@ def _child(function: Callable[[A], R], argument: A, pipe: Connection) -> None:
         result = (False, f"{type(error).__name__}: {error}")
     pipe.send(result)
     pipe.close()
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for the result once the parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextlib.contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """What is started in here begins with Ctrl-C held back: it would strike before `_child` can say that it may not."""
+    resource_tracker.ensure_running()  # it is started with the first process, and lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Isolated(Generic[A, R]):
@@ -50,7 +72,8 @@ class Isolated(Generic[A, R]):
         self._process = context.Process(target=_child, args=(function, argument, theirs), name=name, daemon=True)
         self._on_end = on_end
         self._stopped = False
-        self._process.start()
+        with _without_interrupt():
+            self._process.start()
         theirs.close()
         self._thread = threading.Thread(target=self._wait, name=name, daemon=True)
         self._thread.start()

@@ -7,12 +7,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from facewatchd.errors import RunningError, StoreError
 
 LOCK = "lock"
+
+_PATIENCE_S = 0.3
 
 
 @contextlib.contextmanager
@@ -35,7 +38,7 @@ def single_instance(state_dir: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except OSError as error:
             raise RunningError(
                 "facewatchd is running already on this state",
@@ -47,6 +50,20 @@ def single_instance(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Whoever only asks whether the state is held (`is_running`) holds it for a moment, and is waited for."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def is_running(state_dir: Path) -> bool:

@@ -26,7 +26,10 @@ from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals, root_entry
 from facewatchd.daemon.workers import Workers
 from facewatchd.domain import FaceEngine, Health, Root, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, StoreFullError, displayable
+from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, PhotoTroubleError, StoreFullError, displayable
+from facewatchd.pipeline.date_batches import arrived
+from facewatchd.pipeline.date_recovery import recover
+from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.discover import Discovery
 from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, thresholds_for
 from facewatchd.pipeline.materialize import TreeSettings
@@ -85,10 +88,12 @@ class Daemon:
             lambda seen, result: self.post(Taken(seen, result)),
         )
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
-        self._requests = Requests(store, self._tree, self._grouping, self.vitals)
+        self._dates = DateSettings.of(config)
+        self._requests = Requests(store, self._tree, self._grouping, self.vitals, self._dates)
         self._progress = Progress()
         self._pause = Pause()
         self._doubts: dict[int, str] = {}
+        self._stopping = False
         self._ready = False
         self._grouped_once = False
         self._vitals = Vitals()
@@ -97,6 +102,8 @@ class Daemon:
 
     def post(self, event: Event) -> None:
         """Say that something happened; from any thread, and from a signal handler."""
+        if isinstance(event, Stop):
+            self._stopping = True
         self._events.put(event)
 
     def run(self) -> None:
@@ -104,14 +111,19 @@ class Daemon:
         Work until `Stop`, or with `once` until everything is done.
 
         Raises:
-            FacewatchError: The work cannot go on; or, with `once`, not a single photo folder could be read.
+            FacewatchError: The work cannot go on; or, with `once`, not a single photo folder could be read, the faces
+                could not be grouped, or the people tree not be written.
         """
         try:
+            recover(self._store)
             self._sources.start()
             notify("READY=1")
             while True:
                 event = self._wait()
-                if isinstance(event, Stop):
+                if self._stopping:
+                    # at once, however much is before it in the queue
+                    if event is not None:
+                        self._events.put(event)
                     log.info("Stopping")
                     return
                 try:
@@ -123,7 +135,12 @@ class Daemon:
         finally:
             self._end()
         if not self._sources.online():
-            raise FacewatchError("No photo folder can be read", self._sources.statuses()[0].reason)
+            status = self._sources.statuses()[0]
+            raise FacewatchError("No photo folder can be read", status.reason, status.path)
+        if self._grouping.problem:
+            raise FacewatchError("The faces were not grouped", self._grouping.problem)
+        if self._tree.failure is not None:
+            raise self._tree.failure
 
     # --- events
 
@@ -155,12 +172,18 @@ class Daemon:
     def _wait(self) -> Event | None:
         wall, monotonic = time.time(), time.monotonic()
         patience = _PATIENCE_S
+        if self._pause.reason:
+            # nobody would serve what is due
+            return self._next_event(patience)
         if (due := self._discovery.next_due(wall)) is not None:
             patience = min(patience, due - wall)
         if (due := self._tree.next_due()) is not None:
             patience = min(patience, due - monotonic)
+        return self._next_event(patience)
+
+    def _next_event(self, patience: float) -> Event | None:
         try:
-            return self._events.get(timeout=max(0.0, patience)) if patience > 0 else self._events.get_nowait()
+            return self._events.get(timeout=patience) if patience > 0 else self._events.get_nowait()
         except queue.Empty:
             return None
 
@@ -182,7 +205,7 @@ class Daemon:
             case Due(chore):
                 self._do(chore)
             case TreeTouched():
-                self._tree.touch(set())
+                self._tree.touched()
             case Stop():
                 raise AssertionError("the loop ends before this")
 
@@ -223,21 +246,29 @@ class Daemon:
 
     def _taken(self, seen: SeenFile, result: TakenPhoto | SamePhoto | PhotoError) -> None:
         self._backlog.ended(seen)
+        if not self._backlog.is_wanted(seen):
+            # the file changed, or went, while it was looked into: what is there now has its own turn
+            return
         if isinstance(result, TakenPhoto):
             info = self._engine.info
             self._tree.touch_people(keep(self._store, result, info.id, info.dim, self._thresholds))
+            self._tree.touch_people(arrived(self._store, self._dates, seen, time.time()))
             self._progress.took(len(result.faces))
             self._grouping.grew()
         elif isinstance(result, SamePhoto):
-            # None: it stays pending and has another turn
-            self._tree.touch_people(keep_same(self._store, result) or set())
+            scope = keep_same(self._store, result)
+            if scope is None:
+                # the picture has turned up where it was: this is another copy
+                self._backlog.take_for_itself(seen)
+            else:
+                self._tree.touch_people(scope | arrived(self._store, self._dates, seen, time.time()))
         elif isinstance(result, PhotoBusyError) and self._backlog.may_retry(seen):
             log.debug("%s", result)
             self._look_at(self._sources.roots[seen.root_id], seen.path, closed=False, again=True)
         else:
             log.warning("%s", result)
             with self._store.transaction():
-                passing = isinstance(result, PhotoBusyError)
+                passing = isinstance(result, PhotoBusyError | PhotoTroubleError)
                 self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
             self._progress.took(0)
 
@@ -280,7 +311,9 @@ class Daemon:
         for root, path in self._discovery.due(time.time()):
             self._look_at(root, path, closed=False)
         for seen in self._backlog.next():
-            self._workers.submit(seen, known_contents(self._store, seen, self._engine.info.id))
+            is_copy = self._backlog.is_for_itself(seen)
+            known = frozenset[bytes]() if is_copy else known_contents(self._store, seen, self._engine.info.id)
+            self._workers.submit(seen, known)
         idle = self._is_idle()
         if idle:
             self._be_ready()
@@ -294,7 +327,7 @@ class Daemon:
         self._tell()
 
     def _is_idle(self) -> bool:
-        return self._backlog.is_empty() and not self._discovery.waiting() and not self._sources.scanning
+        return self._backlog.is_empty() and not self._discovery.settling() and not self._sources.scanning
 
     def _should_group(self) -> bool:
         if self._grouping.running:
@@ -302,7 +335,10 @@ class Daemon:
         return self._grouping.wanted or self._grouping.much_is_new() or (self._once and not self._grouped_once)
 
     def _is_done(self) -> bool:
-        return self._is_idle() and self._grouped_once and not self._grouping.running and self._tree.next_due() is None
+        if self._pause.reason:
+            return False
+        tree_is_done = self._tree.next_due() is None or self._tree.failure is not None
+        return self._is_idle() and self._grouped_once and not self._grouping.running and tree_is_done
 
     def _be_ready(self) -> None:
         if not self._ready:
@@ -324,7 +360,7 @@ class Daemon:
         statuses = self._sources.statuses()
         blocked = [f"{displayable(s.path)}: {s.reason}" for s in statuses if s.health is not Health.ONLINE]
         blocked += [doubt for doubt in self._doubts.values() if doubt]
-        blocked += [problem for problem in (self._tree.problem, self._grouping.problem) if problem]
+        blocked += [problem for problem in (self._tree.problem, self._tree.notice, self._grouping.problem) if problem]
         if self._pause.reason:
             blocked.append(self._pause.reason)
         return Vitals(
@@ -357,6 +393,5 @@ class Daemon:
             elif isinstance(event, Asked):
                 self._requests.refuse(event, "facewatchd is stopping")
         self._requests.give_up()
-        with contextlib.suppress(StoreFullError):
-            self._tree.tend(idle=True)
+        # links that are not made yet are made at the next start, which looks after the whole tree
         self._progress.end()

@@ -12,7 +12,9 @@ from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.correct import merge, rename, retry
+from facewatchd.pipeline.correct import merge, rename, retry, undo
+from facewatchd.pipeline.date_batches import fix_batch, undo_batch
+from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.regroup import Regrouping
 from facewatchd.store import Store
 
@@ -24,10 +26,19 @@ class Requests:
         tree: Looks after the tree when people changed.
         grouping: Reclusters on demand.
         vitals: Says how things are.
+        dates: What may be done about capture dates.
     """
 
-    def __init__(self, store: Store, tree: TreeKeeper, grouping: Grouping, vitals: Callable[[], Vitals]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tree: TreeKeeper,
+        grouping: Grouping,
+        vitals: Callable[[], Vitals],
+        dates: DateSettings,
+    ) -> None:
         self._vitals = vitals
+        self._dates = dates
         self._store = store
         self._tree = tree
         self._grouping = grouping
@@ -81,15 +92,28 @@ class Requests:
                 return self._vitals().model_dump()
             case "retry":
                 return {"photos": retry(self._store)}
+            case "dates-fix":
+                batch = fix_batch(self._store, self._dates, arguments)
+                self._tree.touch_people(batch.scope)
+                return batch.document()
+            case "dates-undo":
+                batch = undo_batch(self._store, self._dates, arguments)
+                self._tree.touch_people(batch.scope)
+                return batch.document()
             case "rename":
                 self._tree.touch(rename(self._store, int(arguments["person"]), str(arguments["name"])))
+            case "undo":
+                title, scope = undo(self._store)
+                self._tree.touch(scope)
+                self._tree.materialize()
+                return {"title": title}
             case "merge":
                 self._tree.touch(merge(self._store, int(arguments["person"]), int(arguments["into"])))
             case _:
                 raise FacewatchError(
                     f"The running facewatchd knows no {command!r}", "Is it an older version? Restart it."
                 )
-        done = self._tree.materialize()
+        done = self._tree.materialize(anew=command == "tree")
         return {"actions": len(done.actions), "gestures": len(done.gestures)}
 
 

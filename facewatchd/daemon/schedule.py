@@ -20,6 +20,9 @@ _SUPERVISE_S = 5.0
 _RECHECK_S = 20.0
 _RETRY_S = 15.0
 
+_SHORTEST_S = 1.0
+_LONGEST_S = 100 * 365 * 86_400.0
+
 
 class Schedule:
     """
@@ -46,17 +49,18 @@ class Schedule:
             Chore.RETRY: _RETRY_S,
         }
         for chore, every_s in seconds.items():
-            self._scheduler.add_job(post, "interval", args=[chore], seconds=every_s, id=chore)
-        every = dt.timedelta(days=config.recluster.every_days)
+            self._scheduler.add_job(post, "interval", args=[chore], seconds=_sane(every_s), id=chore)
+        every = dt.timedelta(seconds=_sane(config.recluster.every_days * 86_400))
         now = dt.datetime.now(dt.UTC)
-        first = now + every if last_recluster is None else dt.datetime.fromtimestamp(last_recluster, dt.UTC) + every
+        # one in the future was written down while the clock was wrong
+        last = now if last_recluster is None else min(now, dt.datetime.fromtimestamp(last_recluster, dt.UTC))
         self._scheduler.add_job(
             post,
             "interval",
             args=[Chore.RECLUSTER],
             seconds=every.total_seconds(),
             # one that was due while nobody ran is due soon, not at once: photos that came meanwhile go first
-            next_run_time=max(first, now + dt.timedelta(seconds=1)),
+            next_run_time=max(last + every, now + dt.timedelta(seconds=1)),
             id=Chore.RECLUSTER,
         )
         self._scheduler.start()
@@ -68,6 +72,11 @@ class Schedule:
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
+
+
+def _sane(seconds: float) -> float:
+    """Who writes a very large number means never, which the calendar must be able to hold."""
+    return min(max(seconds, _SHORTEST_S), _LONGEST_S)
 
 
 def _complain(event: JobExecutionEvent) -> None:

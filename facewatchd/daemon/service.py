@@ -8,6 +8,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+_PATIENCE_S = 0.5
+
 
 def notify(message: str, environ: Mapping[str, str] = os.environ) -> None:
     """
@@ -23,6 +25,8 @@ def notify(message: str, environ: Mapping[str, str] = os.environ) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        # one that is there and reads nothing must not stop it either
+        channel.settimeout(_PATIENCE_S)
         try:
             channel.connect(address)
             channel.sendall(message.encode())

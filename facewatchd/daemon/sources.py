@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from facewatchd.watch.watcher import Watcher
 log = logging.getLogger(__name__)
 
 _SAMPLE = 20
+_MOST_FAILED_SCANS = 3
 
 
 class Sources:
@@ -45,21 +47,20 @@ class Sources:
         self._config = config
         self._store = store
         self._on_hint = on_hint
-        mounts = read_mounts()
         with store.transaction():
             roots = [store.photos.root(os.path.realpath(os.fsencode(path))) for path in config.photos]
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
-        self.trusted = {root.root_id for root in roots if trusts_ctime(root.path, mounts)}
-        chosen = config.watch.mode
-        self._modes = {
-            root.root_id: watch_mode(root.path, mounts) if chosen == "auto" else WatchMode(chosen) for root in roots
-        }
+        self.trusted: set[RootId] = set()
+        self._modes: dict[RootId, WatchMode] = {}
+        for root in roots:
+            self._choose_mode(root)
         self._checks: dict[RootId, RootCheck] = {}
         self._watchers: dict[RootId, Watcher] = {}
         self._own = [os.fsencode(path) for path in (config.people.dir, config.state.dir, config.models.root)]
         self._on_scan = on_scan
         self._scans: Scans | None = None
         self._unscanned: set[RootId] = set()
+        self._failed_scans: Counter[RootId] = Counter()
 
     def start(self) -> None:
         """Watch all roots that are there, then scan them; in this order nothing slips in between."""
@@ -115,9 +116,16 @@ class Sources:
                 self._take_up(root)
 
     def scanned(self, end: ScanEnd) -> None:
-        """A scan is over."""
+        """A scan is over. One that failed is tried again; after some failures the rest of the work waits no longer."""
+        root_id = end.root.root_id
         if end.check is None:
+            self._failed_scans[root_id] += 1
+            if self._failed_scans[root_id] < _MOST_FAILED_SCANS:
+                self.scan(end.root, end.below)
+            else:
+                self._unscanned.discard(root_id)
             return
+        self._failed_scans[root_id] = 0
         self._found(end.root, end.check)
         if not end.below and end.check.health is Health.ONLINE:
             self._unscanned.discard(end.root.root_id)
@@ -137,6 +145,16 @@ class Sources:
                 found.append(RootStatus(root.path, mode, Health.DEGRADED, "It has not been looked at yet."))
         return found
 
+    def _choose_mode(self, root: Root) -> None:
+        """How to watch a root, by what is mounted there now."""
+        mounts = read_mounts()
+        chosen = self._config.watch.mode
+        self._modes[root.root_id] = watch_mode(root.path, mounts) if chosen == "auto" else WatchMode(chosen)
+        if trusts_ctime(root.path, mounts):
+            self.trusted.add(root.root_id)
+        else:
+            self.trusted.discard(root.root_id)
+
     def _take_up(self, root: Root) -> None:
         """Look whether a root is there; if so watch it and scan it."""
         recorded = self._store.photos.identity(root.root_id)
@@ -144,6 +162,7 @@ class Sources:
             root, RootIdentity(*recorded) if recorded else None, self._store.photos.sample(root.root_id, _SAMPLE)
         )
         self._found(root, check)
+        self._choose_mode(root)
         if root.root_id in self._watchers:
             self._watchers.pop(root.root_id).stop()
         if check.health is not Health.ONLINE:

@@ -9,6 +9,7 @@ import logging
 import time
 
 from facewatchd.errors import TreeError, displayable
+from facewatchd.people.tree import Looked
 from facewatchd.pipeline.materialize import Materialized, Scope, TreeSettings, materialize
 from facewatchd.store import Store
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 # while photos stream in, looking after the tree takes at most this share of the time
 _SHARE = 0.2
 _RETRY_S = 30.0
+# file managers move many links one after the other
+_FINISHED_S = 0.7
 
 
 class TreeKeeper:
@@ -35,15 +38,28 @@ class TreeKeeper:
         self._scope: Scope | None = None
         self._dirty = True
         self._not_before = 0.0
-        self.problem = ""
+        self.failure: TreeError | None = None
+        self._looked: Looked = {}
+        self.notice = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the tree could not be looked after when that was last tried; empty where it could."""
+        return str(self.failure) if self.failure is not None else ""
 
     def touch(self, scope: Scope | None) -> None:
-        """These people's folders are to be looked after; all where None; an empty scope: just look for gestures."""
+        """These people's folders are to be looked after; all where None."""
         if scope is None or self._scope is None:
             self._scope = None
         else:
             self._scope = self._scope | scope
         self._dirty = True
+
+    def touched(self) -> None:
+        """Something changed in the tree: soon, when the user has finished, see what."""
+        if not self._dirty:
+            self._not_before = time.monotonic() + _FINISHED_S
+        self.touch(set())
 
     def touch_people(self, scope: Scope) -> None:
         """As `touch`, but nothing to do for nobody."""
@@ -57,30 +73,36 @@ class TreeKeeper:
     def tend(self, *, idle: bool) -> None:
         """Do what is due; with nothing else to do, do not wait for the share of the time."""
         now = time.monotonic()
-        if not self._dirty or (now < self._not_before and (not idle or self.problem)):
+        if not self._dirty or (now < self._not_before and (not idle or self.problem or self._scope == set())):
             return
         try:
             self.materialize()
         except TreeError as error:
             if str(error) != self.problem:
                 log.warning("%s", error)
-            self.problem = str(error)
+            self.failure = error
             self._not_before = time.monotonic() + _RETRY_S
         else:
             seconds = time.monotonic() - now
             self._not_before = now + seconds / _SHARE
 
-    def materialize(self) -> Materialized:
+    def materialize(self, *, anew: bool = False) -> Materialized:
         """
-        Do what is to be done now.
+        Do what is to be done now; `anew`: even where nothing is left of the tree.
 
         Raises:
             TreeError: It cannot be; it stays to be done.
         """
-        done = materialize(self._store, self._settings, self._scope)
+        done = materialize(self._store, self._settings, self._scope, anew=anew, looked=self._looked)
+        if done.doubted:
+            self.notice = (
+                f"{done.doubted} links were deleted at once in {displayable(self._settings.path)}, which is not believed: "
+                "they are back. Delete fewer at a time, or raise people.max_deletions."
+            )
+            log.warning("%s", self.notice)
         if self.problem:
             log.info("The people tree can be written again")
-        self.problem = ""
+        self.failure = None
         self._scope, self._dirty = set(), False
         if done.actions:
             log.debug("%d changes in %s", len(done.actions), displayable(self._settings.path))

@@ -1,5 +1,5 @@
 """
-Notices when the user renames a folder of the people tree. Only the top is watched; what was done is found by looking.
+Notices when the user does something in the people tree. What it was is found by looking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class _Handler(FileSystemEventHandler):
         self._on_change = on_change
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.is_directory and event.event_type in {"moved", "created", "deleted"}:
+        # links are only ever made, moved and deleted; that something was opened or closed says nothing
+        if event.event_type in {"moved", "created", "deleted"}:
             self._on_change()
 
 
@@ -36,7 +37,7 @@ class TreeWatch:
     def __init__(self, people_dir: Path, on_change: Callable[[], None]) -> None:
         self._observer = Observer()
         try:
-            self._observer.schedule(_Handler(on_change), str(people_dir), recursive=False)
+            self._observer.schedule(_Handler(on_change), str(people_dir), recursive=True)
             self._observer.start()
         except OSError as error:
             log.info("The people tree is not watched (%s); renamed folders are noticed later", error.strerror)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import cv2
 
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import PhotoError
+from facewatchd.errors import PhotoError, PhotoTroubleError
 from facewatchd.pipeline.ingest import IngestSettings, take_in
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Workers:
             return error
         except Exception as error:  # the boundary of one photo: whatever it is, the others go on
             log.exception("Taking in a photo went wrong")
-            return PhotoError(
+            return PhotoTroubleError(
                 "The photo cannot be taken in",
                 f"{type(error).__name__}: {error}; please report this.",
                 root.path + b"/" + seen.path,

@@ -13,7 +13,8 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -35,7 +36,7 @@ from facewatchd.core.tree import (
     RemoveLink,
     RenameFolder,
 )
-from facewatchd.domain import PersonId
+from facewatchd.domain import PersonId, Pool
 from facewatchd.errors import TreeError, displayable
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,14 @@ _MARKER_LINE = re.compile(rb"^person: (\d{1,18})$", re.MULTILINE)
 _STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)
 
 # keep other programs' indexers out of a tree of duplicates (R4)
-_KEEP_OUT = (b".nomedia", b".ppignore")
+KEPT_OUT = b".nomedia"
+_KEEP_OUT = (KEPT_OUT, b".ppignore")
+
+_COARSE_NS = 1_000_000_000
+
+Stamp = tuple[int, int, int]
+Looked = dict[bytes, tuple[Stamp | None, PresentFolder, tuple[bytes, ...]]]
+"""Per folder: its times and inode at a look, what was in it, and the folders in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +88,27 @@ class PeopleTree:
         path: The directory, absolute.
         state_id: Marks our folders; folders of another state are the user's to us.
         make_file: Makes the content of a `PutFile`, None where it cannot be made now.
+        looked: What was found at earlier looks, kept by the caller, so that folders which have not changed need not be
+            listed again.
 
     Raises:
         TreeError: It cannot be made, opened or read.
     """
 
-    def __init__(self, path: bytes, state_id: str, make_file: Callable[[PutFile], bytes | None]) -> None:
+    def __init__(
+        self,
+        path: bytes,
+        state_id: str,
+        make_file: Callable[[PutFile], bytes | None],
+        looked: Looked | None = None,
+    ) -> None:
         self._path = path
         self._state_id = state_id
         self._make_file = make_file
+        self._littered: set[bytes] = set()
+        self._looked: Looked = {} if looked is None else looked
+        self.changed: set[bytes] = set()
+        """Folders that the last look had to list anew."""
         with self._errors("The people tree cannot be opened"):
             os.makedirs(path, exist_ok=True)
             self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -110,50 +130,100 @@ class PeopleTree:
 
     # --- looking
 
-    def look(self, into: set[bytes] | None) -> Present:
+    def look(self, needed: Container[bytes] = ()) -> Present:
         """
-        What is there now.
+        What is there now: all real folders at the top, and one level down those with a marker of ours.
 
         Args:
-            into: Folders to list; all folders of ours where None. Markers are read in every folder either way.
+            needed: Folders that must not be closed to us; others of the user's may be, and are left out.
         """
+        self.changed.clear()
         with self._errors("The people tree cannot be read"):
             with os.scandir(self._top) as listing:
                 entries = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in listing]
-            folders = {}
+            folders: dict[bytes, PresentFolder] = {}
             for name, is_folder in entries:
-                if is_folder:
-                    found = self._look_into(name, into)
-                    if found is not None:
-                        folders[name] = found
+                if is_folder and not name.startswith(b"."):
+                    self._look_into(name, needed, folders)
+        for path in self._looked.keys() - folders.keys():
+            del self._looked[path]
         return Present(frozenset(name for name, _ in entries), folders)
 
-    def _look_into(self, name: bytes, into: set[bytes] | None) -> PresentFolder | None:
+    def _look_into(self, path: bytes, needed: Container[bytes], folders: dict[bytes, PresentFolder]) -> None:
+        """Put a folder, and those in it that have a marker of ours, among those found."""
         try:
-            folder = os.open(name, _FOLDER, dir_fd=self._top)
-        except FileNotFoundError:
-            return None
+            folder = self._open(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except PermissionError:
+            if path == UNKNOWN or path in needed:
+                raise
+            return
         try:
-            marker = self._marker(folder)
-            wanted = name in into if into is not None else marker is not None or name == UNKNOWN
-            if not wanted and marker is None:
-                return None
-            return PresentFolder(marker, _entries(folder) if wanted else {})
+            now = _stamp(folder)
+            stamp, found, inner = self._looked.get(path, (None, None, ()))
+            if found is None or stamp is None or stamp != now:
+                self.changed.add(path)
+                marker, (listed, inner) = self._marker(folder), _entries(folder)
+                if listed.pop(_TEMPORARY, PresentEntry()) != PresentEntry():
+                    self._littered.add(path)
+                found = PresentFolder(marker, listed)
+                self._looked[path] = (now, found, inner)
         finally:
             os.close(folder)
+        is_inner = b"/" in path
+        if found.marker is not None or not is_inner:
+            folders[path] = found
+        if not is_inner:
+            for name in inner:
+                self._look_into(path + b"/" + name, (), folders)
+
+    def _open(self, path: bytes) -> int:
+        """Open a folder of the tree, step by step, so that no symlink leads elsewhere."""
+        folder = self._top
+        for name in path.split(b"/"):
+            try:
+                below = os.open(name, _FOLDER, dir_fd=folder)
+            finally:
+                if folder != self._top:
+                    os.close(folder)
+            folder = below
+        return folder
 
     def _marker(self, folder: int) -> PersonId | None:
         try:
-            with open(os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
-                text = file.read(4096)
+            # O_NONBLOCK: a pipe would wait for its other end
+            marker = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError:
             return None
+        try:
+            text = os.read(marker, 4096)
+        except OSError:
+            return None
+        finally:
+            os.close(marker)
         person, state = _MARKER_LINE.search(text), _STATE_LINE.search(text)
         if person is None or state is None or state[1] != self._state_id.encode():
             return None
         return int(person[1])
 
     # --- doing
+
+    def claim(self) -> None:
+        """
+        Put there what is in every people tree, by which an empty one can be told from a disk that is away.
+
+        Raises:
+            TreeError: The tree cannot be written.
+        """
+        with self._errors("The people tree cannot be written"):
+            for name in _KEEP_OUT:
+                with contextlib.suppress(FileExistsError):
+                    os.close(
+                        os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=self._top)
+                    )
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(Pool.IGNORED, 0o755, dir_fd=self._top)
 
     def carry_out(self, actions: list[Action]) -> Iterator[Done]:
         """
@@ -163,17 +233,30 @@ class PeopleTree:
         Raises:
             TreeError: The tree cannot be written; what was yielded before is done.
         """
-        with self._errors("The people tree cannot be written"):
-            for name in _KEEP_OUT:
-                with contextlib.suppress(FileExistsError):
-                    os.close(
-                        os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=self._top)
-                    )
+        self.claim()
+        self._tidy()
+        misplaced = set()
         for action in actions:
+            if action.folder in misplaced:
+                continue
             with self._errors("The people tree cannot be written", action.folder):
                 signature = self._do(action)
             if signature is not None:
                 yield Done(action, signature)
+            elif isinstance(action, RenameFolder):
+                # what stands there is not the folder that the rest of the plan is about
+                misplaced.add(action.to)
+
+    def _tidy(self) -> None:
+        """Remove what a crash left half done; a link or file of ours that it was for is still planned."""
+        for name in self._littered:
+            with self._errors("The people tree cannot be written", name), contextlib.suppress(FileNotFoundError):
+                folder = self._open(name)
+                try:
+                    _remove_temporary(folder)
+                finally:
+                    os.close(folder)
+        self._littered.clear()
 
     def _do(self, action: Action) -> bytes | None:
         """Returns the signature of a file written, empty for other deeds, None where nothing was done."""
@@ -183,7 +266,7 @@ class PeopleTree:
                     os.mkdir(name, 0o755, dir_fd=self._top)
                 os.close(os.open(name, _FOLDER, dir_fd=self._top))
             case RenameFolder(_, name, to):
-                if _exists(to, self._top):
+                if _exists(to, self._top) or not _exists(name, self._top):
                     return None
                 os.rename(name, to, src_dir_fd=self._top, dst_dir_fd=self._top)
             case RemoveFolder(_, name):
@@ -195,8 +278,14 @@ class PeopleTree:
         return b""
 
     def _remove_folder(self, name: bytes) -> None:
+        above, _, own_name = name.rpartition(b"/")
         try:
-            os.rmdir(name, dir_fd=self._top)
+            parent = self._open(above) if above else self._top
+            try:
+                os.rmdir(own_name, dir_fd=parent)
+            finally:
+                if above:
+                    os.close(parent)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -206,7 +295,7 @@ class PeopleTree:
 
     def _inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes | None:
         try:
-            folder = os.open(action.folder, _FOLDER, dir_fd=self._top)
+            folder = self._open(action.folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -234,6 +323,8 @@ class PeopleTree:
         content = self._make_file(action)
         if content is None or _signature(action.name, folder) != action.instead_of:
             return None
+        if action.instead_of is None and _exists(action.name, folder):
+            return None
         _remove_temporary(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(_TEMPORARY, flags, 0o644, dir_fd=folder), "wb") as file:
@@ -242,20 +333,30 @@ class PeopleTree:
         return _signature(action.name, folder)
 
 
-def _entries(folder: int) -> dict[bytes, PresentEntry]:
+def _stamp(folder: int) -> Stamp | None:
+    """Changes with every change of a folder's entries; None while one may follow that the clock is too coarse to tell."""
+    found = os.fstat(folder)
+    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _COARSE_NS:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def _entries(folder: int) -> tuple[dict[bytes, PresentEntry], tuple[bytes, ...]]:
+    """What is in a folder, and the names of the folders in it."""
     found = {}
+    inner = []
     with os.scandir(folder) as listing:
         for entry in listing:
             name = os.fsencode(entry.name)
-            if name == _TEMPORARY:
-                continue
             if entry.is_symlink():
                 found[name] = PresentEntry(target=_target(name, folder))
             elif entry.is_file(follow_symlinks=False):
                 found[name] = PresentEntry(signature=_signature(name, folder))
             else:
                 found[name] = PresentEntry()
-    return found
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(name)
+    return found, tuple(inner)
 
 
 def _put_link(folder: int, action: PutLink) -> bytes | None:

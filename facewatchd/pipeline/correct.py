@@ -4,6 +4,7 @@ The user's own words, about people and about photos that failed, checked and sto
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 from facewatchd.domain import Person, PersonId
@@ -57,6 +58,7 @@ def rename(store: Store, person_id: PersonId, name: str) -> Scope:
                 f"If they are the same, run 'facewatchd people merge {person.person_id} {other.person_id}'.",
             )
     with store.transaction():
+        store.journal.remember(time.time(), f"{person.title} is {name}", (), (person.person_id,))
         store.people.rename(person.person_id, name)
     return {person.person_id}
 
@@ -78,5 +80,26 @@ def merge(store: Store, person_id: PersonId, into: PersonId) -> Scope:
             f"Person {person_id} and person {into} are one already.",
         )
     with store.transaction():
-        store.people.merge(person.person_id, other.person_id)
+        one, two = person.person_id, other.person_id
+        faces = store.people.faces_concerned(one) | store.people.faces_concerned(two)
+        store.journal.remember(time.time(), f"{person.title} is {other.title}", faces, (one, two))
+        store.people.merge(one, two)
     return {person.person_id, other.person_id, None}
+
+
+def undo(store: Store) -> tuple[str, Scope]:
+    """
+    Take back the user's last word that was not taken back yet.
+
+    Returns:
+        What it was, and whose folders change.
+
+    Raises:
+        FacewatchError: There is none.
+    """
+    entry = store.journal.last()
+    if entry is None:
+        raise FacewatchError("There is nothing to undo", "'facewatchd undo --list' shows what was done and undone.")
+    with store.transaction():
+        people = store.journal.take_back(entry.entry_id)
+    return entry.title, {*people, None}

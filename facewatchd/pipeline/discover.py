@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from facewatchd.core.inventory import Absence, doubt, is_gone
 from facewatchd.core.settle import Gate
-from facewatchd.domain import Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
+from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
@@ -65,21 +65,30 @@ def differences(
         if len(files) >= batch:
             yield Difference(tuple(files))
             files = []
-    yield Difference(tuple(files), tuple(_missing(known, blind)), tuple(problems))
+    yield Difference(tuple(files), tuple(_missing(root, known, blind)), tuple(problems))
 
 
-def _missing(unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator[PhotoId]:
+def _missing(root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator[PhotoId]:
     for path, photo in unseen.items():
         hidden = any(not folder or path.startswith(folder + b"/") for folder in blind)
-        if photo.state is not PhotoState.MISSING and not hidden:
+        # a scan tells of a file with several names under the first of them only
+        if photo.state is not PhotoState.MISSING and not hidden and _look(root, path) is None:
             yield photo.photo_id
+
+
+def _look(root: Root, path: bytes) -> FileStat | None:
+    """What is where the index has a photo; nothing, if the way there leads through a symlink by now (R8)."""
+    full = os.path.join(root.path, path)
+    there = stat_photo(full)
+    folder = os.path.dirname(full)
+    return there if there is not None and os.path.realpath(folder) == folder else None
 
 
 def is_gone_from(roots: Mapping[RootId, Root], placed: PlacedPhoto) -> bool:
     """Whether a photo's file is not, or not any more as it was, where the index has it."""
     if b"\0" in placed.path:
         return True
-    there = stat_photo(os.path.join(roots[placed.root_id].path, placed.path))
+    there = _look(roots[placed.root_id], placed.path)
     return there is None or not there.same_content(placed.photo.stat)
 
 
@@ -106,6 +115,10 @@ class Discovery:
     def waiting(self) -> int:
         """Files that are not settled yet."""
         return len(self._gate)
+
+    def settling(self) -> bool:
+        """Whether a file may be settled soon."""
+        return self._gate.settling()
 
     def is_waiting(self, seen: SeenFile) -> bool:
         """Whether the gate holds this file back."""
@@ -147,11 +160,14 @@ class Discovery:
             is_pending = returned is not None and returned.state is PhotoState.PENDING
             return (seen if is_pending else None), {*photos.people_in([known.photo_id]), None}
         every_root = photos.roots()
-        for placed in photos.same_file(seen.stat):
-            if (placed.root_id, placed.path) != key and is_gone_from(every_root, placed):
-                photo_id = placed.photo.photo_id
-                photos.move(photo_id, seen)
-                return None, {*photos.people_in([photo_id]), None}
+        others = [placed for placed in photos.same_file(seen.stat) if (placed.root_id, placed.path) != key]
+        gone = [placed for placed in others if is_gone_from(every_root, placed)]
+        if known is None and len(gone) < len(others):
+            return None, set()  # a hard link, or a second way to the same folder: one name is enough (R8)
+        if gone:
+            photo_id = gone[0].photo.photo_id
+            photos.move(photo_id, seen)
+            return None, {*photos.people_in([photo_id]), None}
         photos.wait(seen)
         return seen, set()
 
@@ -193,7 +209,7 @@ class Discovery:
         back: list[PhotoId] = []
         still: list[tuple[PhotoId, Absence]] = []
         for photo_id, path, absence in photos.absences(root.root_id):
-            if stat_photo(os.path.join(root.path, path)) is not None:
+            if _look(root, path) is not None:
                 back.append(photo_id)
             else:
                 still.append((photo_id, absence))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from facewatchd.config import Config
 from facewatchd.core.assign import assign_photo
-from facewatchd.core.dates import date_of
+from facewatchd.core.date_rules import DateRules
 from facewatchd.core.quality import QualityLimits, judge
 from facewatchd.core.rematch import same_faces
 from facewatchd.core.thresholds import Thresholds, shipped_thresholds
@@ -33,6 +33,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.photos.read import read_photo
+from facewatchd.pipeline.dates import rules_of
 from facewatchd.pipeline.discover import is_gone_from
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
@@ -45,11 +46,13 @@ class IngestSettings:
         limits: What makes a face poor.
         max_megapixels: Larger photos are refused.
         timezone: Of moments known in UTC only; None for the machine's.
+        rules: The user's word about dates; None where dates are not to be looked at.
     """
 
     limits: QualityLimits
     max_megapixels: float
     timezone: ZoneInfo | None
+    rules: DateRules | None
 
     @classmethod
     def of(cls, config: Config) -> IngestSettings:
@@ -58,6 +61,7 @@ class IngestSettings:
             QualityLimits(faces.min_score, faces.min_size, faces.min_sharpness, faces.max_turn),
             config.ingest.max_megapixels,
             ZoneInfo(config.dates.timezone) if config.dates.timezone else None,
+            rules_of(config) if config.dates.mode != "off" else None,
         )
 
 
@@ -65,12 +69,13 @@ def thresholds_for(config: Config, pack: str) -> Thresholds:
     """The thresholds of a pack, the user's where the configuration sets any."""
     shipped = shipped_thresholds(pack)
     assign, recluster = config.assign, config.recluster
-    return Thresholds(
+    return replace(
+        shipped,
         assign=shipped.assign if assign.threshold is None else assign.threshold,
         margin=shipped.margin if assign.margin is None else assign.margin,
         link=shipped.link if recluster.threshold is None else recluster.threshold,
-        bonus=shipped.bonus,
-        same=shipped.same,
+        # what the user sets is meant as it is; what is shipped follows the archive
+        strangers=shipped.strangers if recluster.threshold is None else None,
     )
 
 
@@ -110,7 +115,8 @@ def take_in(
         PhotoError: It cannot be taken in.
     """
     read = read_photo(os.path.join(root.path, seen.path), seen.stat, settings.max_megapixels, known)
-    date = date_of(read.evidence(seen.path), now, settings.timezone)
+    rules, evidence = settings.rules, read.evidence(seen.path)
+    date = rules.finding(evidence, now, settings.timezone) if rules is not None else None
     if read.decoded is None:
         return SamePhoto(seen, read.content_hash, date)
     image = read.decoded.image
@@ -140,10 +146,20 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
         ids = store.faces.replace(photo_id, taken.faces, same_as, model_id)
         owners = {face.face_id: face.person_id for face in stored}
+        ignored = {face.face_id for face in stored if face.ignored}
         # a face that is the same stays whose it is: reclustering, not a new glance, may change that
-        new = [at for at, old in enumerate(same_as) if old is None or owners[old] is None]
+        new = [at for at, old in enumerate(same_as) if old is None or (owners[old] is None and old not in ignored)]
         good = [at for at in new if not taken.faces[at].quality.poor]
-        settled = frozenset(person for old in same_as if old is not None and (person := owners[old]) is not None)
+        sure = {face.face_id for face in stored if face.confirmed}
+        # ... unless it is unfit by now; that only the user's word outweighs
+        unfit = [
+            ids[at]
+            for at, old in enumerate(same_as)
+            if taken.faces[at].quality.poor and old is not None and old not in sure
+        ]
+        store.faces.give(unfit, None)
+        staying = [owners[old] for old in same_as if old is not None and old not in unfit]
+        settled = frozenset(person for person in staying if person is not None)
         assigned = _assign(store, [ids[at] for at in good], taken, good, settled, model_id, dim, thresholds)
         store.faces.assign(assigned)
         scope |= {face.person_id for face in store.faces.of_photo(photo_id) if not face.poor}

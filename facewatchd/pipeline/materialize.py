@@ -5,14 +5,15 @@ written into the manifest.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
+from facewatchd.core.gestures import FoundFolder, Gesture, LeftFolder, Reading, read_gestures
 from facewatchd.core.names import link_name
 from facewatchd.core.tree import (
     MARKER,
@@ -22,25 +23,24 @@ from facewatchd.core.tree import (
     Forget,
     MakeFolder,
     Present,
+    PresentFolder,
     PutFile,
     PutLink,
     RemoveFile,
     RemoveFolder,
     RemoveLink,
-    Renamed,
     RenameFolder,
     WantedFile,
     WantedFolder,
     WantedLink,
     Written,
-    WrittenFolder,
-    gestures,
     plan,
 )
-from facewatchd.domain import PersonId
-from facewatchd.errors import PhotoError, displayable
+from facewatchd.domain import Owner, PersonId, PhotoId, Pool
+from facewatchd.errors import PhotoError, TreeError, displayable
 from facewatchd.people.covers import COVER, cut_cover
-from facewatchd.people.tree import Done, PeopleTree, marker_text
+from facewatchd.people.tree import KEPT_OUT, Done, Looked, PeopleTree, marker_text
+from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.pictures import read_picture
 from facewatchd.store import PersonPhoto, Store
 
@@ -63,12 +63,14 @@ class TreeSettings:
         min_faces: An unnamed person needs this many faces to get a folder.
         relative: Whether links are relative.
         max_megapixels: For the photos that covers are cut out of.
+        max_deletions: More links than this share of the tree are not deleted by the user at once.
     """
 
     path: bytes
     min_faces: int
     relative: bool
     max_megapixels: float
+    max_deletions: float = 0.2
 
     @classmethod
     def of(cls, config: Config) -> TreeSettings:
@@ -77,71 +79,182 @@ class TreeSettings:
             config.people.min_faces,
             config.people.links == "relative",
             config.ingest.max_megapixels,
+            config.people.max_deletions,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Materialized:
-    """What was done, or in a dry run would be: the user's gestures first, then our actions."""
+    """
+    What was done, or in a dry run would be.
 
-    gestures: tuple[Renamed, ...]
+    Attributes:
+        gestures: What the user did to the tree, which was obeyed first.
+        actions: What was done to the tree.
+        doubted: Links deleted at once that were too many to be believed; they come back.
+    """
+
+    gestures: tuple[Gesture, ...]
     actions: tuple[Action, ...]
+    doubted: int = 0
 
 
 def materialize(
-    store: Store, settings: TreeSettings, scope: Scope | None = None, *, dry_run: bool = False
+    store: Store,
+    settings: TreeSettings,
+    scope: Scope | None = None,
+    *,
+    dry_run: bool = False,
+    anew: bool = False,
+    looked: Looked | None = None,
 ) -> Materialized:
     """
-    Make the people tree as the state wants it, touching only what differs.
+    Obey what the user did to the people tree, then make it as the state wants it, touching only what differs.
 
     Args:
         store: The state; written to unless `dry_run`.
         settings: See there.
-        scope: Whose folders, all where None.
+        scope: Whose folders, all where None; those that gestures are about are looked after in any case.
         dry_run: Only say what would be done.
+        anew: Build the tree even where none of it is left.
+        looked: See `PeopleTree`.
 
     Raises:
-        TreeError: The tree cannot be read or written. What was done is in the manifest.
+        TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), tuple(plan(_wanted(store, settings, scope), store.manifest.folders(scope), _NOTHING)))
-    with PeopleTree(settings.path, store.state_id(), lambda action: _content(store, settings, action)) as tree:
-        written = store.manifest.names()
-        present = tree.look(None if scope is None else {written[who] for who in scope if who in written} | {UNKNOWN})
-        found = gestures([WrittenFolder(who, name) for who, name in written.items()], present)
-        if found and not dry_run:
-            _obey(store, found)
-            scope = None if scope is None else scope | {gesture.person_id for gesture in found}
-            present = tree.look(None)
-        actions = plan(_wanted(store, settings, scope), store.manifest.folders(scope), present)
+    names = store.manifest.names()
+    if names and not anew and not os.path.isdir(settings.path):
+        raise _lost(settings)
+    with PeopleTree(settings.path, store.state_id(), lambda action: _content(store, settings, action), looked) as tree:
+        present = tree.look({*names.values()})
+        if names and not anew and KEPT_OUT not in present.names and present.names.isdisjoint(names.values()):
+            raise _lost(settings)
         if not dry_run:
-            done = tree.carry_out(actions)
-            while batch := list(itertools.islice(done, _PER_TRANSACTION)):
-                with store.transaction():
-                    for deed in batch:
-                        _record(store, deed)
-    return Materialized(tuple(found), tuple(actions))
+            _recover(store, present)
+        reading = _read(store, settings, present) if tree.changed else Reading(())
+        if not dry_run:
+            obedience = Obedience(store, time.time(), reading.gestures)
+            for gesture in reading.gestures:
+                obedience.obey(gesture)
+            if scope is not None:
+                scope = scope | {_key(owner) for owner in obedience.scope if owner is not Pool.IGNORED}
+        actions = plan(_wanted(store, settings, scope), store.manifest.folders(scope), present)
+        if not dry_run and actions:
+            tree.claim()
+            _announce(store, actions)
+            _carry_out(store, tree, actions)
+            with store.transaction():
+                store.manifest.end()
+    return Materialized(reading.gestures, tuple(actions), reading.doubted)
 
 
-def _obey(store: Store, found: list[Renamed]) -> None:
-    """Carry the user's gestures into the state."""
+def _lost(settings: TreeSettings) -> TreeError:
+    return TreeError(
+        "The people tree is not there",
+        "Mount its disk; if it is gone for good, 'facewatchd tree' builds it anew from the state.",
+        settings.path,
+    )
+
+
+def _key(owner: Owner) -> PersonId | None:
+    return None if isinstance(owner, Pool) else owner
+
+
+def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
+    """What the user did to the tree since it was written. Folders that we were about to write say nothing."""
+    busy = store.manifest.busy()
+    written = [folder for folder in store.manifest.folders() if folder.name not in busy]
+    photo_of = {
+        entry.content: entry.photo_id
+        for folder in written
+        for entry in folder.entries
+        if entry.photo_id is not None and b"/" not in folder.name
+    }
+    left = [
+        LeftFolder(
+            Pool.UNKNOWN if folder.person_id is None else folder.person_id,
+            folder.name,
+            frozenset(entry.photo_id for entry in folder.entries if entry.photo_id is not None),
+        )
+        for folder in written
+    ]
+    found = [
+        FoundFolder(path, folder.marker, frozenset(_photos(store, settings, path, folder, photo_of)))
+        for path, folder in present.folders.items()
+        if path not in busy
+    ]
+    return read_gestures(left, found, store.people.hidden(), settings.max_deletions)
+
+
+def _photos(
+    store: Store, settings: TreeSettings, path: bytes, folder: PresentFolder, photo_of: Mapping[bytes, PhotoId]
+) -> Iterator[PhotoId]:
+    """The photos that a folder links to; links to anything else are the user's business."""
+    for entry in folder.entries.values():
+        if entry.target is None:
+            continue
+        photo = photo_of.get(entry.target)
+        if photo is None:
+            # a link moved with its folder leads from where it was: one level up
+            base = os.path.join(settings.path, path.rpartition(b"/")[2])
+            photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
+        if photo is not None:
+            yield photo
+
+
+def _recover(store: Store, present: Present) -> None:
+    """A folder whose renaming a crash kept out of the manifest is known by its marker, with all that is ours in it."""
+    names = store.manifest.names()
+    for name in store.manifest.busy() - present.folders.keys():
+        owner = next(owner for owner, known in names.items() if known == name)
+        marked = [path for path, folder in present.folders.items() if folder.marker == owner is not None]
+        if len(marked) == 1 and marked[0] not in names.values():
+            with store.transaction():
+                store.manifest.renamed(owner, marked[0])
+
+
+def _announce(store: Store, actions: list[Action]) -> None:
+    """
+    Write into the manifest which folders are about to be made or changed: after a crash nobody could tell an empty one
+    as ours, and what is half done must not be taken for the user's doing.
+    """
     with store.transaction():
-        for gesture in found:
-            name = gesture.to.decode("utf-8", "replace")
-            person = store.people.get(gesture.person_id)
-            if person is not None and name != person.title:
-                store.people.rename(gesture.person_id, name)
-                log.info("%s is %s now, as their folder was renamed", person.title, displayable(gesture.to))
-            store.manifest.renamed(gesture.person_id, gesture.to)
+        for action in actions:
+            if isinstance(action, MakeFolder):
+                store.manifest.made(action.person_id, action.folder)
+        store.manifest.begin({action.folder for action in actions})
+
+
+def _carry_out(store: Store, tree: PeopleTree, actions: list[Action]) -> None:
+    """Do it, and write it down in batches; where the tree cannot be written any more, up to there."""
+    done: list[Done] = []
+    try:
+        for deed in tree.carry_out(actions):
+            done.append(deed)
+            # of a cover that is not written down nobody could tell that it is ours
+            if isinstance(deed.action, PutFile) or len(done) >= _PER_TRANSACTION:
+                _write_down(store, done)
+                done = []
+    finally:
+        _write_down(store, done)
+
+
+def _write_down(store: Store, done: list[Done]) -> None:
+    with store.transaction():
+        for deed in done:
+            _record(store, deed)
 
 
 def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[WantedFolder]:
     target = _target_maker(store, settings)
     marker = WantedFile(MARKER, store.state_id())
+    hidden = store.people.hidden()
     folders = []
     for summary in store.people.summaries():
         person = summary.person
-        if scope is not None and person.person_id not in scope:
+        if person.person_id in hidden or (scope is not None and person.person_id not in scope):
             continue
         if not person.name and summary.faces < settings.min_faces:
             continue
@@ -202,8 +315,8 @@ def _record(store: Store, done: Done) -> None:
     """Write a deed into the manifest."""
     manifest = store.manifest
     match done.action:
-        case MakeFolder(person_id, folder):
-            manifest.made(person_id, folder)
+        case MakeFolder():
+            pass
         case RenameFolder(person_id, _, to):
             manifest.renamed(person_id, to)
         case RemoveFolder(person_id, _):

@@ -67,7 +67,16 @@ class Regrouping:
 
 
 def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSettings:
-    return ReclusterSettings(config.people.min_faces, config.recluster.min_samples, thresholds.link, thresholds.bonus)
+    return ReclusterSettings(
+        min_faces=config.people.min_faces,
+        min_samples=config.recluster.min_samples,
+        link=thresholds.link,
+        bonus=thresholds.bonus,
+        loose=thresholds.loose,
+        large=thresholds.large,
+        strangers=thresholds.strangers,
+        faces=thresholds.faces,
+    )
 
 
 def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings) -> Snapshot:
@@ -115,7 +124,8 @@ def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> No
     """Store a reclustering, all or nothing. People and faces that are not in it stay as they are."""
     with store.transaction():
         ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
-        store.people.clear_medoids()
+        # people whose photos are away keep theirs, so that new photos find them
+        store.people.forget_medoids(regrouping.assignments)
         for person, faces in regrouping.medoids.items():
             store.people.set_medoids(ids.get(person, person), faces)
         store.faces.regroup(regrouping.clusters)

@@ -2,11 +2,16 @@
 The state: the only SQL of the program.
 """
 
+from facewatchd.store.date_journal import Change, DateWrite, WriteState
 from facewatchd.store.faces import ExportedFace, FaceTable
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
+from facewatchd.store.photos import DatedPhoto
 from facewatchd.store.store import LastRecluster, Store, StoredModel
 
 __all__ = [
+    "Change",
+    "DateWrite",
+    "DatedPhoto",
     "ExportedFace",
     "FaceTable",
     "LastRecluster",
@@ -15,4 +20,5 @@ __all__ = [
     "PersonSummary",
     "Store",
     "StoredModel",
+    "WriteState",
 ]

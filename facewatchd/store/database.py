@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Self, TypeVar, cast
 
 from facewatchd.errors import StoreError, StoreFullError
 from facewatchd.store.schema import MIGRATIONS
@@ -51,19 +52,67 @@ def advice(error: sqlite3.Error) -> str:
     return f"{error}."
 
 
-def connect(state_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
+T = TypeVar("T")
+
+
+class _Cursor(sqlite3.Cursor):
+    """Turns SQLite's errors into the user's wherever they come up: also in the midst of reading rows."""
+
+    def _told(self, call: Callable[..., T], *arguments: Any) -> T:
+        connection = cast("_Connection", self.connection)
+        if connection.path is None:
+            return call(*arguments)
+        with store_errors(connection.path):
+            return call(*arguments)
+
+    def execute(self, *arguments: Any) -> Self:
+        return self._told(super().execute, *arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        return self._told(super().executemany, *arguments)
+
+    def fetchone(self) -> Any:
+        return self._told(super().fetchone)
+
+    def fetchall(self) -> list[Any]:
+        return self._told(super().fetchall)
+
+    def __next__(self) -> Any:
+        return self._told(super().__next__)
+
+
+class _Connection(sqlite3.Connection):
+    """Names its file in errors once that is known to be a state."""
+
+    path: Path | None = None
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    # since Python 3.11 the inherited ones make plain cursors
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        return self.cursor().executemany(*arguments)
+
+
+def connect(state_dir: Path, *, read_only: bool = False, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     """
     Open the state, making and migrating it where needed.
 
     Args:
         state_dir: Its folder; made, for the owner only, unless `read_only`.
         read_only: For commands that only look, beside a running daemon.
+        migrations: One script a version.
 
     Raises:
-        StoreError: There is no state to read; or it is damaged, unwritable, or of a newer version.
+        StoreError: There is no state to read; or it is damaged, unwritable, or of a newer version. So do the
+            connection's cursors whenever SQLite fails.
     """
     path = state_dir / DATABASE
-    if read_only and not path.exists():
+    if read_only and not os.path.exists(path) and not _is_hidden(path):
         raise StoreError(
             "There is no state yet", "Run 'facewatchd run' first, or name the right folder by --state.", state_dir
         )
@@ -77,33 +126,45 @@ def connect(state_dir: Path, *, read_only: bool = False) -> sqlite3.Connection:
     with store_errors(path, "The state cannot be opened"):
         mode = "ro" if read_only else "rwc"
         uri = f"file:{_quoted(path)}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, factory=_Connection)
         try:
-            _prepare(connection, path, read_only=read_only)
+            _prepare(connection, path, migrations, read_only=read_only)
+            connection.path = path
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+def _is_hidden(path: Path) -> bool:
+    """Whether it cannot be told if the file is there, as its folder is closed to us."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Sequence[str], *, read_only: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         raise StoreError(
             "The state was made by a newer facewatchd",
-            f"It has version {version}, this program knows {len(MIGRATIONS)}; update the program.",
+            f"It has version {version}, this program knows {len(migrations)}; update the program.",
             path,
         )
     if read_only:
-        if version < len(MIGRATIONS):
+        if version < len(migrations):
             raise StoreError("The state is of an older version", "Start 'facewatchd run' once to migrate it.", path)
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     if version:
         _check(connection, path)
-    _migrate(connection, path, version)
+    _migrate(connection, path, version, migrations)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -117,15 +178,15 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, version: int, migrations: Sequence[str]) -> None:
     """Bring the tables up to date, each step and its number in one transaction, after a copy of what was there."""
-    if version == len(MIGRATIONS):
+    if version == len(migrations):
         return
     if version:
         copy = path.with_name(f"{path.name}.v{version}.bak")
         with contextlib.closing(sqlite3.connect(copy)) as backup:
             connection.backup(backup)
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, script in enumerate(migrations[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 

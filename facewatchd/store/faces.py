@@ -26,8 +26,8 @@ from facewatchd.domain import (
 
 _FACE = """
     SELECT f.face_id, f.photo_id, f.x, f.y, f.w, f.h, f.score, f.quality, f.poor, f.person_id,
-           c.face_id IS NOT NULL, f.cluster_id, f.similarity
-    FROM faces f LEFT JOIN constraints c
+           c.face_id IS NOT NULL, f.cluster_id, f.similarity, f.ignored OR coalesce(h.hidden, 0)
+    FROM faces f LEFT JOIN people h ON h.person_id = f.person_id LEFT JOIN constraints c
         ON c.face_id = f.face_id AND c.person_id = f.person_id AND c.kind = 'must-be'
 """
 _CONFIRMED = "EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id AND c.kind = 'must-be')"
@@ -66,7 +66,7 @@ class ExportedFace:
 
 def _face(row: Sequence[Any]) -> Face:
     face_id, photo_id, x, y, w, h, *rest = row
-    score, quality, poor, person_id, confirmed, cluster_id, similarity = rest
+    score, quality, poor, person_id, confirmed, cluster_id, similarity, ignored = rest
     return Face(
         face_id,
         photo_id,
@@ -78,6 +78,7 @@ def _face(row: Sequence[Any]) -> Face:
         bool(confirmed),
         cluster_id,
         similarity,
+        bool(ignored),
     )
 
 
@@ -152,8 +153,24 @@ class Faces:
             [(cluster, face_id) for face_id, cluster in clusters.items()],
         )
 
-    def give(self, face_ids: Iterable[FaceId], person_id: PersonId) -> None:
-        """They are this person's."""
+    def ignore(self, face_ids: Iterable[FaceId], *, ignored: bool) -> None:
+        """The user does not want to see them, so that they are nobody's; or does again."""
+        ids = list(face_ids)
+        if ignored:
+            self.give(ids, None)
+            self._db.executemany("DELETE FROM constraints WHERE face_id = ? AND kind = 'must-be'", [(i,) for i in ids])
+            self._db.executemany("DELETE FROM medoids WHERE face_id = ?", [(face_id,) for face_id in ids])
+        self._db.executemany("UPDATE faces SET ignored = ? WHERE face_id = ?", [(ignored, face_id) for face_id in ids])
+
+    def ignored_in(self, photo_id: PhotoId) -> list[FaceId]:
+        """The ignored faces of a photo."""
+        rows = self._db.execute(
+            "SELECT face_id FROM faces WHERE photo_id = ? AND ignored ORDER BY face_id", (photo_id,)
+        )
+        return [face_id for (face_id,) in rows]
+
+    def give(self, face_ids: Iterable[FaceId], person_id: PersonId | None) -> None:
+        """They are this person's, or nobody's."""
         self._db.executemany(
             "UPDATE faces SET person_id = ? WHERE face_id = ?", [(person_id, face_id) for face_id in face_ids]
         )
@@ -170,7 +187,7 @@ class Faces:
         """How many faces `good` has."""
         row = self._db.execute(
             "SELECT count(*) FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
-            " WHERE f.poor = '' AND e.model_id = ? AND p.state != 'missing'",
+            " WHERE f.poor = '' AND NOT f.ignored AND e.model_id = ? AND p.state != 'missing'",
             (model_id,),
         )
         return int(row.fetchone()[0])
@@ -180,7 +197,7 @@ class Faces:
         rows = self._db.execute(
             "SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0), e.vector"
             " FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
-            " WHERE f.poor = '' AND e.model_id = ? AND p.state != 'missing' ORDER BY f.face_id",
+            " WHERE f.poor = '' AND NOT f.ignored AND e.model_id = ? AND p.state != 'missing' ORDER BY f.face_id",
             (model_id,),
         ).fetchall()
         columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
@@ -227,18 +244,14 @@ class Faces:
         """Faces of photos that are not missing, by state."""
         row = self._db.execute(
             f"""
-            SELECT count(*) FILTER (WHERE sure),
-                   count(*) FILTER (WHERE NOT sure AND poor != ''),
-                   count(*) FILTER (WHERE NOT sure AND poor = '' AND person_id IS NULL),
-                   count(*) FILTER (WHERE NOT sure AND poor = '' AND person_id IS NOT NULL)
-            FROM (SELECT f.poor, f.person_id, {_CONFIRMED} AS sure FROM faces f JOIN photos p USING (photo_id)
-                  WHERE p.state != 'missing')
+            SELECT iif(f.ignored OR coalesce(n.hidden, 0), 'ignored', iif({_CONFIRMED}, 'confirmed',
+                   iif(f.poor != '', 'poor', iif(f.person_id IS NULL, 'unknown', 'assigned')))) AS state, count(*)
+            FROM faces f JOIN photos p USING (photo_id) LEFT JOIN people n ON n.person_id = f.person_id
+            WHERE p.state != 'missing' GROUP BY 1
             """
-        ).fetchone()
-        counted = dict(
-            zip((FaceState.CONFIRMED, FaceState.POOR, FaceState.UNKNOWN, FaceState.ASSIGNED), row, strict=True)
-        )
-        return {state: counted.get(state, 0) for state in FaceState}
+        ).fetchall()
+        counted = dict(row)
+        return {state: counted.get(state.value, 0) for state in FaceState}
 
 
 def _finite(value: float) -> float | None:

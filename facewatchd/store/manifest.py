@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable
 
 from facewatchd.core.tree import Written, WrittenFolder
 from facewatchd.domain import PersonId, PhotoId
@@ -37,6 +38,18 @@ class Manifest:
                 )
                 entries[folder_id] = [Written(*entry) for entry in found]
         return [WrittenFolder(person_id, name, tuple(entries[folder_id])) for folder_id, person_id, name in wanted]
+
+    def begin(self, names: Iterable[bytes]) -> None:
+        """These folders are about to be written."""
+        self._db.executemany("UPDATE tree_folders SET busy = 1 WHERE name = ?", [(name,) for name in names])
+
+    def end(self) -> None:
+        """Everything that was begun is written down."""
+        self._db.execute("UPDATE tree_folders SET busy = 0 WHERE busy")
+
+    def busy(self) -> set[bytes]:
+        """Folders whose writing was begun and, for a crash or a full disk, not ended."""
+        return {name for (name,) in self._db.execute("SELECT name FROM tree_folders WHERE busy")}
 
     def made(self, person_id: PersonId | None, name: bytes) -> None:
         """A folder was made; nothing of ours is in it yet."""

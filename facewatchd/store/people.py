@@ -5,7 +5,7 @@ People, their medoids, and the user's word about them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,42 @@ class People:
     def rename(self, person_id: PersonId, name: str) -> None:
         self._db.execute("UPDATE people SET name = ? WHERE person_id = ?", (name, person_id))
 
+    def hide(self, person_id: PersonId, *, hidden: bool) -> None:
+        """The user does not want to see them, or does again."""
+        self._db.execute("UPDATE people SET hidden = ? WHERE person_id = ?", (hidden, person_id))
+
+    def hidden(self) -> set[PersonId]:
+        return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE hidden")}
+
+    def refuse(self, faces: Collection[FaceId], person_id: PersonId) -> None:
+        """These are not the person's, for good; they are nobody's until somebody else is found."""
+        self.say(Constraint(ConstraintKind.CANNOT_BE, face_id, person_id) for face_id in faces)
+        self._db.executemany(
+            "UPDATE faces SET person_id = NULL WHERE face_id = ? AND person_id = ?",
+            [(face_id, person_id) for face_id in faces],
+        )
+        self._db.executemany(
+            "DELETE FROM medoids WHERE face_id = ? AND person_id = ?", [(face_id, person_id) for face_id in faces]
+        )
+
+    def faces_concerned(self, person_id: PersonId) -> set[FaceId]:
+        """The faces that are a person's, or that the user said something of about this person."""
+        rows = self._db.execute(
+            "SELECT face_id FROM faces WHERE person_id = ?1 UNION SELECT face_id FROM constraints WHERE person_id = ?1",
+            (person_id,),
+        )
+        return {face_id for (face_id,) in rows}
+
     def merge(self, person_id: PersonId, into: PersonId) -> None:
         """
-        The two are one person, for good: the faces of the first are confirmed as the second's.
+        The two are one person, for good: the faces of the first are confirmed as the second's. Whoever was merged
+        stands for the person whom they were merged into; where the two are one already nothing happens. In photos of
+        both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people.
         """
+        one, other = self.get(person_id), self.get(into)
+        if one is None or other is None or one.person_id == other.person_id:
+            return
+        person_id, into = one.person_id, other.person_id
         self._db.execute(
             "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
             (person_id, into),
@@ -88,6 +120,17 @@ class People:
         # a refusal of the first says nothing of the second any more where the second's own word stands
         self._db.execute("UPDATE OR IGNORE constraints SET person_id = ? WHERE person_id = ?", (into, person_id))
         self._db.execute("DELETE FROM constraints WHERE person_id = ?", (person_id,))
+        # what the program took for the second's and the user had refused to the first is neither's
+        refused = "SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'cannot-be'"
+        self._db.execute(
+            f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id IN ({refused})", (into, into)
+        )
+        self._db.execute(f"DELETE FROM medoids WHERE person_id = ? AND face_id IN ({refused})", (into, into))
+        self._db.execute(
+            "UPDATE faces SET person_id = NULL"
+            " WHERE person_id = ? AND photo_id IN (SELECT photo_id FROM faces WHERE person_id = ?)",
+            (person_id, into),
+        )
         self._db.execute(
             "INSERT INTO constraints (kind, face_id, person_id) SELECT 'must-be', face_id, ? FROM faces"
             " WHERE person_id = ? ON CONFLICT DO UPDATE SET kind = 'must-be'",
@@ -104,8 +147,9 @@ class People:
         self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
         self._db.executemany("INSERT INTO medoids VALUES (?, ?)", [(person_id, face_id) for face_id in faces])
 
-    def clear_medoids(self) -> None:
-        self._db.execute("DELETE FROM medoids")
+    def forget_medoids(self, faces: Iterable[FaceId]) -> None:
+        """These faces stand for nobody."""
+        self._db.executemany("DELETE FROM medoids WHERE face_id = ?", [(face_id,) for face_id in faces])
 
     def medoids(self, person_id: PersonId) -> list[FaceId]:
         rows = self._db.execute("SELECT face_id FROM medoids WHERE person_id = ? ORDER BY face_id", (person_id,))
@@ -124,12 +168,21 @@ class People:
     # --- the user's word
 
     def say(self, constraints: Iterable[Constraint]) -> None:
-        """Remember; a later word about the same face and person replaces the earlier one."""
-        self._db.executemany(
-            "INSERT INTO constraints (kind, face_id, person_id) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET kind = excluded.kind",
-            [(c.kind, c.face_id, c.person_id) for c in constraints],
-        )
+        """
+        Remember; a later word about the same face and person replaces the earlier one. A face is one person's: that it
+        is somebody's takes back that it is anybody else's.
+        """
+        for word in constraints:
+            if word.kind is ConstraintKind.MUST_BE:
+                self._db.execute(
+                    "DELETE FROM constraints WHERE face_id = ? AND person_id != ? AND kind = 'must-be'",
+                    (word.face_id, word.person_id),
+                )
+            self._db.execute(
+                "INSERT INTO constraints (kind, face_id, person_id) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET kind = excluded.kind",
+                (word.kind, word.face_id, word.person_id),
+            )
 
     def constraints(self) -> list[Constraint]:
         rows = self._db.execute("SELECT kind, face_id, person_id FROM constraints ORDER BY face_id, person_id")
@@ -173,12 +226,16 @@ class People:
         Photos with a good face of nobody, or of somebody unnamed with fewer than `least` faces, who has no folder.
         """
         return self._photos(
-            "f.poor = '' AND (f.person_id IS NULL OR f.person_id IN (SELECT person_id FROM ("
+            "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL OR f.person_id IN (SELECT person_id FROM ("
             "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
             "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
-            "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = ''))",
+            "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = '' AND NOT n.hidden))",
             (least,),
         )
+
+    def ignored_photos(self) -> list[PersonPhoto]:
+        """Photos with a face that the user does not want to see."""
+        return self._photos("f.ignored", ())
 
     def _photos(self, condition: str, arguments: tuple[object, ...]) -> list[PersonPhoto]:
         rows = self._db.execute(

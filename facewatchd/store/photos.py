@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,8 +28,26 @@ from facewatchd.domain import (
 )
 
 _STAT = "size, mtime_ns, ctime_ns, inode, device"
+_PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
 _KNOWN = f"photo_id, state, absent_since IS NOT NULL, {_STAT}"
+# a tombstone that was not taken in as it last was has a size that no file has, so that it is never believed to be done
+_MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
 DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem"
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPhoto:
+    """A photo taken in, where it is, and the date that was found for it."""
+
+    photo_id: PhotoId
+    root: Root
+    seen: SeenFile
+    date: DateFinding | None
+
+    @property
+    def path(self) -> bytes:
+        """Absolute."""
+        return self.root.path + b"/" + self.seen.path
 
 
 class Photos:
@@ -70,8 +89,8 @@ class Photos:
 
     def known(self, root_id: RootId) -> dict[bytes, KnownPhoto]:
         """Every photo of a root by its path, the missing ones too."""
-        rows = self._db.execute(f"SELECT photo_id, path, state, {_STAT} FROM photos WHERE root_id = ?", (root_id,))
-        return {path: KnownPhoto(photo_id, _stat(*stat), PhotoState(state)) for photo_id, path, state, *stat in rows}
+        rows = self._db.execute(f"SELECT path, {_KNOWN} FROM photos WHERE root_id = ?", (root_id,))
+        return {path: _known(row) for path, *row in rows}
 
     def find(self, root_id: RootId, path: bytes) -> KnownPhoto | None:
         row = self._db.execute(
@@ -82,10 +101,10 @@ class Photos:
     def under(self, root_id: RootId, folder: bytes) -> dict[bytes, KnownPhoto]:
         """The photos in a folder and below it, by path."""
         rows = self._db.execute(
-            f"SELECT {_KNOWN}, path FROM photos WHERE root_id = ? AND path >= ? AND path < ?",
+            f"SELECT path, {_KNOWN} FROM photos WHERE root_id = ? AND path >= ? AND path < ?",
             (root_id, folder + b"/", folder + b"0"),  # "0" is the byte after "/"
         )
-        return {path: KnownPhoto(photo_id, _stat(*stat), PhotoState(state)) for photo_id, path, state, *stat in rows}
+        return {path: _known(row) for path, *row in rows}
 
     def same_file(self, stat: FileStat) -> list[PlacedPhoto]:
         """Photos taken in that were this very file when last seen, under whatever path."""
@@ -109,6 +128,23 @@ class Photos:
             "SELECT content_hash FROM photos WHERE root_id = ? AND path = ? AND model_id = ?", (root_id, path, model_id)
         ).fetchone()
         return row[0] if row else None
+
+    def path_of(self, photo_id: PhotoId) -> bytes | None:
+        """Absolute path of a photo as it was last seen."""
+        row = self._db.execute(
+            "SELECT CAST(r.path || x'2f' || p.path AS BLOB) FROM photos p JOIN roots r USING (root_id)"
+            " WHERE photo_id = ?",
+            (photo_id,),
+        ).fetchone()
+        return row[0] if row else None
+
+    def at(self, path: bytes) -> PhotoId | None:
+        """The photo with an absolute path."""
+        for root in self.roots().values():
+            if path.startswith(root.path + b"/"):
+                known = self.find(root.root_id, path[len(root.path) + 1 :])
+                return known.photo_id if known is not None else None
+        return None
 
     def find_content(self, seen: SeenFile) -> bytes | None:
         """Hash of the picture that was last seen under a path, by whatever models."""
@@ -192,7 +228,7 @@ class Photos:
             "DELETE FROM photos WHERE root_id = ? AND path = ? AND photo_id != ? AND content_hash IS NULL", there
         )
         self._db.execute(
-            "UPDATE photos SET state = 'missing', path = CAST(path || x'00' || photo_id AS BLOB)"
+            f"UPDATE photos SET {_MISSING}, path = CAST(path || x'00' || photo_id AS BLOB)"
             " WHERE root_id = ? AND path = ? AND photo_id != ?",
             there,
         )
@@ -214,7 +250,7 @@ class Photos:
         """Their files are there after all; a tombstone comes back to life."""
         self._db.executemany(
             "UPDATE photos SET absent_since = NULL, absent_scans = 0, state = iif(state != 'missing', state,"
-            " iif(content_hash IS NULL, 'pending', 'done')) WHERE photo_id = ?",
+            " iif(content_hash IS NULL OR size < 0, 'pending', 'done')) WHERE photo_id = ?",
             [(photo_id,) for photo_id in photo_ids],
         )
 
@@ -230,7 +266,7 @@ class Photos:
     def miss(self, photo_ids: Iterable[PhotoId]) -> None:
         """Their files are gone: they become tombstones, which keep faces, names and the user's word."""
         self._db.executemany(
-            "UPDATE photos SET state = 'missing' WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
+            f"UPDATE photos SET {_MISSING} WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
         )
 
     def take(self, taken: TakenPhoto, model_id: str) -> PhotoId:
@@ -253,8 +289,9 @@ class Photos:
         return int(row[0])
 
     def redo_all(self) -> None:
-        """Everything on disk is to be taken in again (another model)."""
+        """Everything is to be taken in again (another model); what is missing, when it comes back."""
         self._db.execute("UPDATE photos SET state = 'pending' WHERE state IN ('done', 'failed')")
+        self._db.execute("UPDATE photos SET size = -1 WHERE state = 'missing'")
 
     def pending(self, roots: Collection[RootId], limit: int) -> list[SeenFile]:
         """The next photos of these roots to be taken in, the longest known first."""
@@ -293,11 +330,54 @@ class Photos:
         ).fetchall()
 
     def date_counts(self) -> dict[str, int]:
-        """Photos taken in by what is known of their own capture date: `right`, and `reported` where it is not."""
-        right, every = self._db.execute(
-            "SELECT count(*) FILTER (WHERE date_problem = ''), count(*) FROM photos WHERE state = 'done'"
+        """
+        Photos taken in, by their capture date: `right` where the photo or its sidecar has it, `fixed` where one was written into or beside
+        the photo, and `reported` where it is neither.
+        """
+        right, fixed, every = self._db.execute(
+            "SELECT count(*) FILTER (WHERE (date_problem = '' OR date_source = 'xmp') AND w.photo_id IS NULL),"
+            " count(*) FILTER (WHERE w.photo_id IS NOT NULL), count(*) FROM photos p"
+            " LEFT JOIN (SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done') w USING (photo_id)"
+            " WHERE p.state = 'done' AND p.date_value IS NOT NULL"
         ).fetchone()
-        return {"right": right, "fixed": 0, "reported": every - right}
+        return {"right": right, "fixed": fixed, "reported": every - right - fixed}
+
+    # --- dates
+
+    def dated(self, after: PhotoId = 0, limit: int = -1) -> list[DatedPhoto]:
+        """Photos taken in that are where they should be, by their numbers from behind `after` on."""
+        return self._dated("p.photo_id > ? ORDER BY p.photo_id LIMIT ?", after, limit)
+
+    def dated_photo(self, photo_id: PhotoId) -> DatedPhoto | None:
+        """The same for one photo, None where it is not to be found."""
+        found = self._dated("p.photo_id = ?", photo_id)
+        return found[0] if found else None
+
+    def _dated(self, where: str, *arguments: int) -> list[DatedPhoto]:
+        rows = self._db.execute(
+            f"SELECT p.photo_id, p.root_id, r.path, p.path, {DATE_COLUMNS}, {_PHOTOS_STAT}"
+            " FROM photos p JOIN roots r USING (root_id)"
+            f" WHERE p.state = 'done' AND p.absent_since IS NULL AND {where}",
+            arguments,
+        )
+        return [
+            DatedPhoto(photo_id, Root(root_id, root), SeenFile(root_id, path, _stat(*row[6:])), date_finding(row[:6]))
+            for photo_id, root_id, root, path, *row in rows
+        ]
+
+    def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
+        """Another date was found for a photo, whose file is as it was."""
+        self._db.execute(
+            f"UPDATE photos SET ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?) WHERE photo_id = ?",
+            (*(_date_columns(date) if date else (None,) * 6), photo_id),
+        )
+
+    def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
+        """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
+        self._db.execute(
+            f"UPDATE photos SET ({_STAT}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
+            (*_numbers(stat), content_hash, photo_id),
+        )
 
 
 def _numbers(stat: FileStat) -> tuple[int, int, int, int, int]:

@@ -58,7 +58,9 @@ MIGRATIONS = (
     CREATE TABLE people (
         person_id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL DEFAULT '',
-        merged_into INTEGER REFERENCES people
+        merged_into INTEGER REFERENCES people,
+        -- the user does not want to see them
+        hidden INTEGER NOT NULL DEFAULT 0
     ) STRICT;
 
     CREATE TABLE faces (
@@ -76,7 +78,9 @@ MIGRATIONS = (
         person_id INTEGER REFERENCES people,
         similarity REAL,
         gap REAL,
-        cluster_id INTEGER
+        cluster_id INTEGER,
+        -- the user does not want to see it: it is nobody's and never grouped
+        ignored INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX faces_by_photo ON faces (photo_id);
     CREATE INDEX faces_by_person ON faces (person_id) WHERE person_id IS NOT NULL;
@@ -93,19 +97,34 @@ MIGRATIONS = (
         face_id INTEGER NOT NULL REFERENCES faces ON DELETE CASCADE,
         PRIMARY KEY (person_id, face_id)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX medoids_by_face ON medoids (face_id);
 
+    -- without rowid, the key's columns come first: else quick_check of SQLite 3.40 takes the others for NULL
     CREATE TABLE constraints (
-        kind TEXT NOT NULL CHECK (kind IN ('must-be', 'cannot-be')),
         face_id INTEGER NOT NULL REFERENCES faces ON DELETE CASCADE,
         person_id INTEGER NOT NULL REFERENCES people,
+        kind TEXT NOT NULL CHECK (kind IN ('must-be', 'cannot-be')),
         PRIMARY KEY (face_id, person_id)
     ) STRICT, WITHOUT ROWID;
+
+    CREATE INDEX constraints_by_person ON constraints (person_id);
+
+    -- the user's words in their order; before: the rows that each changed, as JSON
+    CREATE TABLE journal (
+        entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        title TEXT NOT NULL,
+        before TEXT NOT NULL,
+        undone INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
 
     -- the manifest of the people tree; person_id is NULL for a pool such as _unknown
     CREATE TABLE tree_folders (
         folder_id INTEGER PRIMARY KEY,
         person_id INTEGER UNIQUE REFERENCES people,
-        name BLOB NOT NULL
+        name BLOB NOT NULL,
+        -- being written: what is there and what is written here may differ for the moment
+        busy INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX tree_folders_by_name ON tree_folders (name);
     CREATE TABLE tree_entries (
@@ -116,5 +135,25 @@ MIGRATIONS = (
         signature BLOB NOT NULL,
         PRIMARY KEY (folder_id, name)
     ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    -- what was written about capture dates, and how to undo it; sidecar is empty where the photo itself was written
+    CREATE TABLE date_writes (
+        write_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        photo_id INTEGER NOT NULL,
+        sidecar BLOB NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('planned', 'done', 'undoing', 'undone', 'refused')),
+        created INTEGER NOT NULL,
+        changes BLOB NOT NULL,
+        old_hash BLOB NOT NULL,
+        new_hash BLOB NOT NULL,
+        old_mtime_ns INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        precision TEXT NOT NULL,
+        source TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX date_writes_by_photo ON date_writes (photo_id);
+    CREATE INDEX date_writes_by_state ON date_writes (state);
     """,
 )

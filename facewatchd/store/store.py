@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from facewatchd.store.database import DATABASE, connect, store_errors
+from facewatchd.store.date_journal import DateJournal
 from facewatchd.store.faces import Faces
+from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
 from facewatchd.store.photos import Photos
@@ -50,11 +52,14 @@ class Store:
 
     def __init__(self, state_dir: Path, *, read_only: bool = False) -> None:
         self.path = state_dir / DATABASE
+        self._read_only = read_only
         self._db = connect(state_dir, read_only=read_only)
         self.photos = Photos(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.manifest = Manifest(self._db)
+        self.journal = Journal(self._db)
+        self.date_journal = DateJournal(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -111,8 +116,8 @@ class Store:
         self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
 
     def state_id(self) -> str:
-        """Tells this state from any other, for ever."""
-        if not self._get("state.id"):
+        """Tells this state from any other, for ever. Empty where it has none yet and is only read."""
+        if not self._get("state.id") and not self._read_only:
             self._set("state.id", uuid.uuid4().hex)
         return self._get("state.id")
 

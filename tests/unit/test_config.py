@@ -64,10 +64,11 @@ class TestExample:
             else:
                 before = line
 
-    def test_says_that_no_dates_are_written(self) -> None:
-        """Nobody is to believe that this version repairs dates."""
+    def test_says_what_is_written_into_photos(self) -> None:
+        """Nobody is to be surprised by a photo that changed, or to look for the way back."""
         text = " ".join(line.strip(" #") for line in EXAMPLE.read_text("utf-8").splitlines())
-        assert "It writes nothing into your photos" in text
+        assert "overwrite the date fields that are there, byte for byte" in text
+        assert "`facewatchd dates undo`" in text
 
 
 class TestDefaults:
@@ -157,6 +158,12 @@ class TestRefusals:
             ("models: {pack: ''}\n", ("models.pack:", "at least 1 character")),
             ("dates: {mode: guess}\n", ("dates.mode: Input should be 'inplace', 'sidecar', 'report' or 'off'",)),
             ("dates: {timezone: Mars/Base}\n", ("dates.timezone: no time zone is called 'Mars/Base'", "Europe/Berlin")),
+            ("dates: {rules: [{path: Scans, date: soon}]}\n", ("dates.rules.0: 'soon' is no date", "1987-07-01")),
+            ("dates: {rules: [{path: /srv/Scans, date: 1987}]}\n", ("dates.rules.0: write the path below the photo",)),
+            ("dates: {rules: [{path: a, date: 1987, precision: day}]}\n", ("'1987' is not known to the day",)),
+            ("dates: {rules: [{date: 1987}]}\n", ("dates.rules.0.path: Field required",)),
+            ("dates: {shift: [{model: A, by: later}]}\n", ("dates.shift.0: 'later' is no difference of time",)),
+            ("dates: {shift: [{model: A, by: +1d, from: x}]}\n", ("dates.shift.0: 'x' is no date",)),
             ("photos: [~nobody-of-this-name/a]\n", ("photos.0: no user is called", "write the whole path")),
             ('photos: ["/a\\0b"]\n', ("photos.0: no folder's name holds a NUL character",)),
         ],
@@ -188,6 +195,21 @@ class TestRefusals:
         path = tmp_path / "c.yaml"
         path.write_text("dates: {mode: off}\n", "utf-8")
         assert load_config(path).dates.mode == "off"
+
+    def test_rules_about_dates(self, tmp_path: Path) -> None:
+        """YAML reads bare dates as dates, years as numbers and clock times as seconds; all are meant as they stand."""
+        path = tmp_path / "c.yaml"
+        path.write_text(
+            "dates:\n  rules: [{path: A, date: 1987-07-01, precision: year}, {path: B, date: 1987}]\n"
+            "  shift: [{model: X, by: +12:00:00, from: 2004-01-01, to: 2005}, {model: Y, by: -1d 00:30}]\n",
+            "utf-8",
+        )
+        dates = load_config(path).dates
+        assert [(rule.date, rule.precision) for rule in dates.rules] == [("1987-07-01", "year"), ("1987", "")]
+        assert [(shift.by, shift.start, shift.end) for shift in dates.shift] == [
+            ("+0d 12:00:00", "2004-01-01", "2005"),
+            ("-1d 00:30", "", ""),
+        ]
 
     def test_frozen(self) -> None:
         """Nobody changes the configuration while the program runs."""

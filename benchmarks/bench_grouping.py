@@ -1,0 +1,188 @@
+"""
+How good the grouping is, and how fast: `python benchmarks/bench_grouping.py` (`make bench`).
+
+Quality: the portraits of ../shared (or $FACEWATCHD_SHARED), a folder a person, by both model families, on all people
+and on random halves of them, against the algorithms that other programs use. New faces: learned people, and how many of
+the rest find them where one stranger in 200 is let in. Speed: made-up embeddings with known people, from the neighbour
+graph and from nothing. The embeddings of the portraits take some minutes the first time and are kept in --cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewatchd.config import Config
+from facewatchd.core.evaluate import ALGORITHMS, group, score
+from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.linkage import Ties
+from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster
+from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.domain import Embeddings
+from facewatchd.faces.packs import open_engine
+from facewatchd.photos.decode import decode
+from facewatchd.pipeline.ingest import IngestSettings, find_faces
+from facewatchd.pipeline.regroup import regroup_settings
+
+SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+HALVES = 6
+# the best threshold of each algorithm that has one, found on all people: they get the benefit of the doubt
+RIVALS = {
+    "testpack": {"average_linkage": 0.44, "dbscan": 0.55, "chinese_whispers": 0.5},
+    "builtin": {"average_linkage": 0.938, "dbscan": 0.962, "chinese_whispers": 0.955},
+}
+
+
+@dataclass(frozen=True)
+class Faces:
+    """
+    Faces of portraits, row by row.
+
+    Attributes:
+        photo: Number of the portrait.
+        person: Name of the portrait's folder.
+        central: Whether it is the portrait's own face; only those have a truth.
+        good: Whether it is fit to be grouped; the others count as found by nobody.
+    """
+
+    embeddings: Embeddings
+    photo: NDArray[np.int64]
+    person: NDArray[np.str_]
+    central: NDArray[np.bool_]
+    good: NDArray[np.bool_]
+
+    def only(self, rows: NDArray[np.bool_]) -> Faces:
+        return Faces(self.embeddings[rows], self.photo[rows], self.person[rows], self.central[rows], self.good[rows])
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Measure the grouping of faces.")
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "facewatchd-bench"))
+    parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 50_000], help="made-up faces")
+    parser.add_argument("--no-quality", action="store_true", help="speed only")
+    parser.add_argument("--with-hdbscan", action="store_true", help="time the hdbscan package too (minutes)")
+    options = parser.parse_args()
+    if not SHARED.is_dir():
+        print(f"{SHARED} is missing: nothing to measure. $FACEWATCHD_SHARED names the folder.")
+        return 0
+    options.cache.mkdir(parents=True, exist_ok=True)
+    if not options.no_quality:
+        for pack in ("testpack", "builtin"):
+            quality(pack, portraits(pack, options.cache))
+    for size in options.sizes:
+        speed(size, with_hdbscan=options.with_hdbscan)
+    return 0
+
+
+def portraits(pack: str, cache: Path) -> Faces:
+    """All faces of the portraits, by a pack; from the cache where they are in it."""
+    kept = cache / f"{pack}.npz"
+    if not kept.exists():
+        print(f"embedding the portraits with {pack}, once ...", flush=True)
+        name = str(SHARED / "models" / pack) if pack != "builtin" else pack
+        engine = open_engine(name, cache, cache / "models", "cpu")
+        limits = IngestSettings.of(Config()).limits
+        rows: list[tuple[NDArray[np.float32], int, str, bool, bool]] = []
+        for number, path in enumerate(sorted((SHARED / "photos" / "lfw-dev").glob("*/*.jpg"))):
+            image = decode(path.read_bytes(), os.fsencode(path), 100).image
+            height, width = image.shape[:2]
+            found = find_faces(engine, image, limits)
+            away = []
+            for face in found:
+                box = face.detection.box
+                covers = box.x <= width / 2 <= box.x + box.w and box.y <= height / 2 <= box.y + box.h
+                off = (box.x + box.w / 2 - width / 2) ** 2 + (box.y + box.h / 2 - height / 2) ** 2
+                away.append(off if covers else np.inf)
+            for at, face in enumerate(found):
+                central = bool(np.isfinite(away[at])) and at == int(np.argmin(away))
+                rows.append((face.embedding, number, path.parent.name, central, not face.quality.poor))
+        embeddings, photo, person, central, good = (np.array(column) for column in zip(*rows, strict=True))
+        np.savez(kept, embeddings=embeddings, photo=photo, person=person, central=central, good=good)
+    with np.load(kept) as stored:
+        return Faces(*(stored[name] for name in ("embeddings", "photo", "person", "central", "good")))
+
+
+def settings_of(pack: str) -> ReclusterSettings:
+    config = Config.model_validate({"people": {"min_faces": 2}})
+    return regroup_settings(config, shipped_thresholds(pack))
+
+
+def free(photos: NDArray[np.int64]) -> Ties:
+    return Ties(photos, [None] * len(photos), [frozenset()] * len(photos))
+
+
+def figures(faces: Faces, algorithm: str, settings: ReclusterSettings, graph: Graph) -> tuple[float, float]:
+    """B-cubed and pairwise F1 of the portraits' own faces."""
+    good = faces.only(faces.good)
+    labels = np.full(len(faces.good), -1, np.int64)
+    labels[faces.good] = group(algorithm, good.embeddings, free(good.photo), settings, graph)
+    found = score(faces.person[faces.central], labels[faces.central])
+    return found.bcubed_f1, found.pairwise_f1
+
+
+def quality(pack: str, faces: Faces) -> None:
+    """One row an algorithm: all people, and the mean and spread over random halves of them."""
+    names = np.unique(faces.person)
+    parts = [faces]
+    for seed in range(HALVES):
+        half = np.isin(faces.person, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
+        parts += [faces.only(half), faces.only(~half)]
+    graphs = [neighbours(part.embeddings[part.good], NEIGHBOURS) for part in parts]
+    print(f"\n{pack}: {np.count_nonzero(faces.central)} faces of {len(names)} people, {HALVES} times two halves")
+    print(f"{'B-cubed F1 / pairwise F1':26} {'all':>15}   halves (spread)")
+    for algorithm in ALGORITHMS:
+        settings = settings_of(pack)
+        if algorithm in RIVALS[pack]:
+            settings = ReclusterSettings(2, 2, RIVALS[pack][algorithm], 0.0)
+        found = np.array([figures(part, algorithm, settings, graph) for part, graph in zip(parts, graphs, strict=True)])
+        mean, spread = found[1:].mean(axis=0), found[1:].std(axis=0)
+        print(
+            f"{algorithm:26} {found[0, 0]:.4f} / {found[0, 1]:.4f}   "
+            f"{mean[0]:.4f} ({spread[0]:.4f}) / {mean[1]:.4f} ({spread[1]:.4f})",
+            flush=True,
+        )
+
+
+def speed(size: int, *, with_hdbscan: bool) -> None:
+    """Seconds, memory and figures on made-up faces."""
+    spec = importlib.util.spec_from_file_location("make_embeddings", SHARED / "tools" / "make_embeddings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    embeddings, truth = tool.make(size, 512, 0)
+    started, worked = time.perf_counter(), time.process_time()
+    graph = neighbours(embeddings, NEIGHBOURS)
+    searched = time.perf_counter()
+    labels = cluster(embeddings, free(np.arange(size)), settings_of("testpack"), graph)
+    ended = time.perf_counter()
+    found = score(truth, labels)
+    print(
+        f"\n{size:,} made-up faces: neighbours {searched - started:.1f} s, grouping on the graph {ended - searched:.1f} s "
+        f"({time.process_time() - worked:.1f} s of processor in all), "
+        f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB; B-cubed precision "
+        f"{found.bcubed_precision:.4f}, recall {found.bcubed_recall:.4f}, F1 {found.bcubed_f1:.4f}",
+        flush=True,
+    )
+    if with_hdbscan:
+        import hdbscan  # noqa: PLC0415 - as in the program
+
+        started = time.perf_counter()
+        rival = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=2, core_dist_n_jobs=1).fit(embeddings).labels_
+        seconds = time.perf_counter() - started
+        print(f"hdbscan.HDBSCAN: {seconds:.1f} s, B-cubed F1 {score(truth, rival.astype(np.int64)).bcubed_f1:.4f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

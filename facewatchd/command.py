@@ -1,0 +1,93 @@
+"""
+What every command of the command line has in common: the configuration that it is given, how it ends where it cannot do
+what it should, and how JSON is printed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facewatchd.config import find_config, load_config
+from facewatchd.errors import FacewatchError, displayable
+from facewatchd.log import set_up_logging
+
+FILE = click.Path(path_type=Path)
+PERSON = click.IntRange(1, 2**63 - 1)  # what SQLite can count to
+
+_TALKATIVE = {"run", "use"}
+"""Commands that go on for long and say how; the others' answer is not to drown in the log."""
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --config and --state, and the configuration made of them as its first argument."""
+
+    @click.option("--config", "config_file", type=FILE, metavar="FILE", help="Configuration file.")
+    @click.option("--state", "state_dir", type=FILE, metavar="DIR", help="State folder (state.dir).")
+    @functools.wraps(command)
+    def wrapper(*args: Any, config_file: Path | None, state_dir: Path | None, **kwargs: Any) -> None:
+        overrides: dict[str, Any] = {}
+        if state_dir is not None:
+            overrides["state"] = {"dir": state_dir}
+        if kwargs.get("photos"):
+            overrides["photos"] = kwargs["photos"]
+        if kwargs.get("people") is not None:
+            overrides["people"] = {"dir": kwargs["people"]}
+        kwargs.pop("photos", None)
+        kwargs.pop("people", None)
+        config = load_config(find_config(config_file, os.environ), overrides)
+        level = config.log.level
+        is_short = click.get_current_context().info_name not in _TALKATIVE
+        set_up_logging("warning" if is_short and level == "info" else level)
+        command(config, *args, **kwargs)
+
+    return wrapper
+
+
+def end_when_told() -> None:
+    """Until the daemon's loop listens to signals itself, there is nothing to finish first."""
+
+    def end(_number: int, _frame: object) -> None:
+        sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+class OneLineErrors(click.Group):
+    """Ends every command with one line where it cannot do what it should."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacewatchError as error:
+            click.echo(f"facewatchd: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # the reader of our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+        except sqlite3.Error as error:
+            from facewatchd.store.database import advice  # noqa: PLC0415
+
+            click.echo(f"facewatchd: The state cannot be read: {advice(error)}", err=True)
+            ctx.exit(1)
+        except OSError as error:
+            where = f" ({displayable(error.filename)})" if error.filename is not None else ""
+            why = error.strerror or error
+            click.echo(f"facewatchd: A file cannot be used{where}: {why}; check its path and permissions.", err=True)
+            ctx.exit(1)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document, and nothing else."""
+    click.echo(json.dumps(document, indent=2))

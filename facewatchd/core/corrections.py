@@ -1,0 +1,100 @@
+"""
+A gesture is about photos, the program's memory about faces: which face of a photo did the user mean?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facewatchd.domain import Embedding, Embeddings, FaceId, Owner, PersonId, PhotoId, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    A face of a photo that a gesture is about.
+
+    Attributes:
+        confirmed: Whether the user said before that it is `person_id`'s.
+        embedding: None where the present models have not embedded it.
+    """
+
+    face_id: FaceId
+    person_id: PersonId | None
+    confirmed: bool
+    poor: bool
+    quality: float
+    embedding: Embedding | None
+
+
+def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
+    """
+    The faces that made a photo appear in an owner's folder: the person's; of a pool those of nobody. None: any that the
+    user has not confirmed as someone's. Poor faces only where there is no other.
+    """
+    if isinstance(source, Pool):
+        among = [face for face in faces if face.person_id is None]
+    elif source is None:
+        among = [face for face in faces if not face.confirmed]
+    else:
+        among = [face for face in faces if face.person_id == source]
+    return [face for face in among if not face.poor] or among
+
+
+def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings) -> Candidate | None:
+    """
+    The face that the user meant by linking a photo to a person.
+
+    Args:
+        faces: All faces of the photo.
+        source: Whose link it was before; None for a copy.
+        medoids: The person's, shape (n_medoids, dim); empty for somebody new.
+
+    Returns:
+        Of the faces that it may be, the one most like the person, or where nobody is known yet the best; None where the
+        photo has no such face.
+    """
+    among = owned(faces, source)
+    if source is None:
+        # somebody's link is still there: a face of nobody is the likelier one
+        among = [face for face in among if face.person_id is None] or among
+    return max(among, key=lambda face: (_likeness(face, medoids), face.quality, -face.face_id), default=None)
+
+
+def meant_together(
+    photos: Mapping[PhotoId, tuple[Sequence[Candidate], Owner | None]],
+) -> dict[PhotoId, Candidate]:
+    """
+    The faces that the user meant by putting photos into a folder of their own: one of each photo, those that are most
+    alike over all of them.
+
+    Args:
+        photos: Per photo its faces and whose link it was.
+
+    Returns:
+        Per photo the face; photos without a face that it may be are left out.
+    """
+    among = {photo: owned(faces, source) for photo, (faces, source) in photos.items()}
+    chosen = {}
+    for photo, faces in among.items():
+        others = [
+            np.stack([face.embedding for face in rest if face.embedding is not None])
+            for other, rest in among.items()
+            if other != photo and any(face.embedding is not None for face in rest)
+        ]
+        if faces:
+            chosen[photo] = max(
+                faces,
+                key=lambda face: (sum(_likeness(face, other) for other in others), face.quality, -face.face_id),
+            )
+    return chosen
+
+
+def _likeness(face: Candidate, medoids: Embeddings) -> float:
+    """Similarity to the nearest medoid; -1 where there is nothing to compare."""
+    if face.embedding is None or len(medoids) == 0:
+        return -1.0
+    return float((medoids @ face.embedding).max())

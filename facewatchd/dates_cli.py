@@ -1,0 +1,165 @@
+"""
+What the commands of `dates` do: ask the running daemon, batch by batch, or do it here with the state held meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from facewatchd.config import Config
+from facewatchd.daemon.control import ask
+from facewatchd.daemon.lock import is_running, single_instance
+from facewatchd.errors import displayable
+from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
+from facewatchd.pipeline.dates import DateSettings, report
+from facewatchd.pipeline.materialize import TreeSettings, materialize
+from facewatchd.store import Store
+
+_BATCHES = {"dates-fix": fix_batch, "dates-undo": undo_batch}
+_MOST_LINES = 20
+_SOURCES = {
+    "user": "your word",
+    "xmp": "its sidecar",
+    "exif": "its own tags",
+    "takeout": "Takeout's JSON",
+    "name-time": "its name",
+    "name-date": "its name",
+    "folder": "its folder's name",
+    "mtime": "the file's time",
+}
+
+
+def dates_report(config: Config) -> dict[str, Any]:
+    """See `pipeline.dates.report`."""
+    with Store(config.state.dir, read_only=True) as store:
+        return report(store, DateSettings.of(config), time.time())
+
+
+def fix(config: Config, photos: Sequence[Path]) -> dict[str, Any]:
+    """Put dates right: of these photos, or of all."""
+    return _all_batches(config, "dates-fix", photos)
+
+
+def undo(config: Config, photos: Sequence[Path]) -> dict[str, Any]:
+    """Take back what was written: of these photos, or of all."""
+    return _all_batches(config, "dates-undo", photos)
+
+
+def _all_batches(config: Config, command: str, photos: Sequence[Path]) -> dict[str, Any]:
+    """
+    Returns:
+        `counts` of photos by what was done, and `troubles`, path and reason of some of those that could not be.
+    """
+    counts: Counter[str] = Counter()
+    troubles: list[Sequence[str]] = []
+    named: list[dict[str, Any]] = [{"photo": os.path.realpath(photo)} for photo in photos]
+    for first in named or [{"after": 0}]:
+        arguments = first
+        while True:
+            document = _batch(config, command, arguments)
+            counts.update(document["counts"])
+            troubles += document["troubles"]
+            if document["next"] is None:
+                break
+            arguments = {"after": document["next"]}
+    return {"counts": dict(counts), "troubles": troubles}
+
+
+def _batch(config: Config, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    if is_running(config.state.dir):
+        return ask(config.state.dir, command, arguments)
+    Store(config.state.dir, read_only=True).close()  # one that is not there yet is not made by the way
+    with single_instance(config.state.dir), Store(config.state.dir) as store:
+        batch: Batch = _BATCHES[command](store, DateSettings.of(config), arguments)
+        if batch.scope:
+            materialize(store, TreeSettings.of(config), batch.scope)
+    return batch.document()
+
+
+# --- what is printed
+
+
+def show_report(document: Mapping[str, Any]) -> None:
+    """`dates report`."""
+    console = Console(highlight=False)
+    table = Table("folder", "photos", "from", "to", "right", "wrong", "missing", box=None, pad_edge=False)
+    for folder in document["folders"]:
+        figures = (str(folder[key]) for key in ("right", "wrong", "missing"))
+        table.add_row(
+            escape(displayable(folder["folder"])),
+            str(folder["photos"]),
+            folder["from"] or "",
+            folder["to"] or "",
+            *figures,
+        )
+    console.print(table)
+    changes = [change for folder in document["folders"] for change in folder["changes"]]
+    console.print()
+    for line in _changes(changes):
+        console.print(escape(line), soft_wrap=True)
+    console.print(_sentence(document), soft_wrap=True)
+
+
+def show_plan(document: Mapping[str, Any], photos: Sequence[Path]) -> None:
+    """`dates fix --dry-run`, of these photos or of all."""
+    named = {os.path.realpath(photo) for photo in photos}
+    console = Console(highlight=False)
+    changes = [
+        change
+        for folder in document["folders"]
+        for change in folder["changes"]
+        if change["action"] not in {"report", "nothing"} and (not named or change["photo"] in named)
+    ]
+    for line in _changes(changes):
+        console.print(escape(line), soft_wrap=True)
+    console.print(f"{len(changes)} dates would be written." if changes else "There is nothing to put right.")
+
+
+def show_done(document: Mapping[str, Any]) -> None:
+    """`dates fix` and `dates undo`."""
+    console = Console(highlight=False)
+    counts = document["counts"]
+    words = {
+        "patch": "written into the photo's date fields",
+        "exif": "written into a new Exif block",
+        "sidecar": "written beside the photo",
+        "report": "not right, and left alone: 'facewatchd dates report' says why",
+        "undone": "taken back",
+        "kept": "not taken back",
+    }
+    for key, word in words.items():
+        if counts.get(key):
+            console.print(f"{counts[key]} {'date' if counts[key] == 1 else 'dates'} {word}", soft_wrap=True)
+    if not any(counts.get(key) for key in words):
+        console.print("There is nothing to do.")
+    if counts.get("kept"):
+        for path, why in document["troubles"][:_MOST_LINES]:
+            console.print(escape(f"  {path}: {why}"), soft_wrap=True)
+
+
+def _changes(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A photo's path, and below it what it has, what was found and what is done."""
+    for change in changes:
+        yield displayable(change["photo"])
+        if "date" in change:
+            found = f"{change['date']} ({_SOURCES[change['source']]})"
+            if between := change["between"]:
+                found += f", by its neighbours {between['earliest']} to {between['latest']}"
+            yield f"    {change['action']}: {found}: {change['why']}"
+        else:
+            yield f"    {change['action']}: {change['why']}"
+
+
+def _sentence(document: Mapping[str, Any]) -> str:
+    figures = ", ".join(f"{document[key]} {key}" for key in ("right", "wrong", "missing", "unreadable"))
+    actions = ", ".join(f"{count} {act}" for act, count in document["actions"].items() if count)
+    return f"{document['photos']} photos: {figures}. dates.mode is {document['mode']}: {actions or 'nothing to do'}."

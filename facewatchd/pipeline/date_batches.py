@@ -1,0 +1,175 @@
+"""
+Dates of a whole archive, put right or taken back a little at a time, so that the daemon can do something else in between;
+and of a photo just taken in.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from facewatchd.core.date_plan import Act, Mode
+from facewatchd.domain import PhotoId, SeenFile
+from facewatchd.errors import FacewatchError, displayable
+from facewatchd.pipeline.date_fix import Outcome, as_written, fix, undo
+from facewatchd.pipeline.date_recovery import recover
+from facewatchd.pipeline.dates import DateSettings
+from facewatchd.pipeline.materialize import Scope
+from facewatchd.store import DatedPhoto, Store, WriteState
+
+BATCH_S = 0.5
+"""How long the daemon may be kept from its other work."""
+
+_MOST_TROUBLES = 10
+_CHUNK = 50
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(slots=True)
+class Batch:
+    """
+    What a batch came to.
+
+    Attributes:
+        counts: Photos by what was done.
+        troubles: Path and reason of some that could not be done.
+        next: Where the next batch begins; None where this was the last.
+        scope: Whose folders change.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    next: int | None = None
+    scope: Scope = field(default_factory=set)
+
+    def add(self, path: bytes, outcome: Outcome, done: str) -> None:
+        """Count a photo in."""
+        self.counts[done] += 1
+        self.scope |= outcome.scope
+        if outcome.act is Act.REPORT and len(self.troubles) < _MOST_TROUBLES:
+            self.troubles.append((displayable(path), outcome.why))
+
+    def document(self) -> dict[str, Any]:
+        """For the other side of the socket."""
+        return {"counts": dict(self.counts), "troubles": self.troubles, "next": self.next}
+
+
+def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+    """
+    Put right what can be.
+
+    Args:
+        store: The state.
+        settings: See there.
+        arguments: `photo`, the one photo to look at (absolute path); or `after`, the `next` of the batch before, 0 at
+            first.
+
+    Raises:
+        FacewatchError: There is no such photo, or the mode says that nothing is written.
+    """
+    if settings.mode in {Mode.REPORT, Mode.OFF}:
+        raise FacewatchError(
+            "No dates are written", f"dates.mode is {settings.mode}; set it to inplace or sidecar in the configuration."
+        )
+    named = _named(store, arguments)
+    if not arguments.get("after"):
+        recover(store)
+    batch = Batch()
+    photos = [named] if named is not None else _photos_after(store, int(arguments.get("after", 0)))
+    for photo in _in_time(batch, photos, lambda photo: photo.photo_id):
+        if named is not None:
+            with store.transaction():
+                store.date_journal.forgive(photo.photo_id)
+        outcome = fix(store, settings, photo, time.time(), asked=named is not None)
+        batch.add(photo.path, outcome, outcome.act.value)
+    return batch
+
+
+def undo_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+    """
+    Take back what was written, the latest first; see `fix_batch`.
+
+    Raises:
+        FacewatchError: There is no such photo, or nothing was written about it.
+    """
+    named = _named(store, arguments)
+    if not arguments.get("after"):
+        recover(store)
+    batch = Batch()
+    writes = store.date_journal.done([named.photo_id] if named else None)
+    if named is not None and not writes:
+        raise FacewatchError("No date was written for this photo", "There is nothing to take back.", named.path)
+    before = int(arguments.get("after", 0)) or None
+    waiting = [write for write in writes if before is None or write.write_id < before]
+    for write in _in_time(batch, waiting, lambda write: write.write_id):
+        outcome = undo(store, settings, write, time.time(), asked=named is not None)
+        path = store.photos.path_of(write.photo_id) or b""
+        batch.add(path, outcome, "undone" if outcome.act is Act.NOTHING else "kept")
+    return batch
+
+
+def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) -> Scope:
+    """
+    A photo was just taken in: put its date right, where that may be done and the user has not undone it.
+
+    Returns:
+        Whose folders change.
+    """
+    known = store.photos.find(seen.root_id, seen.path)
+    photo = store.photos.dated_photo(known.photo_id) if known is not None else None
+    if photo is None or photo.date is None:
+        return set()
+    last = store.date_journal.last(photo.photo_id)
+    if not photo.date.problem:
+        if last is None or as_written(last, photo.date) == photo.date:
+            return set()
+        with store.transaction():
+            store.photos.redate(photo.photo_id, as_written(last, photo.date))
+        return {*store.photos.people_in([photo.photo_id]), None}
+    if settings.mode in {Mode.REPORT, Mode.OFF}:
+        return set()
+    if last is not None and last.state is WriteState.DONE and not last.sidecar:
+        # another file has taken its place, without the date: there is nothing left to undo
+        with store.transaction():
+            store.date_journal.drop(last.write_id)
+    elif last is not None and last.state is not WriteState.DONE:
+        return set()
+    return fix(store, settings, photo, now).scope
+
+
+def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
+    name = arguments.get("photo")
+    if name is None:
+        return None
+    path = os.fsencode(str(name))
+    known = None
+    for root in store.photos.roots().values():
+        if path.startswith(root.path + b"/"):
+            known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
+    photo = store.photos.dated_photo(known.photo_id) if known is not None else None
+    if photo is None:
+        raise FacewatchError(
+            "The photo is not known", "Give the path of a photo that was taken in ('facewatchd status').", path
+        )
+    return photo
+
+
+def _photos_after(store: Store, after: PhotoId) -> Iterator[DatedPhoto]:
+    while photos := store.photos.dated(after, _CHUNK):
+        yield from photos
+        after = photos[-1].photo_id
+
+
+def _in_time(batch: Batch, things: Iterable[Thing], number: Callable[[Thing], int]) -> Iterator[Thing]:
+    """As many as there is time for, at least one; says where the next batch begins."""
+    deadline = time.monotonic() + BATCH_S
+    for thing in things:
+        yield thing
+        if time.monotonic() >= deadline:
+            batch.next = number(thing)
+            return

@@ -1,0 +1,280 @@
+"""
+Writes capture dates and takes them back: plan -> journal -> write -> verify -> commit (R11-R16).
+
+Before a photo is touched, how to undo it is on the disk. Afterwards the state knows the file as it is now, in the same
+step, so that our own writes are no news to the scanner (R16). Where this process dies in between, `date_recovery` finds
+the entry and sees which of the two files is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from facewatchd.core.date_plan import Act, DatePlan, Mode
+from facewatchd.core.dates import date_prefix
+from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
+from facewatchd.errors import PhotoBusyError, PhotoError, displayable
+from facewatchd.photos.patch import Edit, applied, edits_for, reversed_edits
+from facewatchd.photos.sidecars import merge, new_sidecar, sidecar_target, xmp_text
+from facewatchd.photos.verify import flaw
+from facewatchd.photos.write import (
+    read_for_change,
+    remove,
+    restore,
+    write_edits,
+    write_new,
+)
+from facewatchd.pipeline.date_recovery import digest, picture_hash, settle, target_of, temporary_name
+from facewatchd.pipeline.dates import DateSettings, look
+from facewatchd.pipeline.materialize import Scope
+from facewatchd.store import Change, DatedPhoto, DateWrite, Store, WriteState
+
+log = logging.getLogger(__name__)
+
+_WRITING = frozenset({Act.PATCH, Act.EXIF, Act.SIDECAR})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of a photo's date.
+
+    Attributes:
+        act: What was done; `NOTHING` where its date is right, `REPORT` where nothing could be.
+        why: See `DatePlan.why`; or why it could not be done.
+        scope: Whose folders change by it.
+    """
+
+    act: Act
+    why: str
+    scope: Scope
+
+
+def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, asked: bool = False) -> Outcome:
+    """
+    Put a photo's date right, where that may be done.
+
+    Args:
+        store: The state.
+        settings: See there.
+        photo: Which.
+        now: Seconds since 1970.
+        asked: Whether the user named this very photo, which goes before an earlier undo.
+
+    Raises:
+        StoreError: The state cannot be written; nothing is done without it.
+    """
+    if settings.mode is Mode.OFF:
+        return Outcome(Act.NOTHING, "", set())
+    try:
+        looked = look(photo.path, photo.seen, settings, now)
+    except PhotoError as error:
+        return Outcome(Act.REPORT, error.message, set())
+    plan, finding = looked.plan, looked.finding
+    last = store.date_journal.last(photo.photo_id)
+    if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
+        plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
+    scope = _remember(store, photo, as_written(last, finding))
+    if plan.act not in _WRITING:
+        return Outcome(plan.act, plan.why, scope)
+    try:
+        if plan.act is Act.SIDECAR:
+            _write_sidecar(store, photo, plan, finding, now)
+        else:
+            _write_photo(store, settings, photo, plan, finding, now)
+    except PhotoError as error:
+        log.info("No date was written: %s", error)
+        return Outcome(Act.REPORT, f"{plan.why}; {error.message}", scope)
+    log.debug("Wrote %s (%s) for %s", plan.value, finding.source, displayable(photo.path))
+    return Outcome(plan.act, plan.why, scope)
+
+
+def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
+    """A date that we have written ourselves is known from where it was known then, and no finer."""
+    if last is None or last.state is not WriteState.DONE or finding.source not in {DateSource.EXIF, DateSource.XMP}:
+        return finding
+    if finding.value.replace(microsecond=0) != last.value:
+        return finding
+    value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
+    return replace(finding, value=value, source=last.source, precision=last.precision)
+
+
+def _remember(store: Store, photo: DatedPhoto, finding: DateFinding) -> Scope:
+    """Store a finding that is not the one stored; returns whose folders change."""
+    if finding == photo.date:
+        return set()
+    with store.transaction():
+        store.photos.redate(photo.photo_id, finding)
+    if photo.date is not None and date_prefix(photo.date) == date_prefix(finding):
+        return set()
+    return {*store.photos.people_in([photo.photo_id]), None}
+
+
+# --- one write
+
+
+def _write_photo(
+    store: Store, settings: DateSettings, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float
+) -> None:
+    assert plan.value is not None
+    data, stat = read_for_change(photo.path, photo.seen.stat)
+    try:
+        edits = edits_for(data, plan, finding.zone)
+        new = applied(data, edits)
+    except ValueError as error:
+        raise PhotoBusyError("The date cannot be written", f"{error}.", photo.path) from error
+    if why := flaw(data, new, edits, plan.value, settings.max_megapixels):
+        raise PhotoError("The date cannot be written", f"The result would not be safe: {why}.", photo.path)
+    write = _journalled(store, photo, b"", plan, finding, edits, (data, new), stat.mtime_ns, now)
+    try:
+        written = write_edits(photo.path, stat, data, edits, temporary_name(write))
+    except PhotoError:
+        settle(store, write)
+        raise
+    with store.transaction():
+        _set_state(store, write, WriteState.DONE)
+        store.photos.rewritten(photo.photo_id, written, picture_hash(new))
+        store.photos.redate(photo.photo_id, replace(finding, problem=""))
+
+
+def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> None:
+    assert plan.value is not None
+    folder, name = os.path.split(photo.path)
+    date = xmp_text(plan.value, plan.precision, finding.zone)
+    try:
+        present = os.listdir(folder)
+        like = os.lstat(photo.path)
+    except OSError as error:
+        raise PhotoError("The date cannot be written", f"{error.strerror}.", photo.path) from error
+    sidecar = sidecar_target(name, present)
+    path = os.path.join(folder, sidecar)
+    if sidecar not in present:
+        content = new_sidecar(date)
+        edits: tuple[Edit, ...] = (Edit(0, b"", content),)
+        write = _journalled(store, photo, sidecar, plan, finding, edits, (None, content), 0, now)
+        try:
+            write_new(path, content, temporary_name(write), like)
+        except PhotoError:
+            settle(store, write)
+            raise
+    else:
+        data, stat = read_for_change(path)
+        try:
+            edits = merge(data, date, now)
+        except ValueError as error:
+            raise PhotoError("The date cannot be written", f"{error}.", path) from error
+        changed = applied(data, edits)
+        write = _journalled(store, photo, sidecar, plan, finding, edits, (data, changed), stat.mtime_ns, now)
+        try:
+            write_edits(path, stat, data, edits, temporary_name(write))
+        except PhotoError:
+            settle(store, write)
+            raise
+    _set_state(store, write, WriteState.DONE)
+
+
+def _journalled(
+    store: Store,
+    photo: DatedPhoto,
+    sidecar: bytes,
+    plan: DatePlan,
+    finding: DateFinding,
+    edits: Iterable[Edit],
+    contents: tuple[bytes | None, bytes],
+    mtime_ns: int,
+    now: float,
+) -> DateWrite:
+    """Write down what is about to be done; it is on the disk when this returns."""
+    assert plan.value is not None
+    old, new = contents
+    write = DateWrite(
+        write_id=0,
+        photo_id=photo.photo_id,
+        sidecar=sidecar,
+        state=WriteState.PLANNED,
+        created=old is None,
+        changes=tuple(Change(edit.at, edit.old, edit.new) for edit in edits),
+        old_hash=b"" if old is None else digest(old),
+        new_hash=digest(new),
+        old_mtime_ns=mtime_ns,
+        value=plan.value,
+        precision=plan.precision,
+        source=finding.source,
+        at=now,
+    )
+    with store.transaction():
+        return replace(write, write_id=store.date_journal.plan(write))
+
+
+# --- the way back
+
+
+def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, asked: bool = False) -> Outcome:
+    """
+    Take back what was written about a photo, to the byte.
+
+    Args:
+        store: The state.
+        settings: See there.
+        write: What.
+        now: Seconds since 1970.
+        asked: Whether the user named this very photo: then nothing is written about it again until they say so.
+
+    Returns:
+        `NOTHING` where it is as it was, else `REPORT` and why not.
+    """
+    path = target_of(store, write)
+    if path is None:
+        return Outcome(Act.REPORT, "The photo is gone.", set())
+    try:
+        data, stat = read_for_change(path)
+        back = _way_back(data, write, path)
+        _set_state(store, write, WriteState.UNDOING)
+        try:
+            if write.created:
+                remove(path, stat)
+            else:
+                stat = restore(path, stat, data, back, temporary_name(write), write.old_mtime_ns)
+        except PhotoError:
+            settle(store, replace(write, state=WriteState.UNDOING))
+            raise
+    except PhotoError as error:
+        return Outcome(Act.REPORT, error.message, set())
+    with store.transaction():
+        _set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
+        if not write.sidecar:
+            store.photos.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
+    return Outcome(Act.NOTHING, "", _look_again(store, settings, write.photo_id, now))
+
+
+def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
+    """The edits that make a file what it was; none where it is that already, as an undo was broken off."""
+    present = digest(data)
+    if present == write.old_hash:
+        return ()
+    back = reversed_edits(_edits(write))
+    if present != write.new_hash or not (write.created or digest(applied(data, back)) == write.old_hash):
+        raise PhotoBusyError("The date cannot be taken back", "The file has changed since.", path)
+    return back
+
+
+def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> Scope:
+    photo = store.photos.dated_photo(photo_id)
+    if photo is None:
+        return set()
+    try:
+        return _remember(store, photo, look(photo.path, photo.seen, settings, now).finding)
+    except PhotoError:
+        return set()  # it has changed, and is taken in again
+
+
+def _set_state(store: Store, write: DateWrite, state: WriteState) -> None:
+    with store.transaction():
+        store.date_journal.set_state(write.write_id, state)
+
+
+def _edits(write: DateWrite) -> tuple[Edit, ...]:
+    return tuple(Edit(change.at, change.old, change.new) for change in write.changes)

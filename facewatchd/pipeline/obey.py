@@ -1,0 +1,249 @@
+"""
+Gestures -> the state: each becomes constraints and a journal entry, in one transaction, so that it holds for good and can
+be taken back.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Sequence
+
+import numpy as np
+
+from facewatchd.core.corrections import Candidate, meant, meant_together, owned
+from facewatchd.core.gestures import Deleted, Founded, Gesture, Hidden, Merged, Moved, Renamed, Shown
+from facewatchd.core.names import folder_name, is_variant
+from facewatchd.domain import (
+    Constraint,
+    ConstraintKind,
+    Embeddings,
+    Owner,
+    Person,
+    PersonId,
+    PhotoId,
+    Pool,
+)
+from facewatchd.errors import displayable
+from facewatchd.store import Store, StoredModel
+
+log = logging.getLogger(__name__)
+
+
+class Obedience:
+    """
+    Carries gestures into the state.
+
+    Args:
+        store: The state.
+        now: Seconds since 1970.
+        gestures: All that are going to be obeyed: of two people who change names, neither has the other's.
+    """
+
+    def __init__(self, store: Store, now: float, gestures: Sequence[Gesture] = ()) -> None:
+        self._store = store
+        self._now = now
+        self._renaming = {gesture.person_id for gesture in gestures if isinstance(gesture, Renamed)}
+        self._model: StoredModel | None = store.model()
+        self.scope: set[Owner] = set()
+
+    def obey(self, gesture: Gesture) -> None:
+        """Carry one gesture into the state; `scope` has whose folders change by it."""
+        with self._store.transaction():
+            title = self._carry_out(gesture)
+        if title:
+            log.info("%s", title)
+
+    def _carry_out(self, gesture: Gesture) -> str:
+        match gesture:
+            case Renamed(person_id, path, to):
+                return self._rename(person_id, path, to)
+            case Merged(person_id, into, path):
+                return self._merge(person_id, into, path)
+            case Hidden(person_id, path):
+                return self._hide(person_id, path)
+            case Shown(person_id, path):
+                return self._show(person_id, path)
+            case Moved(photo_id, source, to):
+                return self._ignore(photo_id, source) if to is Pool.IGNORED else self._move(photo_id, source, to)
+            case Deleted(photo_id, source):
+                return self._delete(photo_id, source)
+            case Founded(path, photos):
+                return self._found(path, photos)
+
+    # --- people
+
+    def _rename(self, person_id: PersonId, path: bytes, to: bytes) -> str:
+        store = self._store
+        person = store.people.get(person_id)
+        store.manifest.renamed(person_id, to)
+        self.scope.add(person_id)
+        if person is None or is_variant(to, folder_name(person.title)):
+            # what a crash left of our own renaming, not the user's word
+            return ""
+        name = to.decode("utf-8", "replace")
+        for other in store.people.named():
+            if other.name.casefold() == name.casefold() and other.person_id not in self._renaming:
+                return self._merge(person_id, other.person_id)
+        store.journal.remember(self._now, f"{person.title} is {name}", (), (person_id,))
+        store.people.rename(person_id, name)
+        return f"{displayable(path)} is {displayable(to)} now, as its folder was renamed"
+
+    def _merge(self, person_id: PersonId, into: PersonId, path: bytes | None = None) -> str:
+        store = self._store
+        if path is not None:
+            store.manifest.renamed(person_id, path)
+        person, other = store.people.get(person_id), store.people.get(into)
+        if person is None or other is None or person.person_id == other.person_id:
+            return ""
+        title = f"{person.title} is {other.title}"
+        faces = store.people.faces_concerned(person_id) | store.people.faces_concerned(into)
+        store.journal.remember(self._now, title, faces, (person_id, into))
+        store.people.merge(person_id, into)
+        self.scope |= _with_unknown(person_id, into)
+        return f"{title}, as their folders were merged"
+
+    def _hide(self, person_id: PersonId, path: bytes | None) -> str:
+        store = self._store
+        person = store.people.get(person_id)
+        if person is None:
+            return ""
+        store.journal.remember(self._now, f"{person.title} is hidden", (), (person_id,))
+        store.people.hide(person_id, hidden=True)
+        if path is None:
+            store.manifest.removed(person_id)
+        else:
+            store.manifest.renamed(person_id, path)
+        self.scope |= _with_unknown(person_id)
+        return f"{person.title} is hidden, as their folder was {'deleted' if path is None else 'moved to _ignored'}"
+
+    def _show(self, person_id: PersonId, path: bytes) -> str:
+        store = self._store
+        person = store.people.get(person_id)
+        if person is None:
+            return ""
+        store.journal.remember(self._now, f"{person.title} is shown again", (), (person_id,))
+        store.people.hide(person_id, hidden=False)
+        store.manifest.made(person_id, path)
+        self.scope |= _with_unknown(person_id)
+        return f"{person.title} is shown again, as their folder is back"
+
+    def _found(self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...]) -> str:
+        store = self._store
+        chosen = meant_together({photo: (self._candidates(photo), source) for photo, source in photos})
+        if not chosen:
+            return ""
+        name = path.decode("utf-8", "replace")
+        person_id = store.people.add(name)
+        faces = [face.face_id for face in chosen.values()]
+        store.journal.remember(self._now, f"{name} is somebody new", faces, (person_id,))
+        sources = dict(photos)
+        for photo, face in chosen.items():
+            self._confirm(face, sources[photo], person_id)
+        store.people.set_medoids(person_id, [max(chosen.values(), key=lambda face: face.quality).face_id])
+        store.manifest.made(person_id, path)
+        self.scope |= _with_unknown(person_id, *sources.values())
+        return f"{displayable(path)} is somebody new, with {len(faces)} faces"
+
+    # --- single faces
+
+    def _move(self, photo_id: PhotoId, source: Owner | None, to: Owner) -> str:
+        store = self._store
+        person = store.people.get(to) if isinstance(to, int) else None
+        if person is None:
+            return ""
+        self.scope |= _with_unknown(person.person_id, source)
+        candidates = self._candidates(photo_id)
+        face = meant(candidates, source, self._medoids(person.person_id))
+        if face is None or (face.confirmed and face.person_id == person.person_id):
+            return ""
+        # two faces of a photo are two people: one that was only believed to be theirs gives way
+        others = [c for c in candidates if c.person_id == person.person_id and not c.confirmed and c != face]
+        name = _name_of(self._photo(photo_id))
+        title = f"{name}: it is {person.title}" + self._and_not(source)
+        store.journal.remember(self._now, title, [face.face_id, *(c.face_id for c in others)], ())
+        store.faces.give([other.face_id for other in others], None)
+        self._confirm(face, source, person.person_id)
+        return title
+
+    def _confirm(self, face: Candidate, source: Owner | None, person_id: PersonId) -> None:
+        words = [Constraint(ConstraintKind.MUST_BE, face.face_id, person_id)]
+        if isinstance(source, int) and source != person_id:
+            words.append(Constraint(ConstraintKind.CANNOT_BE, face.face_id, source))
+        self._store.people.say(words)
+        self._store.faces.give([face.face_id], person_id)
+        self._store.faces.ignore([face.face_id], ignored=False)
+
+    def _delete(self, photo_id: PhotoId, source: Owner) -> str:
+        if source is Pool.UNKNOWN:
+            return self._ignore(photo_id, source)
+        store = self._store
+        self.scope |= _with_unknown(source, Pool.IGNORED)
+        name = _name_of(self._photo(photo_id))
+        if source is Pool.IGNORED:
+            faces = store.faces.ignored_in(photo_id)
+            store.journal.remember(self._now, f"{name}: not to be ignored", faces, ())
+            store.faces.ignore(faces, ignored=False)
+            return f"{name} is not ignored any more"
+        assert isinstance(source, int)
+        faces = [face.face_id for face in owned(self._candidates(photo_id), source)]
+        if not faces:
+            return ""
+        title = f"{name}:{self._and_not(source)[4:]}"
+        store.journal.remember(self._now, title, faces, ())
+        store.people.refuse(faces, source)
+        return title
+
+    def _ignore(self, photo_id: PhotoId, source: Owner | None) -> str:
+        store = self._store
+        faces = [face.face_id for face in owned(self._candidates(photo_id), source)]
+        self.scope |= _with_unknown(source, Pool.IGNORED)
+        if not faces:
+            return ""
+        name = _name_of(self._photo(photo_id))
+        store.journal.remember(self._now, f"{name}: ignored", faces, ())
+        if isinstance(source, int):
+            store.people.refuse(faces, source)
+        store.faces.ignore(faces, ignored=True)
+        return f"{name} is ignored"
+
+    # --- looking up
+
+    def _candidates(self, photo_id: PhotoId) -> list[Candidate]:
+        store = self._store
+        faces = [face for face in store.faces.of_photo(photo_id) if not face.ignored]
+        embeddings = store.faces.embeddings([face.face_id for face in faces], self._model.id if self._model else "")
+        return [
+            Candidate(
+                face.face_id,
+                face.person_id,
+                face.confirmed,
+                bool(face.poor),
+                face.quality,
+                embeddings.get(face.face_id),
+            )
+            for face in faces
+        ]
+
+    def _medoids(self, person_id: PersonId) -> Embeddings:
+        if self._model is None:
+            return np.empty((0, 0), np.float32)
+        gallery = self._store.people.gallery(self._model.id, self._model.dim)
+        medoids: Embeddings = gallery.medoids[gallery.people == person_id]
+        return medoids
+
+    def _photo(self, photo_id: PhotoId) -> bytes:
+        return self._store.photos.path_of(photo_id) or b"?"
+
+    def _and_not(self, source: Owner | None) -> str:
+        person: Person | None = self._store.people.get(source) if isinstance(source, int) else None
+        return f" and not {person.title}" if person is not None else ""
+
+
+def _with_unknown(*owners: Owner | None) -> set[Owner]:
+    """These, and the pool of photos with faces of nobody, which nearly every change of whose a face is changes too."""
+    return {Pool.UNKNOWN, *(owner for owner in owners if owner is not None)}
+
+
+def _name_of(path: bytes) -> str:
+    return displayable(posixpath.basename(path))

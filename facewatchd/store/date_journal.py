@@ -1,0 +1,181 @@
+"""
+What was written into and beside photos, and how to undo it (R15). An entry is on the disk before the photo is touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from facewatchd.domain import DateSource, PhotoId, Precision
+
+_HEAD = struct.Struct(">QII")
+
+
+class WriteState(StrEnum):
+    """How far a write has come. `PLANNED` and `UNDOING` are seen only after a crash, and are then looked into."""
+
+    PLANNED = "planned"
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    # the user named the photo when undoing: nothing is written about it until they say so
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In a file's bytes, `old` at `at` became `new`."""
+
+    at: int
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DateWrite:
+    """
+    One write.
+
+    Attributes:
+        write_id: Its number.
+        photo_id: Whose date. The photo may have moved since.
+        sidecar: Name of the sidecar that was written, in the photo's folder; empty where it was the photo itself.
+        state: How far it has come.
+        created: Whether there was no such file before.
+        changes: What was changed, in the order of places.
+        old_hash: BLAKE2b of the file before, empty where `created`.
+        new_hash: BLAKE2b of the file afterwards.
+        old_mtime_ns: When it had last been changed before, nanoseconds since 1970.
+        value: The date that was written.
+        precision: Finest part of it that is known.
+        source: Where it came from.
+        at: When it was written, seconds since 1970.
+    """
+
+    write_id: int
+    photo_id: PhotoId
+    sidecar: bytes
+    state: WriteState
+    created: bool
+    changes: tuple[Change, ...]
+    old_hash: bytes
+    new_hash: bytes
+    old_mtime_ns: int
+    value: datetime
+    precision: Precision
+    source: DateSource
+    at: float
+
+
+_COLUMNS = (
+    "write_id, photo_id, sidecar, state, created, changes, old_hash, new_hash, old_mtime_ns, value, precision,"
+    " source, at"
+)
+
+
+class DateJournal:
+    """Rows of `date_writes`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def plan(self, write: DateWrite) -> int:
+        """
+        Write down what is about to be done; `write_id` and `state` are given here. Commit before doing it.
+
+        Returns:
+            The number.
+        """
+        cursor = self._db.execute(
+            f"INSERT INTO date_writes ({_COLUMNS}) VALUES (NULL, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                write.photo_id,
+                write.sidecar,
+                write.created,
+                _packed(write.changes),
+                write.old_hash,
+                write.new_hash,
+                write.old_mtime_ns,
+                write.value.isoformat(),
+                write.precision,
+                write.source,
+                write.at,
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def set_state(self, write_id: int, state: WriteState) -> None:
+        self._db.execute("UPDATE date_writes SET state = ? WHERE write_id = ?", (state, write_id))
+
+    def drop(self, write_id: int) -> None:
+        """It was not done after all."""
+        self._db.execute("DELETE FROM date_writes WHERE write_id = ?", (write_id,))
+
+    def under_way(self) -> list[DateWrite]:
+        """What was under way when the program last ended; empty where it ended well."""
+        return self._select("state IN ('planned', 'undoing') ORDER BY write_id")
+
+    def done(self, photo_ids: Iterable[PhotoId] | None = None) -> list[DateWrite]:
+        """What stands written, the latest first: of these photos, or of all."""
+        if photo_ids is None:
+            return self._select("state = 'done' ORDER BY write_id DESC")
+        found = [write for photo in set(photo_ids) for write in self._select("state = 'done' AND photo_id = ?", photo)]
+        return sorted(found, key=lambda write: -write.write_id)
+
+    def last(self, photo_id: PhotoId) -> DateWrite | None:
+        """The latest write about a photo."""
+        found = self._select("photo_id = ? ORDER BY write_id DESC LIMIT 1", photo_id)
+        return found[0] if found else None
+
+    def forgive(self, photo_id: PhotoId) -> None:
+        """The user wants a date written after all."""
+        self._db.execute(
+            "UPDATE date_writes SET state = 'undone' WHERE photo_id = ? AND state = 'refused'", (photo_id,)
+        )
+
+    def _select(self, where: str, *arguments: Any) -> list[DateWrite]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM date_writes WHERE {where}", arguments)
+        return [_write(row) for row in rows]
+
+
+def _write(row: Sequence[Any]) -> DateWrite:
+    write_id, photo_id, sidecar, state, created, changes, old, new, mtime_ns, value, precision, source, at = row
+    return DateWrite(
+        write_id,
+        photo_id,
+        sidecar,
+        WriteState(state),
+        bool(created),
+        _unpacked(changes),
+        old,
+        new,
+        mtime_ns,
+        datetime.fromisoformat(value),
+        Precision(precision),
+        DateSource(source),
+        at,
+    )
+
+
+def _packed(changes: Iterable[Change]) -> bytes:
+    return b"".join(
+        _HEAD.pack(change.at, len(change.old), len(change.new)) + change.old + change.new for change in changes
+    )
+
+
+def _unpacked(packed: bytes) -> tuple[Change, ...]:
+    changes = []
+    at = 0
+    while at < len(packed):
+        place, old, new = _HEAD.unpack_from(packed, at)
+        at += _HEAD.size
+        changes.append(Change(place, packed[at : at + old], packed[at + old : at + old + new]))
+        at += old + new
+    return tuple(changes)

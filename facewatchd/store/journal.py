@@ -1,0 +1,103 @@
+"""
+The user's words in their order, each with what was before it, so that it can be taken back.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from facewatchd.domain import FaceId, PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One word; `at` is seconds since 1970."""
+
+    entry_id: int
+    at: float
+    title: str
+    undone: bool
+
+
+class Journal:
+    """Rows of `journal`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def remember(self, at: float, title: str, faces: Collection[FaceId], people: Collection[PersonId]) -> int:
+        """
+        To be called before a change, in its transaction.
+
+        Args:
+            at: Seconds since 1970.
+            title: What the user did, as a sentence.
+            faces: The faces that it changes.
+            people: The people whose rows or medoids it changes.
+
+        Returns:
+            The entry's id.
+        """
+        before = {
+            "people": self._rows("SELECT person_id, name, merged_into, hidden FROM people WHERE person_id = ?", people),
+            "medoids": self._rows("SELECT person_id, face_id FROM medoids WHERE person_id = ?", people),
+            "faces": self._rows("SELECT face_id, person_id, ignored FROM faces WHERE face_id = ?", faces),
+            "constraints": self._rows("SELECT face_id, person_id, kind FROM constraints WHERE face_id = ?", faces),
+        }
+        cursor = self._db.execute(
+            "INSERT INTO journal (at, title, before) VALUES (?, ?, ?)", (at, title, json.dumps(before))
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def entries(self, limit: int) -> list[Entry]:
+        """The last words, the newest first."""
+        rows = self._db.execute(
+            "SELECT entry_id, at, title, undone FROM journal ORDER BY entry_id DESC LIMIT ?", (limit,)
+        )
+        return [Entry(entry_id, at, title, bool(undone)) for entry_id, at, title, undone in rows]
+
+    def last(self) -> Entry | None:
+        """The newest word that was not taken back."""
+        row = self._db.execute(
+            "SELECT entry_id, at, title, undone FROM journal WHERE NOT undone ORDER BY entry_id DESC LIMIT 1"
+        ).fetchone()
+        return Entry(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def take_back(self, entry_id: int) -> set[PersonId]:
+        """
+        Make everything that the word changed as it was before it. Faces that are gone since are left out.
+
+        Returns:
+            The people whose folders change.
+        """
+        (text,) = self._db.execute("SELECT before FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
+        before: dict[str, list[list[Any]]] = json.loads(text)
+        concerned: set[PersonId] = {row[0] for row in before["people"]}
+        faces = [row[0] for row in before["faces"]]
+        for face in faces:
+            row = self._db.execute("SELECT person_id FROM faces WHERE face_id = ?", (face,)).fetchone()
+            concerned |= {row[0]} if row and row[0] is not None else set()
+        self._db.executemany(
+            "UPDATE people SET name = ?2, merged_into = ?3, hidden = ?4 WHERE person_id = ?1", before["people"]
+        )
+        self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3 WHERE face_id = ?1", before["faces"])
+        self._db.executemany("DELETE FROM constraints WHERE face_id = ?", [(face,) for face in faces])
+        self._db.executemany("DELETE FROM medoids WHERE person_id = ?", [(row[0],) for row in before["people"]])
+        self._restore("constraints", "face_id, person_id, kind", before["constraints"], 0)
+        self._restore("medoids", "person_id, face_id", before["medoids"], 1)
+        self._db.execute("UPDATE journal SET undone = 1 WHERE entry_id = ?", (entry_id,))
+        return concerned | {row[1] for row in before["faces"] if row[1] is not None}
+
+    def _rows(self, query: str, ids: Collection[int]) -> list[list[Any]]:
+        return [list(row) for each in sorted(ids) for row in self._db.execute(query, (each,))]
+
+    def _restore(self, table: str, columns: str, rows: list[list[Any]], face_at: int) -> None:
+        for row in rows:
+            if self._db.execute("SELECT 1 FROM faces WHERE face_id = ?", (row[face_at],)).fetchone():
+                marks = ",".join("?" * len(row))
+                self._db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)

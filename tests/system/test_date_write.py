@@ -1,0 +1,424 @@
+"""
+Writing dates into real files: what is refused, what is kept, what is undone, and that nothing is ever half done (R13-R16).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from date_corpus import ZEROS, Sample, app1, block, corpus, jpeg
+from date_crash import NAME, NOW, XMP, fix_all, put, settings, undo_all
+from helpers import Archive, Entry, in_namespace, listing, without_roots_rights
+
+from facewatchd.core.date_plan import Act, Mode
+from facewatchd.domain import DateSource, FileStat, PhotoState, Precision, TakenPhoto
+from facewatchd.errors import FacewatchError
+from facewatchd.photos.content_hash import content_hash
+from facewatchd.photos.metadata import read_sidecar, read_tags
+from facewatchd.photos.write import obstacle
+from facewatchd.pipeline.date_batches import arrived, fix_batch, undo_batch
+from facewatchd.pipeline.date_fix import fix
+from facewatchd.pipeline.date_recovery import recover
+from facewatchd.pipeline.dates import look
+from facewatchd.store import WriteState
+
+pytest_plugins = "archive_fixtures"
+
+CORPUS = corpus()
+PHOTO = NAME + b".jpg"
+SPOILT = jpeg(app1(block()))
+BARE = jpeg()
+DATE = "2019:08:17 12:34:56"
+
+
+def full(archive: Archive, path: bytes = PHOTO) -> bytes:
+    return os.path.join(archive.photos, path)
+
+
+def read(archive: Archive, path: bytes = PHOTO) -> bytes:
+    return Path(os.fsdecode(full(archive, path))).read_bytes()
+
+
+def age(archive: Archive, path: bytes = PHOTO) -> None:
+    """Give a photo an old mtime, as photos have, before it is taken in."""
+    os.utime(full(archive, path), ns=(10**18, 10**18))
+
+
+def put_corpus(archive: Archive) -> dict[str, Sample]:
+    """Every layout in a folder of its own, taken in, with an old mtime."""
+    for number, sample in enumerate(CORPUS.values()):
+        path = b"%d/" % number + NAME + sample.ending.encode()
+        archive.write(path, sample.data)
+        age(archive, path)
+        seen = archive.seen(path)
+        archive.store.photos.take(TakenPhoto(seen, b"picture %d" % number, 48, 32, None, ()), "model")
+    return dict(CORPUS)
+
+
+def test_fix_then_undo_is_the_identity(archive: Archive) -> None:
+    """For every layout: bytes and mtime are what they were, sidecars are gone; and fixing twice writes once."""
+    samples = put_corpus(archive)
+    before = listing(archive.photos)
+    done = dict(zip(samples, fix_all(archive.store), strict=True))
+    assert done == {name: sample.act.value for name, sample in samples.items()}
+    after = listing(archive.photos)
+    assert not [name for name in after if os.path.basename(name).startswith(b".")]
+    unchanged = {path for path in before if before[path].content == after[path].content and path in after}
+    for number, sample in enumerate(samples.values()):
+        path = b"%d/" % number + NAME + sample.ending.encode()
+        assert (path in unchanged) is (sample.act in {Act.SIDECAR, Act.REPORT})
+    again = dict(zip(samples, fix_all(archive.store), strict=True))
+    assert again == {name: "report" if sample.act is Act.REPORT else "nothing" for name, sample in samples.items()}
+    assert listing(archive.photos) == after
+    assert undo_all(archive.store).count("nothing") == sum(act != "report" for act in done.values())
+    assert _files(listing(archive.photos)) == _files(before)
+
+
+def _files(entries: dict[bytes, Entry]) -> dict[bytes, Entry]:
+    """Without folders, whose mtimes follow what is made in them."""
+    return {path: entry for path, entry in entries.items() if stat.S_ISREG(entry.mode)}
+
+
+@pytest.mark.parametrize("mode", [Mode.REPORT, Mode.OFF])
+def test_nothing_is_written_in_other_modes(archive: Archive, mode: Mode) -> None:
+    """Not a byte, not an mtime, not a file (R11)."""
+    put_corpus(archive)
+    before = listing(archive.photos)
+    fix_all(archive.store, mode)
+    for photo in archive.store.photos.dated():
+        arrived(archive.store, replace(settings(), mode=mode), photo.seen, NOW)
+    assert listing(archive.photos) == before
+
+
+def test_sidecars_only(archive: Archive) -> None:
+    """In that mode no photo changes, and every date that may be written is in a sidecar."""
+    put_corpus(archive)
+    before = listing(archive.photos)
+    fix_all(archive.store, Mode.SIDECAR)
+    after = listing(archive.photos)
+    assert {path: entry.content for path, entry in after.items() if path in before} == {
+        path: entry.content for path, entry in before.items()
+    }
+    written = [path for path in after if path not in before]
+    assert len(written) == sum(sample.act is not Act.REPORT for sample in CORPUS.values())
+    assert all(path.endswith(b".xmp") for path in written)
+
+
+# --- what the file system knows of a photo
+
+
+@pytest.mark.parametrize("data", [SPOILT, BARE], ids=["patched", "rewritten"])
+def test_mode_owner_and_attributes_are_kept(archive: Archive, data: bytes) -> None:
+    """A rewritten photo is a new file, and looks like the old one (trial: 0640 became 0644, xattrs lost)."""
+    put(archive, PHOTO, data)
+    os.chmod(full(archive), 0o640)
+    try:
+        os.setxattr(full(archive), "user.note", b"Grandma")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    if os.geteuid() == 0:
+        os.chown(full(archive), 12345, 23456)
+    before = os.lstat(full(archive))
+    assert fix_all(archive.store)[0] in {"patch", "exif"}
+    after = os.lstat(full(archive))
+    assert stat.S_IMODE(after.st_mode) == 0o640
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert os.getxattr(full(archive), "user.note") == b"Grandma"
+    assert after.st_mtime_ns > before.st_mtime_ns
+    assert (after.st_ino == before.st_ino) is (data == SPOILT)
+
+
+@pytest.mark.parametrize("data", [SPOILT, BARE], ids=["patched", "rewritten"])
+def test_the_state_knows_the_file_afterwards(archive: Archive, data: bytes) -> None:
+    """Our own write is no news to a scan (R16); nor is its undoing."""
+    put(archive, PHOTO, data)
+    for work in (fix_all, undo_all):
+        work(archive.store)
+        seen = archive.seen(PHOTO)
+        known = archive.store.photos.find(seen.root_id, seen.path)
+        assert known is not None
+        assert known.state is PhotoState.DONE
+        assert known.is_up_to_date(seen.stat)
+        assert archive.store.photos.find_content(seen) == content_hash(read(archive))
+
+
+def refused(archive: Archive, why: str) -> None:
+    """Nothing is written about the only photo, for this reason."""
+    before = listing(archive.photos)
+    (photo,) = archive.store.photos.dated()
+    found = fix(archive.store, settings(), photo, NOW)
+    assert found.act is Act.REPORT
+    assert why in found.why
+    assert listing(archive.photos) == before
+    assert not archive.store.date_journal.under_way()
+    assert not archive.store.date_journal.done()
+
+
+@pytest.mark.parametrize("data", [SPOILT, BARE], ids=["patched", "rewritten"])
+class TestRefused:
+    """Reported, untouched."""
+
+    def test_hard_links(self, archive: Archive, data: bytes) -> None:
+        put(archive, PHOTO, data)
+        os.link(full(archive), full(archive, b"other name.txt"))
+        refused(archive, "several names")
+
+    def test_read_only(self, archive: Archive, data: bytes) -> None:
+        put(archive, PHOTO, data)
+        os.chmod(full(archive), 0o444)
+        refused(archive, "read-only")
+
+    def test_a_link_in_its_place(self, archive: Archive, data: bytes) -> None:
+        put(archive, PHOTO, data)
+        os.rename(full(archive), full(archive, b"elsewhere"))
+        os.symlink(b"elsewhere", full(archive))
+        refused(archive, "")
+
+    def test_another_file_in_its_place(self, archive: Archive, data: bytes) -> None:
+        put(archive, PHOTO, data)
+        archive.write(PHOTO, data + b"x")
+        refused(archive, "")
+
+    def test_gone(self, archive: Archive, data: bytes) -> None:
+        put(archive, PHOTO, data)
+        os.unlink(full(archive))
+        refused(archive, "gone")
+
+
+def test_obstacles_are_told_beforehand(archive: Archive) -> None:
+    """So that the report does not promise what cannot be done."""
+    put(archive, PHOTO, SPOILT)
+    assert obstacle(full(archive)) == ""
+    os.link(full(archive), full(archive, b"b.txt"))
+    (photo,) = archive.store.photos.dated()
+    assert look(photo.path, archive.seen(PHOTO), settings(), NOW).plan.act is Act.REPORT
+
+
+# --- breaking off
+
+
+def test_a_write_broken_off_anywhere_leaves_the_old_or_the_new_file() -> None:
+    """
+    kill -9 before, amid and after every call that writes, and a full and a failing disk at each (Show 2): what is there is
+    the old or the new file, the journal knows which, and it can be fixed and undone.
+    """
+    kinds = ["patch", "exif", "sidecar", "sidecar merged", "patch undone", "exif undone", "sidecar undone"]
+    script = Path(__file__).with_name("date_crash.py")
+    # in memory, as a killed process takes no page cache with it and a real disk would take minutes
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        done = subprocess.run(
+            [sys.executable, str(script), folder, *kinds], capture_output=True, check=False, timeout=300
+        )
+    assert done.returncode == 0, done.stderr.decode()
+    result = json.loads(done.stdout)
+    assert result["wrong"] == []
+    assert result["steps"] > 150
+
+
+_ON_A_SMALL_DISK = """
+import os, subprocess, sys
+from pathlib import Path
+folder, photo, tests = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+sys.path.insert(0, tests)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder / "Photos")], check=True)
+from date_crash import NAME, NOW, fix, open_archive, put, settings
+archive = open_archive(folder)
+put(archive, NAME + b".jpg", photo.read_bytes())
+with open(archive.photos + b"/fill", "wb", buffering=0) as fill:
+    try:
+        while True:
+            fill.write(bytes(4096))
+    except OSError:
+        pass
+(one,) = archive.store.photos.dated()
+found = fix(archive.store, settings(), one, NOW)
+assert found.act.value == "report" and "The disk is full" in found.why, found
+assert sorted(os.listdir(archive.photos)) == [NAME + b".jpg", b"fill"]
+assert not archive.store.date_journal.under_way()
+assert Path(os.fsdecode(one.path)).read_bytes() == photo.read_bytes()
+os.unlink(archive.photos + b"/fill")
+assert fix(archive.store, settings(), one, NOW).act.value == "exif"
+"""
+
+_IN_A_READ_ONLY_FOLDER = """
+import sys
+import tempfile
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from date_crash import NOW, fix, open_archive, settings
+archive = open_archive(Path(sys.argv[1]))
+(photo,) = archive.store.photos.dated()
+print(fix(archive.store, settings(), photo, NOW))
+"""
+
+
+def test_a_full_disk_leaves_the_photo(archive: Archive) -> None:
+    """A really full file system, where the new file does not fit; with room again, it is written."""
+    put(archive, PHOTO, BARE)
+    folder = archive.folder / "small"
+    (folder / "Photos").mkdir(parents=True)
+    done = in_namespace(_ON_A_SMALL_DISK, folder, os.fsdecode(full(archive)), Path(__file__).parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_read_only_folder_leaves_the_photo(archive: Archive) -> None:
+    """Where a new file is needed; the reason says what to do."""
+    put(archive, PHOTO, BARE)
+    os.chmod(archive.photos, 0o555)
+    try:
+        done = without_roots_rights(_IN_A_READ_ONLY_FOLDER, archive.folder, Path(__file__).parent)
+    finally:
+        os.chmod(archive.photos, 0o755)
+    assert "let the user that runs facewatchd write the photo and its folder" in done.stdout, done.stderr
+    assert read(archive) == BARE
+    assert os.listdir(archive.photos) == [PHOTO]
+
+
+# --- undo, and what it remembers
+
+
+def test_a_photo_changed_since_is_not_undone(archive: Archive) -> None:
+    """What somebody did later is theirs."""
+    put(archive, PHOTO, SPOILT)
+    fix_all(archive.store)
+    changed = read(archive).replace(b"Seagull", b"Pelican")
+    archive.write(PHOTO, changed)
+    assert undo_all(archive.store) == ["report"]
+    assert read(archive) == changed
+
+
+def test_a_moved_photo_is_undone_where_it_is(archive: Archive) -> None:
+    """The journal knows the photo, not its path."""
+    put(archive, PHOTO, SPOILT)
+    fix_all(archive.store)
+    os.makedirs(full(archive, b"new"))
+    os.rename(full(archive), full(archive, b"new/" + PHOTO))
+    known = archive.store.photos.find(archive.root.root_id, PHOTO)
+    assert known is not None
+    with archive.store.transaction():
+        archive.store.photos.move(known.photo_id, archive.seen(b"new/" + PHOTO))
+    assert undo_all(archive.store) == ["nothing"]
+    assert read(archive, b"new/" + PHOTO) == SPOILT
+
+
+def test_a_merged_sidecar_is_undone(archive: Archive) -> None:
+    """To the byte; the other properties were never touched."""
+    put(archive, PHOTO, SPOILT)
+    archive.write(PHOTO + b".xmp", XMP)
+    fix_all(archive.store, Mode.SIDECAR)
+    found = read_sidecar(full(archive))
+    assert found is not None
+    assert found.original == "2019-08-17T12:34:56"
+    undo_all(archive.store)
+    assert read(archive, PHOTO + b".xmp") == XMP
+
+
+def test_what_was_undone_by_name_stays_undone(archive: Archive) -> None:
+    """Until the photo is named again (the user's word); undoing everything is no word about each."""
+    put(archive, PHOTO, SPOILT)
+    fix_all(archive.store)
+    path = os.fsdecode(full(archive))
+    assert undo_batch(archive.store, settings(), {"photo": path}).counts == {"undone": 1}
+    assert fix_batch(archive.store, settings(), {"after": 0}).counts == {"report": 1}
+    assert fix_batch(archive.store, settings(), {"photo": path}).counts == {"patch": 1}
+    assert undo_batch(archive.store, settings(), {"after": 0}).counts == {"undone": 1}
+    assert fix_batch(archive.store, settings(), {"after": 0}).counts == {"patch": 1}
+
+
+@pytest.mark.parametrize("batch", [fix_batch, undo_batch])
+def test_unknown_photos_are_refused(archive: Archive, batch: object) -> None:
+    """By name, with advice."""
+    with pytest.raises(FacewatchError, match="The photo is not known"):
+        batch(archive.store, settings(), {"photo": "/nowhere/a.jpg"})  # type: ignore[operator]
+
+
+def test_nothing_to_undo(archive: Archive) -> None:
+    """A named photo that nothing was written about."""
+    put(archive, PHOTO, SPOILT)
+    with pytest.raises(FacewatchError, match="No date was written"):
+        undo_batch(archive.store, settings(), {"photo": os.fsdecode(full(archive))})
+
+
+def test_modes_that_write_nothing_say_so(archive: Archive) -> None:
+    """`dates fix` with `dates.mode: report` is a mistake."""
+    with pytest.raises(FacewatchError, match=r"dates\.mode is report"):
+        fix_batch(archive.store, replace(settings(), mode=Mode.REPORT), {"after": 0})
+
+
+# --- on arrival
+
+
+def stored(archive: Archive) -> tuple[str, str, str]:
+    """Date, precision and source of the only photo."""
+    (photo,) = archive.store.photos.dated()
+    assert photo.date is not None
+    return photo.date.value.isoformat(), photo.date.precision, photo.date.source
+
+
+def arrive(archive: Archive, data: bytes, path: bytes = PHOTO, *, write_date_only: bool = False) -> None:
+    """A photo is taken in, as the daemon does."""
+    put(archive, path, data)
+    options = replace(settings(), write_date_only=write_date_only)
+    (photo,) = archive.store.photos.dated()
+    with archive.store.transaction():
+        archive.store.photos.redate(photo.photo_id, look(photo.path, photo.seen, options, NOW).finding)
+    arrived(archive.store, options, photo.seen, NOW)
+
+
+def test_a_new_photo_is_put_right(archive: Archive) -> None:
+    """And counts as fixed."""
+    arrive(archive, SPOILT)
+    assert read_tags(read(archive)).original == DATE
+    assert archive.store.photos.date_counts() == {"right": 0, "fixed": 1, "reported": 0}
+    assert stored(archive) == ("2019-08-17T12:34:56", Precision.SECOND, DateSource.NAME_TIME)
+    undo_all(archive.store)
+    assert archive.store.photos.date_counts() == {"right": 0, "fixed": 0, "reported": 1}
+
+
+def test_an_undone_photo_is_left_alone_when_it_comes_again(archive: Archive) -> None:
+    """Touched, or taken in again with other models."""
+    arrive(archive, SPOILT)
+    undo_all(archive.store)
+    arrive(archive, SPOILT)
+    assert read(archive) == SPOILT
+
+
+def test_another_file_in_its_place_is_put_right_too(archive: Archive) -> None:
+    """What was written before is gone with the file before."""
+    arrive(archive, SPOILT)
+    arrive(archive, BARE)
+    assert read_tags(read(archive)).original == DATE
+    assert [write.state for write in archive.store.date_journal.done()] == [WriteState.DONE]
+
+
+def test_a_day_stays_a_day(archive: Archive) -> None:
+    """12:00:00 is written where that was asked for; the state remembers that only the day is known."""
+    name = b"IMG-20190817-WA0003.jpg"
+    arrive(archive, SPOILT, name, write_date_only=True)
+    assert read_tags(read(archive, name)).original == "2019:08:17 12:00:00"
+    wanted = ("2019-08-17T00:00:00", Precision.DAY, DateSource.NAME_DATE)
+    assert stored(archive) == wanted
+    arrive(archive, read(archive, name), name, write_date_only=True)
+    assert stored(archive) == wanted
+    fix_all(archive.store)
+    assert stored(archive) == wanted
+
+
+def test_a_right_photo_is_never_opened_for_writing(archive: Archive) -> None:
+    """Its mtime, its inode and its ctime are what they were."""
+    data = SPOILT.replace(ZEROS, b"2012:02:02 02:02:02\0")
+    put(archive, PHOTO, data)
+    before = FileStat.of(os.lstat(full(archive)))
+    fix_all(archive.store)
+    fix_batch(archive.store, settings(), {"after": 0})
+    recover(archive.store)
+    assert FileStat.of(os.lstat(full(archive))) == before

@@ -1,0 +1,284 @@
+"""
+`dates report | fix | undo` as the user types them, the daemon's own work on arrival, and an album whose dates are known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from date_corpus import Sample, app1, block, corpus, jpeg
+from date_crash import NOW, settings, undo_all
+from helpers import open_archive
+from running import Home, fresh, photos_in, prepared, retake, wait_until
+
+from facewatchd.core.date_names import date_in_name
+from facewatchd.core.date_plan import Act
+from facewatchd.core.stamps import parse_stamp
+from facewatchd.domain import Precision, TakenPhoto
+from facewatchd.photos.content_hash import content_hash
+from facewatchd.photos.decode import stored_orientation
+from facewatchd.photos.metadata import read_sidecar, read_tags
+from facewatchd.pipeline.date_batches import fix_batch
+from facewatchd.pipeline.dates import report
+from facewatchd.store import Store
+
+TIMED = "IMG_20190817_123456"
+DATES = {"timezone": "UTC"}
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Every file of a tree by its content."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def changes(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {os.path.basename(change["photo"]): change for folder in report["folders"] for change in folder["changes"]}
+
+
+SAMPLES: dict[str, Sample] = {
+    "patch": corpus()["Canon's MakerNote, little-endian"],
+    "exif": corpus()["JFIF only"],
+    "sidecar": corpus()["PNG"],
+    "report": corpus()["a directory in itself"],
+    "nothing": Sample(jpeg(app1(block(exif=((36867, 2, b"2012:02:02 02:02:02\0"),)))), ".jpg", Act.NOTHING),
+}
+
+
+def fill(home: Home) -> None:
+    """A photo for each thing that can be done, and one whose date nobody knows."""
+    for act, sample in SAMPLES.items():
+        folder = home.album / act
+        folder.mkdir()
+        (folder / f"{TIMED}{sample.ending}").write_bytes(sample.data)
+    (home.album / "DSC00017.jpg").write_bytes(jpeg())
+
+
+@pytest.fixture
+def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """An album that is to be taken in, with the mode `report`."""
+    made = fresh(tmp_path_factory, tmp_path / "home", dates={**DATES, "mode": "report"})
+    fill(made)
+    return made
+
+
+def set_mode(home: Home, mode: str) -> None:
+    home.configure(dates={**DATES, "mode": mode})
+
+
+def test_report_fix_and_undo(home: Home) -> None:
+    """Without a daemon: what is wrong is said, put right, and taken back; the report alone changes nothing."""
+    before = hashes(home.album)
+    home.once()
+    report = home.run("dates", "report", "--json").json
+    assert hashes(home.album) == before  # R11
+    assert {key: report[key] for key in ("mode", "photos", "right", "missing", "unreadable")} == {
+        "mode": "report",
+        "photos": 6,
+        "right": 1,
+        "missing": 4,
+        "unreadable": 0,
+    }
+    (right,) = [folder for folder in report["folders"] if folder["folder"].endswith("/nothing")]
+    assert (right["from"], right["to"], right["changes"]) == ("2012-02-02", "2012-02-02", [])
+    assert "dates.mode is report" in home.run("dates", "fix", code=1).line
+    set_mode(home, "inplace")
+    dry = home.run("dates", "fix", "--dry-run").out
+    assert "3 dates would be written" in dry
+    assert hashes(home.album) == before
+    done = home.run("dates", "fix").out
+    assert "1 date written into the photo's date fields" in done
+    assert "1 date written into a new Exif block" in done
+    assert "1 date written beside the photo" in done
+    assert home.status()["dates"] == {"right": 1, "fixed": 3, "reported": 2}
+    for act in ("patch", "exif"):
+        assert read_tags((home.album / act / f"{TIMED}.jpg").read_bytes()).original == "2019:08:17 12:34:56"
+    after = hashes(home.album)
+    assert set(after) - set(before) == {f"sidecar/{TIMED}.png.xmp"}
+    home.once()  # our own writes are no news
+    assert hashes(home.album) == after
+    assert "There is nothing" not in home.run("dates", "fix").out  # two are reported still
+    assert hashes(home.album) == after
+    assert "3 dates taken back" in home.run("dates", "undo").out
+    assert hashes(home.album) == before
+    assert home.status()["dates"] == {"right": 1, "fixed": 0, "reported": 5}
+    assert "There is nothing to do" in home.run("dates", "undo").out
+
+
+def test_one_photo_at_a_time(home: Home) -> None:
+    """Named photos only; a name that is no photo's is refused in one line."""
+    home.once()
+    set_mode(home, "inplace")
+    before = hashes(home.album)
+    photo = str(home.album / "exif" / f"{TIMED}.jpg")
+    home.run("dates", "fix", photo)
+    assert {name for name, digest in hashes(home.album).items() if before[name] != digest} == {f"exif/{TIMED}.jpg"}
+    home.run("dates", "undo", photo)
+    assert hashes(home.album) == before
+    assert "No date was written for this photo" in home.run("dates", "undo", photo, code=1).line
+    assert "The photo is not known" in home.run("dates", "fix", "/nowhere.jpg", code=1).line
+
+
+def test_the_report_for_people(home: Home) -> None:
+    """What each photo has, what was found, from where, and why nothing is done."""
+    home.once()
+    set_mode(home, "inplace")
+    text = home.run("dates", "report").out
+    assert "patch: 2019-08-17T12:34:56 (its name): 0000:00:00 00:00:00 is no date" in text
+    assert "(the file's time): no date; nothing but the file's own time speaks of a date" in text
+    assert "6 photos: 1 right" in text
+
+
+def test_rules_and_neighbours(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A folder that the user dates; an undated photo between two dated ones, which is only reported."""
+    rules = [{"path": "Scans", "date": "1987", "precision": "year"}]
+    home = fresh(tmp_path_factory, tmp_path / "home", dates={**DATES, "mode": "inplace", "rules": rules})
+    (home.album / "Scans").mkdir()
+    (home.album / "Scans" / "a.jpg").write_bytes(jpeg())
+    for number, text in ((16, b"2019:08:17 12:00:00\0"), (17, None), (18, b"2019:08:17 12:10:00\0")):
+        data = jpeg(app1(block(exif=((36867, 2, text),)))) if text else jpeg()
+        (home.album / f"DSC000{number}.jpg").write_bytes(data)
+    home.once()
+    found = read_sidecar(os.fsencode(home.album / "Scans" / "a.jpg"))
+    assert found is not None
+    assert found.original == "1987"
+    report = changes(home.run("dates", "report", "--json").json)
+    assert set(report) == {"DSC00017.jpg"}
+    assert report["DSC00017.jpg"]["action"] == "report"
+    assert report["DSC00017.jpg"]["between"]["earliest"] == "2019-08-17T12:00:00"
+    assert (home.album / "DSC00017.jpg").read_bytes() == jpeg()
+
+
+def test_off_does_not_look_at_dates(home: Home) -> None:
+    """No finding, no figures."""
+    set_mode(home, "off")
+    before = hashes(home.album)
+    home.once()
+    assert hashes(home.album) == before
+    assert home.status()["dates"] == {"right": 0, "fixed": 0, "reported": 0}
+
+
+def test_the_daemon_puts_arrivals_right_and_links_follow(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also while it runs; it carries out the commands itself, and none of it makes work for it (R16)."""
+    home = fresh(tmp_path_factory, tmp_path / "home", dates={**DATES, "mode": "inplace"}, people={"min_faces": 2})
+    face = retake(photos_in(prepared(tmp_path_factory).album)[0])
+    with home.watching() as daemon:
+        photo = home.album / f"{TIMED}.jpg"
+        photo.write_bytes(face)
+        wait_until(lambda: home.status()["dates"]["fixed"] == 1, 30, "the date was written")
+        assert read_tags(photo.read_bytes()).original == "2019:08:17 12:34:56"
+        wait_until(lambda: list(home.people.glob(f"*/2019-08-17 {TIMED}.jpg")), 30, "a link with the date")
+        inode = photo.stat().st_ino
+        assert "1 date taken back" in home.run("dates", "undo").out
+        assert photo.read_bytes() == face
+        assert home.status()["dates"] == {"right": 0, "fixed": 0, "reported": 1}
+        assert "1 date written into a new Exif block" in home.run("dates", "fix").out
+        assert "There is nothing to do" in home.run("dates", "fix").out
+        assert photo.stat().st_ino != inode
+        wait_until(lambda: home.status()["photos"]["pending"] == 0, 30, "nothing is pending")
+        assert daemon.log.count("taken in, in") <= 2
+        daemon.stop()
+
+
+@pytest.mark.slow
+def test_an_album_whose_dates_are_known(shared: Path, tmp_path: Path) -> None:
+    """
+    Show 4: photos dated right stay untouched; those with a time in the name are right to the second afterwards; date-only
+    names are right to the day in the report; none is ever wrong. Undoing it all leads back to the byte.
+    """
+    album = tmp_path / "Photos"
+    tool, portraits = shared / "tools/make_album.py", shared / "photos/lfw-dev"
+    size = ["--width", "1100", "--height", "300", "--quality", "50"]
+    command = [
+        sys.executable,
+        str(tool),
+        str(portraits),
+        str(album),
+        "--photos",
+        "300",
+        "--people",
+        "8",
+        "--seed",
+        "4",
+        *size,
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    truth = json.loads((album / "truth.json").read_text())["photos"]
+    (album / "truth.json").unlink()
+    before = hashes(album)
+    archive = open_archive(tmp_path)
+    with archive.store as store:
+        for name in truth:
+            data = (album / name).read_bytes()
+            seen = archive.seen(os.fsencode(name))
+            store.photos.take(TakenPhoto(seen, content_hash(data, stored_orientation(data)), 48, 32, None, ()), "model")
+        document = report(store, settings(), NOW)
+        assert hashes(album) == before
+        fix_batches(store)
+        after = hashes(album)
+        kinds = Counter(check(album, name, photo, before, after, changes(document)) for name, photo in truth.items())
+        assert kinds["right"] == sum(photo["date_state"] == "right" for photo in truth.values()) > 100
+        assert kinds["fixed"] > 50
+        assert kinds["reported"] > 10
+        fix_batches(store)
+        assert hashes(album) == after
+        undo_all(store)
+        assert hashes(album) == before
+
+
+def fix_batches(store: Store) -> None:
+    after: int | None = 0
+    while after is not None:
+        after = fix_batch(store, settings(), {"after": after}).next
+
+
+def check(
+    album: Path,
+    name: str,
+    photo: Mapping[str, Any],
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    reported: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """What became of one photo; asserts that it is what should."""
+    taken = datetime.fromisoformat(photo["taken"])
+    if photo["date_state"] == "right":
+        assert after[name] == before[name]
+        assert f"{name}.xmp" not in after
+        assert os.path.basename(name) not in reported
+        return "right"
+    own = parse_stamp(read_tags((album / name).read_bytes()).original)
+    beside = read_sidecar(os.fsencode(album / name))
+    written = (
+        own if own is not None and after[name] != before[name] else parse_stamp(beside.original) if beside else None
+    )
+    found = date_in_name(os.fsencode(name), NOW)
+    if found is not None and found.stamp.precision is Precision.SECOND:
+        assert written is not None, name
+        assert written.value == taken
+        return "fixed"
+    assert written is None
+    assert after[name] == before[name]
+    entry = reported[os.path.basename(name)]
+    assert entry["action"] == "report"
+    if found is not None:
+        assert entry["date"] == f"{taken:%Y-%m-%d}"
+    else:
+        assert entry["source"] in {"folder", "mtime"}
+        assert entry["source"] == "mtime" or taken.isoformat().startswith(entry["date"])
+    return "reported"

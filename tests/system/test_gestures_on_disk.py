@@ -1,0 +1,314 @@
+"""
+Every gesture, made with plain `mv`, `rm` and `mkdir` on real folders: what it does to the state and the tree, that a second
+look finds nothing to do, that three reclusterings do not undo it, and that `undo` does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
+
+from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.tree import MARKER
+from facewatchd.errors import TreeError
+from facewatchd.people.covers import COVER
+from facewatchd.pipeline import correct
+from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
+from facewatchd.store import StoredModel
+
+pytest_plugins = "archive_fixtures"
+
+ADA, BOB = b"Person 1", b"Person 2"
+
+
+@pytest.fixture
+def tree(archive: Archive) -> Iterator[Path]:
+    """Ada in five photos, Bob in four, both in one more, and two unknown faces; all linked."""
+    with archive.store.transaction():
+        archive.store.set_model(StoredModel("test", MODEL, DIM, "cpu"))
+    ada = archive.person("", [b"a%d.jpg" % number for number in range(5)], 0)
+    bob = archive.person("", [b"b%d.jpg" % number for number in range(4)], 1)
+    archive.add(b"both.jpg", [(ada, unit(0)), (bob, unit(1))])
+    archive.add(b"x.jpg", [(None, unit(2))])
+    archive.add(b"y.jpg", [(None, unit(3))])
+    with archive.store.transaction():
+        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
+        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
+    look(archive)
+    yield Path(os.fsdecode(archive.tree.path))
+    assert broken_links(archive.tree.path) == []
+
+
+def look(archive: Archive) -> Materialized:
+    return materialize(archive.store, archive.tree)
+
+
+def shown(archive: Archive) -> dict[bytes, set[bytes]]:
+    """The photos in every folder that has any."""
+    top = archive.tree.path
+    found = {
+        name: {entry for entry in os.listdir(os.path.join(top, name)) if entry not in {MARKER, COVER}}
+        for name in os.listdir(top)
+        if os.path.isdir(os.path.join(top, name))
+    }
+    return {name: entries for name, entries in found.items() if entries or name not in {b"_ignored", b"_unknown"}}
+
+
+def settles(archive: Archive) -> dict[bytes, set[bytes]]:
+    """Look, look again (nothing is left to do), recluster three times with other settings: nothing changes."""
+    first = look(archive)
+    after = shown(archive)
+    again = look(archive)
+    assert (again.gestures, again.actions) == ((), ()), first
+    for min_samples, link in ((1, 0.6), (2, 0.8), (3, 0.7)):
+        settings = ReclusterSettings(2, min_samples, link, 0.0)
+        snapshot = take_snapshot(archive.store, MODEL, settings)
+        apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
+        assert look(archive).gestures == ()
+        assert shown(archive) == after
+    return after
+
+
+BEFORE = {
+    ADA: {b"a0.jpg", b"a1.jpg", b"a2.jpg", b"a3.jpg", b"a4.jpg", b"both.jpg"},
+    BOB: {b"b0.jpg", b"b1.jpg", b"b2.jpg", b"b3.jpg", b"both.jpg"},
+    b"_unknown": {b"x.jpg", b"y.jpg"},
+}
+
+
+def undone(archive: Archive, *, times: int = 1) -> dict[bytes, set[bytes]]:
+    for _ in range(times):
+        correct.undo(archive.store)
+    look(archive)
+    return shown(archive)
+
+
+def test_nothing_done(archive: Archive, tree: Path) -> None:
+    """The tree as it is, through three reclusterings."""
+    assert settles(archive) == BEFORE
+
+
+def test_a_renamed_folder_is_a_name(archive: Archive, tree: Path) -> None:
+    """... for good; taken back, the folder has its number again."""
+    (tree / "Person 1").rename(tree / "Ada")
+    assert settles(archive) == {b"Ada": BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
+    assert undone(archive) == BEFORE
+
+
+def test_a_folder_renamed_to_a_name_that_somebody_has_is_a_merge(archive: Archive, tree: Path) -> None:
+    """On a file system where case counts, `ada` can stand beside `Ada`; both are one person."""
+    (tree / "Person 1").rename(tree / "Ada")
+    look(archive)
+    (tree / "Person 2").rename(tree / "ada")
+    assert settles(archive) == {b"Ada": BEFORE[ADA] | BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"] | {b"both.jpg"}}
+
+
+@pytest.mark.parametrize("how", ["moved into", "merged by the file manager"])
+def test_two_folders_in_one_are_one_person(archive: Archive, tree: Path, how: str) -> None:
+    """
+    The photos of both, in the other's folder. Two faces of a photo are two people all the same: one of those in the photo
+    of both is somebody unknown.
+    """
+    if how == "moved into":
+        (tree / "Person 2").rename(tree / "Person 1" / "Person 2")
+    else:
+        for entry in (tree / "Person 2").iterdir():
+            if entry.name in {"both.jpg", "folder.jpg", ".facewatchd"}:
+                entry.unlink()
+            else:
+                entry.rename(tree / "Person 1" / entry.name)
+        (tree / "Person 2").rmdir()
+    assert settles(archive) == {ADA: BEFORE[ADA] | BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"] | {b"both.jpg"}}
+    assert undone(archive) == BEFORE
+
+
+def test_a_link_moved_to_somebody_is_their_face(archive: Archive, tree: Path) -> None:
+    """It is Bob and not Ada."""
+    (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg"},
+        BOB: BEFORE[BOB] | {b"a0.jpg"},
+        b"_unknown": BEFORE[b"_unknown"],
+    }
+    assert undone(archive) == BEFORE
+
+
+def test_a_link_moved_out_of_the_unknown_pool(archive: Archive, tree: Path) -> None:
+    """Somebody unknown is Ada."""
+    (tree / "_unknown" / "x.jpg").rename(tree / "Person 1" / "x.jpg")
+    assert settles(archive) == {ADA: BEFORE[ADA] | {b"x.jpg"}, BOB: BEFORE[BOB], b"_unknown": {b"y.jpg"}}
+    assert undone(archive) == BEFORE
+
+
+def test_a_moved_link_may_have_another_name(archive: Archive, tree: Path) -> None:
+    """A link is known by where it leads to. Under a name of the user's it is theirs and stays, beside ours."""
+    (tree / "_unknown" / "x.jpg").rename(tree / "Person 1" / "what a day.jpg")
+    assert settles(archive)[ADA] == BEFORE[ADA] | {b"x.jpg", b"what a day.jpg"}
+
+
+def test_a_deleted_link_is_a_lasting_no(archive: Archive, tree: Path) -> None:
+    """It is not Ada, however much it looks like her; somebody unknown, then."""
+    (tree / "Person 1" / "a0.jpg").unlink()
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg"},
+        BOB: BEFORE[BOB],
+        b"_unknown": BEFORE[b"_unknown"] | {b"a0.jpg"},
+    }
+    assert undone(archive) == BEFORE
+
+
+def test_one_of_two_in_a_photo(archive: Archive, tree: Path) -> None:
+    """Bob's link is deleted: Ada's face in the same photo stays hers."""
+    (tree / "Person 2" / "both.jpg").unlink()
+    after = settles(archive)
+    assert b"both.jpg" in after[ADA]
+    assert b"both.jpg" not in after[BOB]
+    assert b"both.jpg" in after[b"_unknown"]
+
+
+def test_a_folder_with_links_is_a_new_person(archive: Archive, tree: Path) -> None:
+    """Two of Ada's photos show Eve."""
+    (tree / "Eve").mkdir()
+    for name in ("a0.jpg", "a1.jpg"):
+        (tree / "Person 1" / name).rename(tree / "Eve" / name)
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg", b"a1.jpg"},
+        BOB: BEFORE[BOB],
+        b"Eve": {b"a0.jpg", b"a1.jpg"},
+        b"_unknown": BEFORE[b"_unknown"],
+    }
+    assert (tree / "Eve" / ".facewatchd").is_file()
+
+
+def test_a_copied_link_adds_somebody(archive: Archive, tree: Path) -> None:
+    """The unknown face in a photo that is linked to Bob too is Bob; the pool has no more of it."""
+    os.symlink(os.readlink(tree / "_unknown" / "x.jpg"), tree / "Person 2" / "x.jpg")
+    after = settles(archive)
+    assert after[BOB] == BEFORE[BOB] | {b"x.jpg"}
+    assert after[b"_unknown"] == {b"y.jpg"}
+
+
+def test_a_link_into_ignored(archive: Archive, tree: Path) -> None:
+    """The face is shown nowhere any more, nor grouped."""
+    (tree / "_unknown" / "x.jpg").rename(tree / "_ignored" / "x.jpg")
+    assert settles(archive) == {
+        ADA: BEFORE[ADA],
+        BOB: BEFORE[BOB],
+        b"_unknown": {b"y.jpg"},
+        b"_ignored": {b"x.jpg"},
+    }
+
+
+@pytest.mark.parametrize("how", ["deleted", "ignored"])
+def test_a_hidden_person(archive: Archive, tree: Path, how: str) -> None:
+    """Their folder goes and does not come back, not even in the unknown pool; taken back, it does."""
+    if how == "deleted":
+        shutil.rmtree(tree / "Person 2")
+    else:
+        (tree / "Person 2").rename(tree / "_ignored" / "Person 2")
+    after = settles(archive)
+    assert {name for name in after if name != b"_ignored"} == {ADA, b"_unknown"}
+    assert after[b"_unknown"] == BEFORE[b"_unknown"]
+    assert undone(archive) == BEFORE
+
+
+def test_a_folder_moved_out_and_back(archive: Archive, tree: Path, tmp_path: Path) -> None:
+    """Out of the tree: hidden. Back: as if nothing had happened."""
+    (tree / "Person 2").rename(tmp_path / "elsewhere")
+    look(archive)
+    assert BOB not in shown(archive)
+    (tmp_path / "elsewhere").rename(tree / "Person 2")
+    assert settles(archive) == BEFORE
+
+
+def test_many_deletions_at_once_are_not_believed(archive: Archive, tree: Path) -> None:
+    """A fifth of the tree, and more than fifty links: they come back, and it is said."""
+    eve = archive.person("Eve", [b"e%02d.jpg" % number for number in range(60)], 5)
+    look(archive)
+    for entry in (tree / "Eve").iterdir():
+        if entry.is_symlink():
+            entry.unlink()
+    done = look(archive)
+    assert done.doubted == 60
+    assert len(shown(archive)[b"Eve"]) == 60
+    assert len(archive.faces_of(eve)) == 60
+    assert look(archive).actions == ()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_tree_that_is_not_mounted(archive: Archive, tree: Path, how: str) -> None:
+    """Nothing is built where it was, nothing forgotten; when it is back all is well, and `tree` can build it anew."""
+    away = tree.with_name("away")
+    tree.rename(away)
+    if how == "empty":
+        tree.mkdir()
+    with pytest.raises(TreeError, match="Mount its disk"):
+        look(archive)
+    if how == "empty":
+        assert list(tree.iterdir()) == []
+        tree.rmdir()
+    away.rename(tree)
+    assert settles(archive) == BEFORE
+    shutil.rmtree(tree)
+    materialize(archive.store, archive.tree, anew=True)
+    assert shown(archive) == BEFORE
+
+
+def test_the_users_own_files_are_no_gestures(archive: Archive, tree: Path) -> None:
+    """Notes, copies of photos, droppings of file managers, links to elsewhere, folders of their own."""
+    for name in ("note.txt", ".DS_Store", "Thumbs.db", ".directory", "copy.jpg"):
+        (tree / "Person 1" / name).write_bytes(b"mine")
+    os.symlink("/etc/hostname", tree / "Person 1" / "elsewhere")
+    (tree / "Plans").mkdir()
+    (tree / "Plans" / "list.txt").write_bytes(b"mine")
+    done = look(archive)
+    assert (done.gestures, done.actions) == ((), ())
+    shutil.copytree(tree / "Person 1", tree / "Person 1 (copy)", symlinks=True)
+    assert look(archive).gestures == ()
+
+
+def test_a_crash_in_the_midst_of_writing_is_no_gesture(archive: Archive, tree: Path) -> None:
+    """Links that we removed and did not come to write down were not deleted by the user."""
+    with archive.store.transaction():
+        archive.store.manifest.begin([ADA])
+    (tree / "Person 1" / "a0.jpg").unlink()
+    done = look(archive)
+    assert done.gestures == ()
+    assert shown(archive) == BEFORE
+
+
+def test_gestures_survive_photos_that_move(archive: Archive, tree: Path) -> None:
+    """The word is about the face, wherever its photo lies."""
+    (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
+    look(archive)
+    os.rename(archive.photos + b"/a0.jpg", archive.photos + b"/moved.jpg")
+    photo = archive.store.photos.find(archive.root.root_id, b"a0.jpg")
+    assert photo is not None
+    with archive.store.transaction():
+        archive.store.photos.move(photo.photo_id, archive.seen(b"moved.jpg"))
+    assert b"moved.jpg" in settles(archive)[BOB]
+
+
+def test_undo_goes_back_step_by_step(archive: Archive, tree: Path) -> None:
+    """Three words, taken back in turn."""
+    (tree / "Person 1").rename(tree / "Ada")
+    look(archive)
+    (tree / "Ada" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
+    look(archive)
+    (tree / "Person 2").rename(tree / "Ada" / "Person 2")
+    look(archive)
+    assert set(shown(archive)) == {b"Ada", b"_unknown"}
+    assert undone(archive, times=3) == BEFORE
+    titles = [(entry.title, entry.undone) for entry in archive.store.journal.entries(10)]
+    assert titles == [
+        ("Person 2 is Ada", True),
+        ("a0.jpg: it is Person 2 and not Ada", True),
+        ("Person 1 is Ada", True),
+    ]

@@ -1,0 +1,163 @@
+"""Older states are brought up to date after a copy was made, step by step, or not at all (R29)."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from helpers import without_roots_rights
+
+from facewatchd.errors import StoreError
+from facewatchd.store import Store
+from facewatchd.store.database import DATABASE, connect
+from facewatchd.store.schema import MIGRATIONS
+
+LATEST = len(MIGRATIONS)
+NEXT = "CREATE TABLE later (number INTEGER NOT NULL) STRICT; INSERT INTO later VALUES (1)"
+AFTER = "UPDATE later SET number = number + 1; ALTER TABLE people ADD COLUMN nickname TEXT NOT NULL DEFAULT ''"
+BROKEN = "CREATE TABLE half (a); INSERT INTO half VALUES (1); INSERT INTO nowhere VALUES (1)"
+
+
+def old_state(folder: Path, version: int = LATEST) -> None:
+    """A state of this version with somebody in it, not closed properly: part of it is in the write-ahead log."""
+    with contextlib.closing(connect(folder, migrations=MIGRATIONS[:version])) as db:
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("INSERT INTO people (name) VALUES ('Ada')")
+
+
+def read(path: Path, query: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(query).fetchall()
+
+
+def version_of(path: Path) -> object:
+    return read(path, "PRAGMA user_version")[0][0]
+
+
+def copies(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.bak"))
+
+
+def test_a_new_state_has_the_latest_version_and_no_copy(tmp_path: Path) -> None:
+    """There was nothing to copy."""
+    Store(tmp_path).close()
+    assert version_of(tmp_path / DATABASE) == LATEST
+    assert copies(tmp_path) == []
+
+
+@pytest.mark.parametrize("version", range(1, LATEST + 1))
+def test_every_version_so_far_becomes_the_next(tmp_path: Path, version: int) -> None:
+    """With all that was in it, and a copy of what it was."""
+    old_state(tmp_path, version)
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT, AFTER)).close()
+    file = tmp_path / DATABASE
+    assert version_of(file) == LATEST + 2
+    assert read(file, "SELECT name, nickname FROM people") == [("Ada", "")]
+    assert read(file, "SELECT number FROM later") == [(2,)]
+    assert copies(tmp_path) == [f"{DATABASE}.v{version}.bak"]
+    copy = tmp_path / copies(tmp_path)[0]
+    assert version_of(copy) == version
+    assert read(copy, "SELECT name FROM people") == [("Ada",)]
+    assert read(copy, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_migrated_state_is_left_alone(tmp_path: Path) -> None:
+    """The next start neither copies nor changes anything."""
+    old_state(tmp_path)
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT)).close()
+    (tmp_path / copies(tmp_path)[0]).unlink()
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT)).close()
+    assert copies(tmp_path) == []
+    assert read(tmp_path / DATABASE, "SELECT number FROM later") == [(1,)]
+
+
+def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path) -> None:
+    """Nothing of its own remains, the steps before it do, and the next program goes on from there."""
+    old_state(tmp_path)
+    file = tmp_path / DATABASE
+    with pytest.raises(StoreError, match="nowhere"):
+        connect(tmp_path, migrations=(*MIGRATIONS, NEXT, BROKEN, AFTER))
+    assert version_of(file) == LATEST + 1
+    assert read(file, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
+    assert copies(tmp_path) == [f"{DATABASE}.v{LATEST}.bak"]
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT, AFTER)).close()
+    assert read(file, "SELECT number FROM later") == [(2,)]
+    assert read(tmp_path / f"{DATABASE}.v{LATEST + 1}.bak", "SELECT number FROM later") == [(1,)]
+
+
+def test_an_old_copy_is_written_over(tmp_path: Path) -> None:
+    """By the latest state of that version, whatever it was."""
+    old_state(tmp_path)
+    (tmp_path / f"{DATABASE}.v{LATEST}.bak").touch()
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT)).close()
+    assert read(tmp_path / f"{DATABASE}.v{LATEST}.bak", "SELECT name FROM people") == [("Ada",)]
+
+
+def test_without_a_copy_nothing_is_migrated(tmp_path: Path) -> None:
+    """Where the copy cannot be written, as for a full disk."""
+    old_state(tmp_path)
+    (tmp_path / f"{DATABASE}.v{LATEST}.bak").mkdir()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        connect(tmp_path, migrations=(*MIGRATIONS, NEXT))
+    assert version_of(tmp_path / DATABASE) == LATEST
+
+
+def test_a_newer_state_is_refused(tmp_path: Path) -> None:
+    """With both versions and what to do; neither reading nor writing changes a byte."""
+    connect(tmp_path, migrations=(*MIGRATIONS, NEXT)).close()
+    before = (tmp_path / DATABASE).read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=f"version {LATEST + 1}, this program knows {LATEST}; update"):
+            Store(tmp_path, read_only=read_only)
+    assert (tmp_path / DATABASE).read_bytes() == before
+    assert copies(tmp_path) == []
+
+
+def test_an_older_state_is_not_only_read(tmp_path: Path) -> None:
+    """A command that looks does not migrate: it says who does."""
+    old_state(tmp_path)
+    with pytest.raises(StoreError, match="facewatchd run"):
+        connect(tmp_path, read_only=True, migrations=(*MIGRATIONS, NEXT))
+    assert version_of(tmp_path / DATABASE) == LATEST
+
+
+MIGRATE = """
+import os, sys
+from pathlib import Path
+from facewatchd.store.database import connect
+from facewatchd.store.schema import MIGRATIONS
+step = "CREATE TABLE t%d AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT n FROM c"
+connect(Path(sys.argv[1]), migrations=(*MIGRATIONS, *(step % number for number in range(4)))).close()
+"""
+
+KILLED = """
+import os, signal, sys
+left = int(sys.argv[2])
+def hook(frame, event, function):
+    global left
+    if event in ("c_call", "c_return") and getattr(function, "__name__", "") in ("execute", "executescript", "backup", "connect"):
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.setprofile(hook)
+"""
+
+
+def test_a_migration_can_be_killed_anywhere(tmp_path: Path) -> None:
+    """Before and after every statement: the next start completes it, with all that was in the state."""
+    rounds, returncode = 0, -9
+    while returncode == -9:
+        folder = tmp_path / str(rounds)
+        old_state(folder)
+        done = without_roots_rights(KILLED + MIGRATE, folder, str(rounds))
+        returncode = done.returncode
+        assert returncode in {-9, 0}, done.stderr
+        connect(
+            folder, migrations=(*MIGRATIONS, *(f"CREATE TABLE IF NOT EXISTS t{number} (n)" for number in range(4)))
+        ).close()
+        assert version_of(folder / DATABASE) == LATEST + 4
+        assert read(folder / DATABASE, "SELECT name FROM people") == [("Ada",)]
+        rounds += 6
+    assert rounds > 10

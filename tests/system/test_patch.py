@@ -1,0 +1,271 @@
+"""
+Changing dates in a photo's bytes: only what may change does, and whatever else would is noticed (R12, R14, Show 1 and 2).
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import piexif
+import pillow_heif
+import pytest
+from date_corpus import Sample, app1, block, corpus, jpeg, second_of_mpf
+from PIL import Image as PillowImage
+from PIL import ImageSequence
+
+from facewatchd.core.date_plan import FIELD_BYTES, Act, DatePlan, Mode, plan
+from facewatchd.core.dates import Evidence, date_of
+from facewatchd.core.stamps import wall_clock
+from facewatchd.photos.formats import PhotoKind, kind_of
+from facewatchd.photos.metadata import read_tags
+from facewatchd.photos.patch import Edit, applied, edits_for, layout_of, reversed_edits
+from facewatchd.photos.verify import flaw, second_reading
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+VALUE = wall_clock(2019, 8, 17, 12, 34, 56)
+NAME = b"IMG_20190817_123456"
+TEXT = b"2019:08:17 12:34:56\0"
+MEGAPIXELS = 10
+CORPUS = corpus()
+WRITTEN = [name for name, sample in CORPUS.items() if sample.act in {Act.PATCH, Act.EXIF}]
+
+
+def planned(sample: Sample, mode: Mode = Mode.INPLACE, name: bytes = NAME) -> DatePlan:
+    evidence = Evidence(name + sample.ending.encode(), 0, read_tags(sample.data))
+    return plan(evidence, date_of(evidence, NOW, UTC), layout_of(sample.data), mode, NOW)
+
+
+def changed(sample: Sample) -> tuple[bytes, tuple[Edit, ...]]:
+    edits = edits_for(sample.data, planned(sample))
+    return applied(sample.data, edits), edits
+
+
+def pixels(data: bytes) -> list[np.ndarray]:
+    """All frames, by a decoder that is not ours."""
+    if kind_of(data) is PhotoKind.HEIC:
+        return [np.asarray(pillow_heif.open_heif(data))]
+    with PillowImage.open(io.BytesIO(data)) as image:
+        return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(image)]
+
+
+def test_the_corpus_is_large() -> None:
+    """Show 1."""
+    assert len(CORPUS) >= 40
+    assert len(WRITTEN) >= 40
+
+
+@pytest.mark.parametrize("name", list(CORPUS))
+def test_every_layout_has_its_plan(name: str) -> None:
+    """In place, as a new block, beside it, or not at all, with the reason."""
+    sample = CORPUS[name]
+    found = planned(sample)
+    assert (found.act, sample.why in found.why) == (sample.act, True), found
+
+
+@pytest.mark.parametrize("mode", [Mode.SIDECAR, Mode.REPORT, Mode.OFF])
+@pytest.mark.parametrize("name", list(CORPUS))
+def test_other_modes_change_no_photo(name: str, mode: Mode) -> None:
+    """A sidecar where the date may be written at all, else nothing."""
+    may_write = CORPUS[name].act is not Act.REPORT
+    wanted = Act.SIDECAR if mode is Mode.SIDECAR and may_write else Act.REPORT
+    assert planned(CORPUS[name], mode).act is wanted
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_only_date_fields_change(name: str) -> None:
+    """Of equal length, 20 bytes each; or one new segment, and nothing else."""
+    sample = CORPUS[name]
+    new, edits = changed(sample)
+    if sample.act is Act.PATCH:
+        assert len(new) == len(sample.data)
+        fields = {at for edit in edits for at in range(edit.at, edit.at + FIELD_BYTES)}
+        assert {at for at, (a, b) in enumerate(zip(sample.data, new, strict=True)) if a != b} <= fields
+        assert all(edit.new == TEXT for edit in edits)
+    else:
+        (edit,) = edits
+        assert new[: edit.at] + new[edit.at + len(edit.new) :] == sample.data
+        assert edit.new[:2] == b"\xff\xe1"
+        assert edit.new[4:10] == b"Exif\0\0"
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pixels_and_other_tags_stay(name: str) -> None:
+    """Every frame decodes to the same; Pillow and piexif read the new date and all other tags as before."""
+    sample = CORPUS[name]
+    new, edits = changed(sample)
+    assert flaw(sample.data, new, edits, VALUE, MEGAPIXELS) == ""
+    assert read_tags(new).original == TEXT[:-1].decode()
+    before, after = pixels(sample.data), pixels(new)
+    assert len(before) == len(after)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    kind = kind_of(new)
+    assert kind is not None
+    tags = second_reading(new, kind)
+    assert TEXT[:-1].decode() in {tags.get((0, 36867)), tags.get((34665, 36867))}
+    # piexif does not know fill bytes
+    if kind in {PhotoKind.JPEG, PhotoKind.TIFF} and sample.act is Act.PATCH and name != "fill bytes":
+        assert _other_tags(new) == _other_tags(sample.data)
+
+
+def _other_tags(data: bytes) -> dict[str, object]:
+    found = piexif.load(data)
+    dates = {306, 36867, 36868}
+    return {
+        directory: {tag: value for tag, value in tags.items() if tag not in dates} if isinstance(tags, dict) else tags
+        for directory, tags in found.items()
+    }
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_undo_leads_back(name: str) -> None:
+    """To the byte."""
+    new, edits = changed(CORPUS[name])
+    assert applied(new, reversed_edits(edits)) == CORPUS[name].data
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_second_time_there_is_nothing_to_do(name: str) -> None:
+    """The date is right now."""
+    new, _ = changed(CORPUS[name])
+    assert planned(Sample(new, CORPUS[name].ending, Act.NOTHING)).act is Act.NOTHING
+
+
+@pytest.mark.parametrize("name", ["MPF", "MPF with a trailer"])
+def test_the_second_picture_is_where_it_was(name: str) -> None:
+    """Found by the offset in the first one's segment."""
+    new, _ = changed(CORPUS[name])
+    second = second_of_mpf(new)
+    assert second == second_of_mpf(CORPUS[name].data)
+    assert pixels(second)
+
+
+def test_jfif_stays_first() -> None:
+    """The new segment comes behind JFIF's, as JFIF demands (piexif #148)."""
+    new, (edit,) = changed(CORPUS["JFIF, JFXX"])
+    assert new[2:4] == b"\xff\xe0"
+    assert edit.at == new.index(b"\xff\xe1")
+    assert b"JFXX" in new[: edit.at]
+
+
+def test_a_known_zone_is_written_into_a_new_block() -> None:
+    """And none where it is unknown (R22)."""
+    data = CORPUS["JFIF only"].data
+    found = planned(CORPUS["JFIF only"])
+    for zone in ("+02:00", ""):
+        edits = edits_for(data, found, zone)
+        new = applied(data, edits)
+        assert read_tags(new).original_offset == zone
+        assert flaw(data, new, edits, VALUE, MEGAPIXELS) == ""
+
+
+def test_right_and_suspect_dates_are_left_alone() -> None:
+    """Whatever the name says (R18, R19)."""
+    for text, act in ((b"2012:02:02 02:02:02\0", Act.NOTHING), (b"2000:01:01 00:00:00\0", Act.REPORT)):
+        made = block(exif=((36867, 2, text),))
+        assert planned(Sample(jpeg(app1(made)), ".jpg", act)).act is act
+
+
+# --- broken writers
+
+Breaker = Callable[[bytes, bytes], bytes]
+
+
+def _flip(at: int) -> Breaker:
+    def broken(_old: bytes, new: bytes) -> bytes:
+        raw = bytearray(new)
+        raw[at] ^= 1
+        return bytes(raw)
+
+    return broken
+
+
+BROKEN: dict[str, Breaker] = {
+    "changes the scan": _flip(-200),
+    "changes the end": _flip(-1),
+    "changes another tag": lambda _, new: new.replace(b"Seagull", b"Seagulp", 1),
+    "writes another date": lambda _, new: new.replace(b"12:34:56", b"12:34:57"),
+    "writes no NUL": lambda _, new: new.replace(TEXT, TEXT[:-1] + b"x"),
+    "loses the end": lambda _, new: new[:-10],
+    "adds to the end": lambda _, new: new + b"x",
+    "does nothing": lambda old, _: old,
+    "writes nothing": lambda _, _new: b"",
+    "writes a text": lambda _, _new: b"a text",
+    "drops a segment": lambda _, new: new.replace(b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0", b""),
+    "shifts by one": lambda _, new: new[:2] + b"\xff" + new[2:],
+}
+
+
+@pytest.mark.parametrize("break_it", BROKEN.values(), ids=list(BROKEN))
+def test_a_broken_writer_is_caught(break_it: Breaker) -> None:
+    """Whatever it spoils (R14)."""
+    sample = CORPUS["everything"]
+    new, edits = changed(sample)
+    assert flaw(sample.data, break_it(sample.data, new), edits, VALUE, MEGAPIXELS)
+
+
+def test_edits_that_go_beyond_dates_are_caught() -> None:
+    """Even where the bytes are those that were announced."""
+    data = CORPUS["TIFF, little-endian"].data
+    _, edits = changed(CORPUS["TIFF, little-endian"])
+    bad = {
+        "a pixel": Edit(len(data) - 5, data[-5:-4], b"\1"),
+        "the model": Edit(data.index(b"DF-300"), b"DF-300", b"DF-301"),
+    }
+    for edit in bad.values():
+        both = tuple(sorted((*edits, edit), key=lambda one: one.at))
+        assert flaw(data, applied(data, both), both, VALUE, MEGAPIXELS)
+
+
+@pytest.mark.parametrize(
+    "name", ["everything", "Canon's MakerNote, little-endian", "TIFF, three pages", "HEIC", "WebP"]
+)
+def test_damaged_files_are_reported_or_patched_well(name: str) -> None:
+    """Of 150 mutations none makes the layout raise, and what passes the check has only its date changed."""
+    sample, rng = CORPUS[name], random.Random(name)
+    for _ in range(150):
+        raw = bytearray(sample.data)
+        for _ in range(rng.randint(1, 4)):
+            raw[rng.randrange(min(len(raw), 1200))] = rng.randrange(256)
+        mutant = Sample(bytes(raw), sample.ending, Act.NOTHING)
+        found = planned(mutant)
+        if found.act is not Act.PATCH:
+            continue
+        edits = edits_for(mutant.data, found)
+        new = applied(mutant.data, edits)
+        if flaw(mutant.data, new, edits, VALUE, MEGAPIXELS) == "":
+            assert len(new) == len(mutant.data)
+            assert all(edit.new == TEXT for edit in edits)
+
+
+@pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="exiftool is not installed; Pillow and piexif have read it"
+)
+def test_exiftool_reads_the_same(tmp_path: Path) -> None:
+    """All tags of all layouts but dates, sizes and the file's own."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    for number, name in enumerate(WRITTEN):
+        sample = CORPUS[name]
+        data, _ = changed(sample)
+        (old / f"{number:03d}{sample.ending}").write_bytes(sample.data)
+        (new / f"{number:03d}{sample.ending}").write_bytes(data)
+    listings = [_exiftool(folder) for folder in (old, new)]
+    assert len(listings[0]) > 10 * len(WRITTEN)
+    assert listings[0] == listings[1]
+
+
+def _exiftool(folder: Path) -> list[str]:
+    command = ["exiftool", "-a", "-G1", "-s", "-x", "System:all", "-x", "Composite:all", "-x", "ExifTool:all", "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    # of the two kinds of change, the new block's own tags
+    skipped = ("DateTimeOriginal", "CreateDate", "ModifyDate", "ExifVersion", "ExifByteOrder", "MPImageStart")
+    return [line for line in lines if not any(word in line for word in skipped)]

@@ -1,0 +1,459 @@
+"""Grouping the demo album anew with the real models: who is who, and the user's word outlives it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, unit
+
+from facewatchd import demo
+from facewatchd.config import Config
+from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.thresholds import Thresholds
+from facewatchd.domain import (
+    Constraint,
+    ConstraintKind,
+    FaceEngine,
+    FaceId,
+    FaceState,
+    PersonId,
+    PhotoId,
+    TakenPhoto,
+)
+from facewatchd.pipeline import correct
+from facewatchd.pipeline.ingest import keep
+from facewatchd.pipeline.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
+from facewatchd.store import Store
+
+pytest_plugins = "archive_fixtures"
+
+LATER = NOW + 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """A state with photos of the demo album, and what is true of it."""
+
+    store: Store
+    model: str
+    dim: int
+    thresholds: Thresholds
+    root: bytes
+    truth: dict[bytes, list[tuple[str, float, float]]]
+
+    def add(self, photos: Sequence[TakenPhoto]) -> None:
+        for taken in photos:
+            keep(self.store, taken, self.model, self.dim, self.thresholds)
+
+    @property
+    def settings(self) -> ReclusterSettings:
+        return regroup_settings(Config(), self.thresholds)
+
+    def plan(self, settings: ReclusterSettings | None = None) -> Regrouping:
+        snapshot = take_snapshot(self.store, self.model, settings or self.settings)
+        return decide(self.store, snapshot, compute(snapshot), self.thresholds)
+
+    def regroup(self, settings: ReclusterSettings | None = None) -> Regrouping:
+        regrouping = self.plan(settings)
+        apply(self.store, regrouping, LATER, 0.5)
+        return regrouping
+
+    def people(self) -> dict[FaceId, PersonId]:
+        """Whose each good face is, 0 for nobody."""
+        table = self.store.faces.good(self.model)
+        return dict(zip(table.faces.tolist(), table.people.tolist(), strict=True))
+
+    def who(self) -> dict[FaceId, str]:
+        """Whose each good face really is."""
+        found = {}
+        people = self.people()
+        for exported, _ in self.store.faces.exported(self.model):
+            box = exported.face.box
+            for name, x, y in self.truth[os.path.relpath(exported.photo, self.root)]:
+                if box.x < x < box.x + box.w and box.y < y < box.y + box.h and exported.face.face_id in people:
+                    found[exported.face.face_id] = name
+        return found
+
+    def purity(self) -> tuple[float, float]:
+        """Share of assigned faces that belong to the majority of their person; share of faces assigned at all."""
+        who, people = self.who(), self.people()
+        groups: dict[PersonId, Counter[str]] = {}
+        for face, person in people.items():
+            if person and face in who:
+                groups.setdefault(person, Counter())[who[face]] += 1
+        right = sum(group.most_common(1)[0][1] for group in groups.values())
+        assigned = sum(sum(group.values()) for group in groups.values())
+        return right / assigned, assigned / len(who)
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[bytes, list[tuple[str, float, float]]]:
+    """Who is where in each photo of the demo album, as it was made: the middle of each face, in pixels."""
+    rng = random.Random(demo.SEED)
+    sources = {source: demo._load(source) for source in (*demo.FACES, *demo.NO_FACES)}
+    shots = list(demo._shots(rng, sources))
+    rng.shuffle(shots)
+    kinds = [kind for kind, weight in demo.DATE_KINDS.items() for _ in range(weight)]
+    found = {}
+    for index, shot in enumerate(shots):
+        taken = datetime(2014, 1, 1) + timedelta(seconds=rng.randrange(10 * 365 * 86400))  # noqa: DTZ001
+        path = demo._name(rng, taken, kinds[index % len(kinds)], index)
+        boxes = demo.FACES.get(shot.source, ())
+        middles = [shot.affine @ (box.x + box.w / 2, box.y + box.h / 2, 1) for box in boxes]
+        found[os.fsencode(path)] = [
+            (f"{shot.source[1]} {number}", float(x), float(y)) for number, (x, y) in enumerate(middles)
+        ]
+    return found
+
+
+@pytest.fixture
+def album(
+    tmp_path: Path,
+    demo_album: Path,
+    builtin_engine: FaceEngine,
+    builtin_thresholds: Thresholds,
+    truth: dict[bytes, list[tuple[str, float, float]]],
+) -> Iterator[Album]:
+    """An empty state that knows where the demo album is."""
+    with Store(tmp_path / "state") as store:
+        root = store.photos.root(os.path.realpath(os.fsencode(demo_album)))
+        assert root.root_id == 1
+        yield Album(store, builtin_engine.info.id, builtin_engine.info.dim, builtin_thresholds, root.path, truth)
+
+
+def by_person(people: dict[FaceId, PersonId]) -> dict[PersonId, set[FaceId]]:
+    groups: dict[PersonId, set[FaceId]] = {}
+    for face, person in people.items():
+        if person:
+            groups.setdefault(person, set()).add(face)
+    return groups
+
+
+def dump(store: Store) -> list[str]:
+    with closing(sqlite3.connect(store.path)) as db:
+        return list(db.iterdump())
+
+
+# --- who is who ------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_album_falls_into_its_people(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """Nobody shares a person with anybody else, nearly all faces are somebody's, and few people have two folders."""
+    album.add(demo_taken)
+    regrouping = album.regroup()
+    purity, assigned = album.purity()
+    assert purity == 1.0
+    assert assigned >= 0.85
+    assert 8 <= regrouping.people <= 11
+    assert regrouping.new_people == regrouping.people
+    assert regrouping.moved == 0
+    assert regrouping.unknown == sum(person == 0 for person in album.people().values())
+    last = album.store.last_recluster()
+    assert last is not None
+    assert (last.at, last.seconds, last.faces, last.people) == (
+        LATER,
+        0.5,
+        len(album.people()),
+        regrouping.people,
+    )
+
+
+def test_two_faces_of_a_photo_are_two_people(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """In every photo of the group."""
+    album.add(demo_taken)
+    album.regroup()
+    table = album.store.faces.good(album.model)
+    pairs = [
+        (photo, person) for photo, person in zip(table.photos.tolist(), table.people.tolist(), strict=True) if person
+    ]
+    assert len(set(pairs)) == len(pairs)
+
+
+def test_every_person_has_medoids_of_their_own(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """Members of the person, one a cluster."""
+    album.add(demo_taken)
+    album.regroup()
+    people = album.people()
+    for person in by_person(people):
+        medoids = album.store.people.medoids(person)
+        assert medoids
+        assert {people[face] for face in medoids} == {person}
+    assert len(album.store.people.gallery(album.model, album.dim).people) >= len(by_person(people))
+
+
+def test_grouping_again_changes_nothing(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """The same photos, the same people, with the same ids."""
+    album.add(demo_taken)
+    album.regroup()
+    before = album.people()
+    again = album.regroup()
+    assert album.people() == before
+    assert (again.new_people, again.moved) == (0, 0)
+
+
+def test_people_keep_their_ids_when_photos_come(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """Two thirds of the album first, then the rest: whoever was there is who they were."""
+    album.add(demo_taken[::3] + demo_taken[1::3])
+    album.regroup()
+    before = album.people()
+    album.add(demo_taken[2::3])
+    album.regroup()
+    after = album.people()
+    assert album.purity()[0] == 1.0
+    stayed = [face for face, person in before.items() if person and after[face] == person]
+    assert len(stayed) >= 0.95 * sum(1 for person in before.values() if person)
+    largest = max(by_person(before).values(), key=len)
+    assert len({after[face] for face in largest}) == 1
+
+
+def test_photos_may_come_in_any_order(album: Album, demo_taken: list[TakenPhoto], tmp_path: Path) -> None:
+    """The people are the same groups."""
+    album.add(demo_taken)
+    album.regroup()
+    other_store = Store(tmp_path / "other")
+    with other_store:
+        other_store.photos.root(album.root)
+        other = replace(album, store=other_store)
+        other.add(demo_taken[::-1])
+        other.regroup()
+        assert partition(other) == partition(album)
+
+
+def partition(album: Album) -> set[frozenset[tuple[bytes, float]]]:
+    """The groups of faces, by photo and place."""
+    groups: dict[PersonId, set[tuple[bytes, float]]] = {}
+    for exported, _ in album.store.faces.exported(album.model):
+        if exported.face.person_id is not None:
+            groups.setdefault(exported.face.person_id, set()).add((exported.photo, exported.face.box.x))
+    return {frozenset(group) for group in groups.values()}
+
+
+# --- the user's word -------------------------------------------------------------------------------------------------
+
+
+def test_a_name_stays(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """With its person and most of their faces, under other parameters too, and is never lost."""
+    album.add(demo_taken)
+    album.regroup()
+    groups = by_person(album.people())
+    for person in groups:
+        correct.rename(album.store, person, f"Number {person}")
+    for link in (0.0, 0.02, -0.03, 0.5):
+        album.regroup(replace(album.settings, link=album.settings.link + link))
+        found = by_person(album.people())
+        for person, faces in groups.items():
+            name = album.store.people.get(person)
+            assert name is not None
+            assert name.name == f"Number {person}"
+            assert found.get(person, set()) & faces
+
+
+def test_a_merge_outlives_reclustering(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """With whatever parameters: two who are one stay one, though they look like two."""
+    album.add(demo_taken)
+    album.regroup()
+    groups = by_person(album.people())
+    # two who are never seen together: where they are, at most one of the two faces can be the person's
+    one, other = next(
+        (one, other)
+        for one, other in itertools.combinations(sorted(groups, key=lambda person: -len(groups[person])), 2)
+        if not {*photos_of(album, groups[one]).values()} & {*photos_of(album, groups[other]).values()}
+    )
+    correct.merge(album.store, one, other)
+    for link in (0.0, 0.02, -0.02, 0.2):
+        album.regroup(replace(album.settings, link=album.settings.link + link))
+        people = album.people()
+        assert {people[face] for face in groups[one]} == {other}
+        assert one not in people.values()
+        if link <= 0:
+            assert {people[face] for face in groups[other]} == {other}
+        assert album.store.people.medoids(one) == []
+
+
+def photos_of(album: Album, faces: set[FaceId]) -> dict[FaceId, PhotoId]:
+    table = album.store.faces.good(album.model)
+    return {
+        face: photo for face, photo in zip(table.faces.tolist(), table.photos.tolist(), strict=True) if face in faces
+    }
+
+
+def test_a_refusal_holds(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """However alike the face is: it is not that person's, now and after any reclustering."""
+    album.add(demo_taken)
+    album.regroup()
+    groups = by_person(album.people())
+    person, faces = max(groups.items(), key=lambda item: len(item[1]))
+    refused = sorted(faces)[:2]
+    for face in refused:
+        album.store.people.say([Constraint(ConstraintKind.CANNOT_BE, face, person)])
+        album.store.faces.give([face], None)
+    for link in (0.0, -0.02, 0.01):
+        album.regroup(replace(album.settings, link=album.settings.link + link))
+        people = album.people()
+        assert person not in {people[face] for face in refused}
+        assert {people[face] for face in faces - set(refused)} == {person}
+
+
+def test_one_corrected_face_takes_nobody_along(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """The user moved one link: that face is who the user says, and all the others stay whose they are."""
+    album.add(demo_taken)
+    album.regroup()
+    groups = by_person(album.people())
+    one, other, *_ = sorted(groups, key=lambda person: -len(groups[person]))
+    table = photos_of(album, groups[one] | groups[other])
+    theirs = {table[face] for face in groups[other]}
+    face = next(face for face in sorted(groups[one]) if table[face] not in theirs)
+    album.store.people.say(
+        [Constraint(ConstraintKind.MUST_BE, face, other), Constraint(ConstraintKind.CANNOT_BE, face, one)]
+    )
+    album.store.faces.give([face], other)
+    for link in (0.0, -0.005):
+        album.regroup(replace(album.settings, link=album.settings.link + link))
+        people = album.people()
+        assert people[face] == other
+        assert {people[rest] for rest in groups[one] - {face}} == {one}
+        (confirmed,) = [f for f in album.store.faces.of_person(other) if f.face_id == face]
+        assert confirmed.state is FaceState.CONFIRMED
+
+
+# --- between snapshot and decision -----------------------------------------------------------------------------------
+
+
+def test_what_happens_meanwhile_counts(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """Clusters are computed from a snapshot; photos that came, changed, moved or went since are no error."""
+    album.add(demo_taken[:45])
+    album.regroup()
+    groups = by_person(album.people())
+    one, other, *_ = sorted(groups)
+    snapshot = take_snapshot(album.store, album.model, album.settings)
+    labels = compute(snapshot)
+    album.add(demo_taken[45:])
+    correct.merge(album.store, one, other)
+    photos = sorted(set(snapshot.table.photos.tolist()))
+    album.store.faces.replace(photos[0], [], [], album.model)  # changed: no face in it any more
+    album.store.photos.miss([photos[1]])
+    with closing(sqlite3.connect(album.store.path)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM photos WHERE photo_id = ?", (photos[2],))
+        db.commit()
+    came = set(album.people()) - set(snapshot.table.faces.tolist())
+    untouched = {face: person for face, person in album.people().items() if face in came}
+    apply(album.store, decide(album.store, snapshot, labels, album.thresholds), LATER, 1.0)
+    people = album.people()
+    assert {face: people[face] for face in came} == untouched
+    assert one not in people.values()
+    merged = [face for face in groups[one] | groups[other] if face in people]
+    assert {people[face] for face in merged} == {other}
+    album.regroup()
+    assert album.purity()[0] >= 0.8  # two people were merged
+
+
+def test_everything_may_be_gone_meanwhile(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """Even all of it."""
+    album.add(demo_taken[:20])
+    snapshot = take_snapshot(album.store, album.model, album.settings)
+    labels = compute(snapshot)
+    with closing(sqlite3.connect(album.store.path)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM photos")
+        db.commit()
+    regrouping = decide(album.store, snapshot, labels, album.thresholds)
+    apply(album.store, regrouping, LATER, 1.0)
+    assert (regrouping.people, regrouping.moved, regrouping.unknown) == (0, 0, 0)
+
+
+def test_an_empty_state_can_be_grouped(album: Album) -> None:
+    """Into nobody."""
+    regrouping = album.regroup()
+    assert (regrouping.people, regrouping.new_people, regrouping.unknown) == (0, 0, 0)
+
+
+def test_a_plan_changes_nothing(album: Album, demo_taken: list[TakenPhoto]) -> None:
+    """`recluster --dry-run`: also from a reader beside the daemon, and with figures that come true."""
+    album.add(demo_taken)
+    before = dump(album.store)
+    with Store(album.store.path.parent, read_only=True) as reader:
+        planned = replace(album, store=reader).plan()
+    assert dump(album.store) == before
+    done = album.regroup()
+    assert (planned.people, planned.new_people, planned.moved, planned.unknown) == (
+        done.people,
+        done.new_people,
+        done.moved,
+        done.unknown,
+    )
+
+
+# --- with made-up embeddings -----------------------------------------------------------------------------------------
+
+
+def small_regroup(archive: Archive, link: float = 0.7) -> Regrouping:
+    snapshot = take_snapshot(archive.store, MODEL, ReclusterSettings(2, 2, link, 0.0))
+    regrouping = decide(archive.store, snapshot, compute(snapshot), THRESHOLDS)
+    apply(archive.store, regrouping, LATER, 1.0)
+    return regrouping
+
+
+def test_people_whose_photos_are_away_are_still_known(archive: Archive) -> None:
+    """Their disk is unmounted for long, or they were deleted by mistake: new photos of them find their person."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg", b"3.jpg"])
+    archive.person("Bob", [b"4.jpg", b"5.jpg", b"6.jpg"], 1)
+    small_regroup(archive)
+    medoids = archive.store.people.medoids(ada)
+    assert medoids
+    archive.store.photos.miss([1, 2, 3])
+    small_regroup(archive)
+    assert archive.store.people.medoids(ada) == medoids
+    seen = archive.write(b"7.jpg")
+    keep(archive.store, TakenPhoto(seen, b"new", 9, 9, None, (found_face(unit(0)),)), MODEL, DIM, THRESHOLDS)
+    assert [face.person_id for face in archive.store.faces.of_photo(7)] == [ada]
+    small_regroup(archive)
+    assert [face.person_id for face in archive.store.faces.of_photo(7)] == [ada]
+
+
+def test_a_medoid_that_went_to_somebody_else_is_not_kept(archive: Archive) -> None:
+    """Nobody is stood for by a face of another."""
+    ada = archive.person("Ada", [b"1.jpg"])
+    bob = archive.person("Bob", [b"2.jpg", b"3.jpg"], 1)
+    (face,) = archive.faces_of(ada)
+    archive.store.people.set_medoids(ada, [face])
+    archive.store.people.say([Constraint(ConstraintKind.MUST_BE, face, bob)])
+    archive.store.faces.give([face], bob)
+    small_regroup(archive)
+    assert archive.store.people.medoids(ada) == []
+    assert set(archive.store.people.medoids(bob)) <= set(archive.faces_of(bob))
+
+
+def test_poor_faces_and_other_models_faces_are_left_out(archive: Archive) -> None:
+    """They are in no cluster, and stay whose they are."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    archive.add(b"3.jpg", [(None, unit(0))], poor="blurred")
+    photo = archive.add(b"4.jpg", [(ada, unit(0))])
+    (other,) = archive.store.faces.of_photo(photo)
+    archive.store.faces.replace(photo, [found_face(unit(0))], [other.face_id], "another model")
+    snapshot = take_snapshot(archive.store, MODEL, ReclusterSettings(2, 2, 0.7, 0.0))
+    assert snapshot.table.faces.tolist() == [1, 2]
+    small_regroup(archive)
+    assert [face.person_id for face in archive.store.faces.of_photo(3)] == [None]
+    assert [face.person_id for face in archive.store.faces.of_photo(photo)] == [ada]
+
+
+def test_what_is_left_over_goes_to_whom_it_resembles(archive: Archive) -> None:
+    """A face of no cluster, like enough to a medoid; not where the person is in the photo already."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg", b"3.jpg"])
+    archive.add(b"4.jpg", [(None, unit(0, 0.78, 5))])
+    archive.add(b"5.jpg", [(None, unit(0)), (None, unit(0, 0.78, 6))])
+    archive.add(b"6.jpg", [(None, unit(0, 1.2, 7))])
+    small_regroup(archive, link=0.9)
+    owners = {photo: [face.person_id for face in archive.store.faces.of_photo(photo)] for photo in (4, 5, 6)}
+    assert owners == {4: [ada], 5: [ada, None], 6: [None]}

@@ -1,0 +1,234 @@
+"""Whose face is it? The nearest medoid's person, if near enough and clearly nearer than anyone else's; else unknown."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewatchd.core.assign import Gallery, assign, assign_photo, best_people
+from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
+
+ANNA, BOB, CARL = 1, 2, 3
+NOBODY = Gallery(np.empty(0, np.int64), np.empty((0, 2), np.float32))
+NONE: frozenset[PersonId] = frozenset()
+
+
+def at(*degrees: float) -> Embeddings:
+    """Faces on a circle: their similarity is the cosine of the angle between them."""
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def gallery(*medoids: tuple[PersonId, float]) -> Gallery:
+    return Gallery(np.array([person for person, _ in medoids], np.int64), at(*[angle for _, angle in medoids]))
+
+
+FACE: Embedding = at(0)[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "expected", "similarity", "gap"),
+    [
+        pytest.param([(ANNA, 30), (BOB, 90)], NONE, ANNA, 30, 90, id="the nearest one"),
+        pytest.param([(BOB, 90), (ANNA, 30)], NONE, ANNA, 30, 90, id="... in any order"),
+        pytest.param([(ANNA, 70), (BOB, 90)], NONE, None, 70, 90, id="nobody is near enough"),
+        pytest.param([(ANNA, 30), (BOB, 32)], NONE, None, 30, 32, id="too close to call"),
+        pytest.param([(ANNA, 30), (ANNA, 31), (BOB, 90)], NONE, ANNA, 30, 90, id="the runner-up is another person"),
+        pytest.param([(ANNA, 80), (ANNA, 30), (BOB, 60)], NONE, ANNA, 30, 60, id="the nearest of a person's medoids"),
+        pytest.param([(ANNA, 30)], NONE, ANNA, 30, None, id="the only person has no rival"),
+        pytest.param([(ANNA, 30), (BOB, 50)], frozenset({ANNA}), BOB, 50, None, id="a refused person is no result"),
+        pytest.param(
+            [(ANNA, 31), (BOB, 30), (CARL, 90)], frozenset({ANNA}), BOB, 30, 90, id="a refused person is no runner-up"
+        ),
+    ],
+)
+def test_one_face(
+    known: list[tuple[PersonId, float]],
+    refused: frozenset[PersonId],
+    expected: PersonId | None,
+    similarity: float,
+    gap: float | None,
+) -> None:
+    """Threshold 0.5 (60 degrees), margin 0.05."""
+    found = assign(FACE, gallery(*known), 0.5, 0.05, refused)
+    best = math.cos(math.radians(similarity))
+    rest = math.inf if gap is None else best - math.cos(math.radians(gap))
+    assert found.person_id == expected
+    assert found.similarity == pytest.approx(best, abs=1e-6)
+    assert found.gap == pytest.approx(rest, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("known", "refused"),
+    [
+        pytest.param(NOBODY, NONE, id="nobody is known"),
+        pytest.param(gallery((ANNA, 0), (BOB, 1)), frozenset({ANNA, BOB}), id="everybody is refused"),
+    ],
+)
+def test_nobody_to_resemble(known: Gallery, refused: frozenset[PersonId]) -> None:
+    """Without anybody there is no similarity to speak of, and no rival."""
+    found = assign(FACE, known, -1, 0, refused)
+    assert found.person_id is None
+    assert math.isnan(found.similarity)
+    assert found.gap == math.inf
+
+
+def test_threshold_and_margin_are_reached_by_equality() -> None:
+    """A face exactly at the threshold, or exactly the margin ahead, is taken."""
+    known = Gallery(np.array([ANNA, BOB]), np.array([[0.75, 0], [0.5, 0]], np.float32))
+    face = np.array([1, 0], np.float32)
+    assert assign(face, known, 0.75, 0.25).person_id == ANNA
+    assert assign(face, known, 0.7501, 0.25).person_id is None
+    assert assign(face, known, 0.75, 0.2501).person_id is None
+
+
+def test_everybody_ranked() -> None:
+    """Each person once, most similar first; of equals the one with the lower id."""
+    people, similarities = best_people(FACE, gallery((BOB, 40), (CARL, 10), (ANNA, 40), (CARL, 20)))
+    assert people.tolist() == [CARL, ANNA, BOB]
+    np.testing.assert_allclose(similarities, np.cos(np.radians([10, 40, 40])), atol=1e-6)
+
+
+# --- photos ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("faces", "refused", "taken", "expected"),
+    [
+        pytest.param([0, 90], [NONE, NONE], NONE, [ANNA, BOB], id="two people"),
+        pytest.param([10, 5], [NONE, NONE], NONE, [None, ANNA], id="the surer face gets the person, the other nobody"),
+        pytest.param([5, 5], [NONE, NONE], NONE, [ANNA, None], id="of equally sure faces the first"),
+        pytest.param([5, 10], [frozenset({ANNA}), NONE], NONE, [None, ANNA], id="refused: the other face gets them"),
+        pytest.param(
+            [0, 90], [NONE, NONE], frozenset({ANNA}), [None, BOB], id="in the photo already, by the user's word"
+        ),
+        pytest.param([0, 44], [NONE, NONE], NONE, [ANNA, BOB], id="a rival who is found elsewhere is no rival"),
+        pytest.param([44], [NONE], NONE, [None], id="... but is one while nobody has them"),
+        pytest.param([], [], NONE, [], id="no faces"),
+    ],
+)
+def test_the_faces_of_a_photo(
+    faces: list[float],
+    refused: list[frozenset[PersonId]],
+    taken: frozenset[PersonId],
+    expected: list[PersonId | None],
+) -> None:
+    """Anna is at 0 degrees, Bob at 90; threshold 0.5, margin 0.05."""
+    found = assign_photo(at(*faces), gallery((ANNA, 0), (BOB, 90)), 0.5, 0.05, refused, taken)
+    assert [assignment.person_id for assignment in found] == expected
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+sphere = st.tuples(st.integers(0, 10_000), st.integers(0, 8), st.integers(1, 6))
+thresholds = st.floats(-1, 1)
+margins = st.floats(0, 0.5)
+
+
+def scene(seed: int, medoids: int, faces: int) -> tuple[Gallery, Embeddings]:
+    """Random faces and a random gallery of up to four people, similar to each other as faces are."""
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(medoids + faces, 4)) + 0.5
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return Gallery(random.integers(1, 5, medoids), vectors[:medoids]), vectors[medoids:]
+
+
+def same(a: Assignment, b: Assignment) -> bool:
+    return a.person_id == b.person_id and np.allclose(
+        [a.similarity, a.gap], [b.similarity, b.gap], atol=1e-6, equal_nan=True
+    )
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(size=sphere, threshold=thresholds, margin=margins, refused=st.frozensets(st.integers(1, 4)))
+def test_by_definition(
+    size: tuple[int, int, int], threshold: float, margin: float, refused: frozenset[PersonId]
+) -> None:
+    """Person by person: the best is taken if near enough and ahead enough of the second."""
+    known, faces = scene(*size)
+    for face in faces:
+        scores: dict[int, float] = {}
+        for person, medoid in zip(known.people.tolist(), known.medoids, strict=True):
+            if person not in refused:
+                scores[person] = max(scores.get(person, -2), float(medoid @ face))
+        ranked = sorted(scores, key=lambda person: -scores[person])
+        found = assign(face, known, threshold, margin, refused)
+        if not ranked:
+            assert found.person_id is None
+            continue
+        gap = scores[ranked[0]] - scores[ranked[1]] if len(ranked) > 1 else math.inf
+        assert found.similarity == pytest.approx(scores[ranked[0]], abs=1e-6)
+        assert found.gap == pytest.approx(gap, abs=1e-6)
+        if min(abs(scores[ranked[0]] - threshold), abs(gap - margin)) > 1e-5 and gap > 1e-5:
+            accepted = scores[ranked[0]] >= threshold and gap >= margin
+            assert found.person_id == (ranked[0] if accepted else None)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
+def test_the_gallerys_order_does_not_matter(
+    size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
+) -> None:
+    """Medoids may come in any order, and twice."""
+    known, faces = scene(*size)
+    order = data.draw(st.permutations(range(len(known.people))))
+    twice = np.array(order + order[:1], np.int64)
+    other = Gallery(known.people[twice], known.medoids[twice])
+    for face in faces:
+        assert same(assign(face, known, threshold, margin), assign(face, other, threshold, margin))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(size=sphere, low=thresholds, high=thresholds, margin=margins, wider=margins)
+def test_the_unknown_pool_grows_with_threshold_and_margin(
+    size: tuple[int, int, int], low: float, high: float, margin: float, wider: float
+) -> None:
+    """Who is known with strict thresholds is the same person with lax ones."""
+    known, faces = scene(*size)
+    low, high, margin, wider = min(low, high), max(low, high), min(margin, wider), max(margin, wider)
+    for face in faces:
+        strict = assign(face, known, high, wider).person_id
+        assert strict is None or strict == assign(face, known, low, margin).person_id
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
+def test_nobody_is_in_a_photo_twice(
+    size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
+) -> None:
+    """
+    Whatever the photo: each person once, nobody refused or taken, each face as `assign` would have it if the others'
+    people were not there, and who lost a person to another face was less sure.
+    """
+    known, faces = scene(*size)
+    some = st.frozensets(st.integers(1, 4), max_size=2)
+    refused = data.draw(st.lists(some, min_size=len(faces), max_size=len(faces)))
+    taken = data.draw(some)
+    found = assign_photo(faces, known, threshold, margin, refused, taken)
+    people = [assignment.person_id for assignment in found if assignment.person_id is not None]
+    assert len(found) == len(faces)
+    assert len(people) == len(set(people))
+    assert not set(people) & taken
+    for face, assignment, not_them in zip(faces, found, refused, strict=True):
+        assert assignment.person_id not in not_them
+        first = assign(face, known, threshold, margin, not_them | taken)
+        if first.person_id is not None and first.person_id != assignment.person_id:
+            winner = found[[other.person_id for other in found].index(first.person_id)]
+            assert winner.similarity >= first.similarity
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
+def test_the_order_of_faces_does_not_matter(
+    size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
+) -> None:
+    """Faces of a photo may come in any order."""
+    known, faces = scene(*size)
+    order = data.draw(st.permutations(range(len(faces))))
+    found = assign_photo(faces, known, threshold, margin, [NONE] * len(faces))
+    other = assign_photo(faces[order], known, threshold, margin, [NONE] * len(faces))
+    assert all(same(found[place], shuffled) for place, shuffled in zip(order, other, strict=True))

@@ -1,0 +1,160 @@
+"""
+What the user did to the tree is told right: one test a gesture, and what only looks like one.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facewatchd.core.gestures import (
+    Deleted,
+    Founded,
+    FoundFolder,
+    Hidden,
+    LeftFolder,
+    Merged,
+    Moved,
+    Reading,
+    Renamed,
+    Shown,
+    read_gestures,
+)
+from facewatchd.domain import Owner, PersonId, Pool
+
+A, B = 1, 2
+
+
+def left(owner: Owner, path: bytes, *photos: int) -> LeftFolder:
+    return LeftFolder(owner, path, frozenset(photos))
+
+
+def found(path: bytes, marker: PersonId | None, *photos: int) -> FoundFolder:
+    return FoundFolder(path, marker, frozenset(photos))
+
+
+LEFT = (
+    left(A, b"Person 1", 10, 11, 12),
+    left(B, b"Person 2", 20, 21),
+    left(Pool.UNKNOWN, b"_unknown", 30, 31),
+)
+
+
+def read(*folders: FoundFolder, hidden: frozenset[int] = frozenset()) -> Reading:
+    return read_gestures(LEFT, folders, hidden, max_deletions=0.2)
+
+
+HOME_A = found(b"Person 1", A, 10, 11, 12)
+HOME_B = found(b"Person 2", B, 20, 21)
+HOME_U = found(b"_unknown", None, 30, 31)
+
+
+def test_an_untouched_tree_says_nothing() -> None:
+    """No change, no gesture."""
+    assert read(HOME_A, HOME_B, HOME_U) == Reading(())
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        # rename
+        ((found(b"Grandma", A, 10, 11, 12), HOME_B, HOME_U), [Renamed(A, b"Person 1", b"Grandma")]),
+        # rename that changes only case
+        ((found(b"person 1", A, 10, 11, 12), HOME_B, HOME_U), [Renamed(A, b"Person 1", b"person 1")]),
+        # two people change names
+        (
+            (found(b"Person 2", A, 10, 11, 12), found(b"Person 1", B, 20, 21), HOME_U),
+            [Renamed(A, b"Person 1", b"Person 2"), Renamed(B, b"Person 2", b"Person 1")],
+        ),
+        # rename, and the user's next step at once
+        (
+            (found(b"Grandma", A, 10, 11, 20), found(b"Person 2", B, 21), HOME_U),
+            [Renamed(A, b"Person 1", b"Grandma"), Moved(20, B, A), Deleted(12, A)],
+        ),
+        # a copy of the whole folder beside it
+        ((HOME_A, found(b"Person 1 (copy)", A, 10, 11, 12), HOME_B, HOME_U), []),
+        # folder moved into another's
+        ((found(b"Person 2/Person 1", A, 10, 11, 12), HOME_B, HOME_U), [Merged(A, B, b"Person 2/Person 1")]),
+        # folders merged by the file manager, which keeps one of two equal names
+        ((found(b"Person 2", B, 10, 11, 12, 20, 21), HOME_U), [Merged(A, B)]),
+        # folder into _ignored, and out of the tree
+        ((found(b"_ignored/Person 1", A, 10, 11, 12), HOME_B, HOME_U), [Hidden(A, b"_ignored/Person 1")]),
+        ((HOME_B, HOME_U), [Hidden(A, None)]),
+        # link moved to another person
+        ((found(b"Person 1", A, 10, 11), found(b"Person 2", B, 12, 20, 21), HOME_U), [Moved(12, A, B)]),
+        # link moved out of the unknown pool
+        ((HOME_A, found(b"Person 2", B, 20, 21, 30), found(b"_unknown", None, 31)), [Moved(30, Pool.UNKNOWN, B)]),
+        # link copied
+        ((HOME_A, found(b"Person 2", B, 12, 20, 21), HOME_U), [Moved(12, None, B)]),
+        # link deleted, and link moved back to the unknown pool
+        ((found(b"Person 1", A, 10, 11), HOME_B, HOME_U), [Deleted(12, A)]),
+        ((found(b"Person 1", A, 10, 11), HOME_B, found(b"_unknown", None, 12, 30, 31)), [Deleted(12, A)]),
+        # link to _ignored
+        (
+            (found(b"Person 1", A, 10, 11), HOME_B, HOME_U, found(b"_ignored", None, 12)),
+            [Moved(12, A, Pool.IGNORED)],
+        ),
+        # folder made, links moved and copied into it
+        (
+            (found(b"Person 1", A, 10, 11), HOME_B, found(b"_unknown", None, 31), found(b"Uncle", None, 12, 21, 30)),
+            [Founded(b"Uncle", ((12, A), (21, None), (30, Pool.UNKNOWN)))],
+        ),
+        # an empty folder, and one of the user's own files only
+        ((HOME_A, HOME_B, HOME_U, found(b"Plans", None)), []),
+        # the marker was deleted, the folder is where it was
+        ((found(b"Person 1", None, 10, 11, 12), HOME_B, HOME_U), []),
+    ],
+)
+def test_each_gesture(folders: tuple[FoundFolder, ...], expected: list[object]) -> None:
+    """One row of the table in the module's docstring, or what only looks like one."""
+    assert list(read(*folders).gestures) == expected
+
+
+def test_a_hidden_persons_folder_that_comes_back_is_shown() -> None:
+    """Moved out of the tree and back: as if nothing had happened."""
+    reading = read_gestures(LEFT[1:], (HOME_A, HOME_B, HOME_U), {A}, max_deletions=0.2)
+    assert Shown(A, b"Person 1") in reading.gestures
+
+
+def test_mass_deletion_is_doubted() -> None:
+    """More than 20 % of the tree and more than 50 links at once: nothing of it is believed, other gestures are."""
+    big = (left(A, b"A", *range(300)), left(B, b"B", *range(300, 400)), LEFT[2])
+    reading = read_gestures(big, (found(b"C", B, *range(300, 400)), HOME_U), (), max_deletions=0.2)
+    assert reading == Reading((Renamed(B, b"B", b"C"),), doubted=300)
+    few = (found(b"A", A, *range(50, 300)), found(b"B", B, *range(300, 400)), HOME_U)
+    assert len(read_gestures(big, few, (), max_deletions=0.2).gestures) == 50
+
+
+FOLDERS = (b"Person 1", b"Person 2", b"Uncle", b"_unknown", b"_ignored", b"Person 2/Person 1", b"_ignored/Person 1")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(FOLDERS),
+            st.sampled_from((None, A, B)),
+            st.sets(st.sampled_from((10, 11, 12, 20, 21, 30, 31, 99))),
+        ),
+        unique_by=lambda folder: folder[0],
+    )
+)
+def test_any_tree_is_read_without_contradiction(rows: list[tuple[bytes, int | None, set[int]]]) -> None:
+    """Whatever the tree looks like: no person has two fates, no link two ends, and the order of folders is nothing."""
+    folders = [found(path, marker, *photos) for path, marker, photos in rows]
+    reading = read(*folders)
+    assert reading == read(*reversed(folders))
+    fates = [g.person_id for g in reading.gestures if isinstance(g, Renamed | Merged | Hidden)]
+    assert len(fates) == len(set(fates))
+    ends = [
+        *((g.photo_id, g.source) for g in reading.gestures if isinstance(g, Deleted | Moved) and g.source is not None),
+        *itertools.chain.from_iterable(
+            ((photo, source) for photo, source in g.photos if source is not None)
+            for g in reading.gestures
+            if isinstance(g, Founded)
+        ),
+    ]
+    assert len(ends) == len(set(ends))
+    assert all(any(photo in folder.photos for folder in LEFT if folder.owner == source) for photo, source in ends)

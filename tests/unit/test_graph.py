@@ -1,0 +1,55 @@
+"""The graph of nearest neighbours: every pair once, most similar first."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facewatchd.core.graph import distinct, neighbours
+from facewatchd.domain import Embeddings
+
+
+def some_faces(seed: int, count: int) -> Embeddings:
+    vectors = np.random.default_rng(seed).normal(size=(count, 6))
+    unit: Embeddings = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 30), k=st.integers(1, 12), fewer=st.integers(1, 12))
+def test_edges_name_every_pair_once(seed: int, count: int, k: int, fewer: int) -> None:
+    """A pair is an edge if one of the two is among the other's nearest, whichever it is."""
+    graph = neighbours(some_faces(seed, count), k)
+    a, b, similarity = graph.edges(fewer)
+    expected = {
+        (min(face, other), max(face, other))
+        for face, others in enumerate(graph.indices[:, :fewer].tolist())
+        for other in others
+    }
+    pairs = list(zip(a.tolist(), b.tolist(), strict=True))
+    assert pairs == sorted(expected)
+    faces = some_faces(seed, count)
+    np.testing.assert_allclose(similarity, (faces[a] * faces[b]).sum(axis=1), atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 30))
+def test_the_most_similar_comes_first(seed: int, count: int) -> None:
+    """So that fewer neighbours are the first columns."""
+    faces = some_faces(seed, count)
+    graph = neighbours(faces, 8)
+    assert (np.diff(graph.similarities, axis=1) <= 0).all()
+    np.testing.assert_array_equal(neighbours(faces, 1).indices[:, 0], graph.indices[:, 0])
+
+
+def test_of_equals_the_first() -> None:
+    """Copies are neighbours in the order in which they came in."""
+    graph = neighbours(np.repeat(some_faces(1, 1), 4, axis=0), 3)
+    assert graph.indices.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_distinct(values: list[int]) -> None:
+    """As a set, ascending."""
+    assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))

@@ -1,0 +1,162 @@
+"""The shape of the package, read from its source: imports go one way, and some things have one place only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import facewatchd
+
+PACKAGE = Path(facewatchd.__file__).parent
+STAGES = {"watch", "photos", "faces", "people", "store"}
+MAX_LINES = 450
+
+# what a decision may need of the standard library: none of it sees a file, the clock, a process or the network
+PURE = {
+    "__future__", "bisect", "calendar", "collections", "dataclasses", "datetime", "enum", "fnmatch", "fractions", "functools",
+    "heapq", "itertools", "math", "operator", "posixpath", "re", "statistics", "string", "types", "typing",
+    "unicodedata", "warnings",
+}  # fmt: skip
+ARRAYS = {"numpy", "cv2", "scipy"}
+
+
+class Import(NamedTuple):
+    """An absolute module name, and whether it is imported when the importing module is."""
+
+    module: str
+    at_once: bool
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package, by its path below it without the ending: "core/tree"."""
+    return {
+        path.relative_to(PACKAGE).with_suffix("").as_posix(): ast.parse(path.read_bytes())
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+MODULES = modules()
+
+
+def imports(name: str) -> list[Import]:
+    """Everything that a module imports, wherever in it."""
+    tree = MODULES[name]
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [Import(alias.name, node in tree.body) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}: imports here are absolute"
+            assert node.module is not None
+            # `from facewatchd import core` imports a module, `from facewatchd.core import tree` may
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            own = [part for part in parts if part.removeprefix("facewatchd.").replace(".", "/") in PLACES]
+            found += [Import(module, node in tree.body) for module in (own or [node.module])]
+    return found
+
+
+PLACES = {*MODULES, *(name.removesuffix("/__init__") for name in MODULES)}
+
+
+def place(name: str) -> str:
+    """The top-level module or folder that a module is in: "core", "cli"."""
+    return name.split("/", maxsplit=1)[0]
+
+
+def ours(name: str) -> set[str]:
+    """Which of our places a module imports from; "" for the package's own `__init__`."""
+    parts = [found.module.split(".") for found in imports(name)]
+    return {
+        (module[1] if len(module) > 1 and module[1] in map(place, PLACES) else "")
+        for module in parts
+        if module[0] == "facewatchd"
+    }
+
+
+def foreign(name: str) -> set[str]:
+    return {found.module.split(".")[0] for found in imports(name)} - {"facewatchd"}
+
+
+def inside(*places: str) -> list[str]:
+    return [name for name in MODULES if place(name) in places]
+
+
+def test_the_package_is_here() -> None:
+    """The tests below look at something."""
+    assert {"domain", "errors", "cli", "config", "core/tree", "pipeline/ingest", "daemon/loop"} <= set(MODULES)
+    assert all(inside(stage) for stage in STAGES)
+    assert ours("core/tree") == {"core", "domain"}
+
+
+@pytest.mark.parametrize("name", ["domain", "errors"])
+def test_the_words_import_nothing_of_ours(name: str) -> None:
+    """Everybody may import the records and the errors, because they import nobody."""
+    assert ours(name) == set()
+
+
+@pytest.mark.parametrize("name", inside("core"))
+def test_decisions_are_pure(name: str) -> None:
+    """Core knows the records, numpy, array functions, and what of the standard library touches nothing."""
+    assert ours(name) <= {"core", "domain", "errors"}
+    assert foreign(name) <= PURE | ARRAYS | {"hdbscan"}
+    assert Import("hdbscan", at_once=True) not in imports(name), "hdbscan is large: import it where it is used"
+
+
+@pytest.mark.parametrize("name", inside(*STAGES))
+def test_stages_do_not_know_each_other(name: str) -> None:
+    """A stage knows core and the words; what passes between stages is the pipeline's."""
+    assert ours(name) <= {place(name), "core", "domain", "errors"}
+
+
+@pytest.mark.parametrize("name", inside("pipeline"))
+def test_the_pipeline_knows_the_stages(name: str) -> None:
+    """... and not who runs it."""
+    assert ours(name) <= STAGES | {"pipeline", "core", "domain", "errors", "config"}
+
+
+@pytest.mark.parametrize("name", inside("daemon"))
+def test_the_daemon_knows_the_pipeline(name: str) -> None:
+    """... and what is below, and not the commands; the version and the log's set-up are nobody's secret."""
+    assert ours(name) <= STAGES | {"daemon", "pipeline", "core", "domain", "errors", "config", "log", ""}
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_nobody_imports_the_command_line(name: str) -> None:
+    """Except the module that runs it (`python -m facewatchd`)."""
+    assert "cli" not in ours(name) or name == "__main__"
+
+
+@pytest.mark.parametrize("name", inside("config", "log"))
+def test_settings_know_nobody(name: str) -> None:
+    """A setting may be checked by what decides with it, and is handed down to everybody else."""
+    assert ours(name) <= {"core", "domain", "errors"}
+
+
+def test_only_the_store_speaks_sql() -> None:
+    """
+    The doctor looks at the file itself, which may be damaged; the commands may turn an error that got that far into a
+    sentence, and no more.
+    """
+    speakers = {name for name in MODULES if "sqlite3" in foreign(name)} - set(inside("store", "doctor"))
+    assert speakers <= {"command"}
+    for name in speakers:
+        uses = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.Attribute)]
+        assert {use.attr for use in uses if isinstance(use.value, ast.Name) and use.value.id == "sqlite3"} == {"Error"}
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_nobody_else_prints(name: str) -> None:
+    """Stdout belongs to the commands' results; everything else is logged."""
+    calls = [node.func for node in ast.walk(MODULES[name]) if isinstance(node, ast.Call)]
+    prints = [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+    assert not prints or name in {"cli", "tables"}
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_no_module_is_too_long_to_read(name: str) -> None:
+    """A module is about one thing."""
+    lines = (PACKAGE / f"{name}.py").read_bytes().count(b"\n")
+    assert lines <= MAX_LINES

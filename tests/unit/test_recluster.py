@@ -1,0 +1,159 @@
+"""Grouping all faces: people that are clearly apart are found, and medoids are real faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facewatchd.core.linkage import Ties
+from facewatchd.core.recluster import ReclusterSettings, cluster, density_labels, medoid
+from facewatchd.domain import Embeddings
+
+SETTINGS = ReclusterSettings(min_faces=3, min_samples=2, link=0.46, bonus=0.04)
+
+
+def people(seed: int, sizes: list[int], spread: float = 0.35, dim: int = 64) -> tuple[Embeddings, NDArray[np.int64]]:
+    """
+    Faces of made-up people as an ArcFace model sees them: strangers at right angles, one's own faces near each other.
+
+    Returns:
+        The faces, shuffled, and whose each is.
+    """
+    random = np.random.default_rng(seed)
+    truth = random.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    centres, _ = np.linalg.qr(random.normal(size=(dim, max(1, len(sizes)))))
+    noise = random.normal(size=(len(truth), dim))
+    vectors = centres.T[truth] + spread * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), truth
+
+
+def free(count: int) -> Ties:
+    return Ties(np.arange(count), [None] * count, [frozenset()] * count)
+
+
+def assert_numbered(labels: NDArray[np.int64]) -> None:
+    """Clusters are numbered by their first face."""
+    seen = list(dict.fromkeys(labels[labels >= 0].tolist()))
+    assert seen == list(range(len(seen)))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([5], id="one person alone"),
+        pytest.param([3, 3, 3], id="three small people"),
+        pytest.param([40, 3, 7, 3], id="all sizes"),
+        pytest.param([3] * 20, id="many small people"),
+    ],
+)
+def test_people_who_are_apart_are_found(sizes: list[int]) -> None:
+    """Every person is one cluster and every cluster one person."""
+    faces, truth = people(1, sizes)
+    labels = cluster(faces, free(len(faces)), SETTINGS)
+    assert len(set(zip(labels.tolist(), truth.tolist(), strict=True))) == len(sizes) == labels.max() + 1
+    assert labels.min() == 0
+    assert_numbered(labels)
+
+
+def test_one_person_is_found_though_density_sees_nothing() -> None:
+    """HDBSCAN needs contrast and finds nobody in an archive of one person; linkage does."""
+    faces, _ = people(2, [5])
+    assert density_labels(faces, SETTINGS).tolist() == [-1] * 5
+    assert cluster(faces, free(5), SETTINGS).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_too_few_faces_for_density(count: int) -> None:
+    """HDBSCAN is not even asked about so few faces."""
+    faces, _ = people(3, [count])
+    assert density_labels(faces, SETTINGS).tolist() == [-1] * count
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_fewer_faces_than_a_person_needs(count: int) -> None:
+    """Even if they are all alike, they are nobody."""
+    faces, _ = people(3, [count])
+    labels = cluster(faces, free(count), SETTINGS)
+    assert labels.tolist() == [-1] * count
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(("least", "found"), [(2, {0, 1, 2}), (3, {0, 1}), (4, {0}), (7, set())])
+def test_small_groups_are_nobody(least: int, found: set[int]) -> None:
+    """People below `min_faces` stay in the unknown pool; the others are numbered without gaps."""
+    faces, truth = people(4, [6, 3, 2])
+    labels = cluster(faces, free(11), ReclusterSettings(least, 2, 0.46, 0.04))
+    assert set(truth[labels >= 0].tolist()) == found
+    assert_numbered(labels)
+
+
+def test_strangers_are_nobody() -> None:
+    """Faces that resemble no other are in no cluster."""
+    faces, truth = people(5, [4, 4, *[1] * 12])
+    labels = cluster(faces, free(len(faces)), SETTINGS)
+    assert (labels[truth >= 2] == -1).all()
+    assert set(labels[truth < 2].tolist()) == {0, 1}
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), photos=st.lists(st.integers(0, 8), min_size=20, max_size=20))
+def test_two_faces_of_a_photo_are_two_people(seed: int, photos: list[int]) -> None:
+    """However alike (twins, collages), no cluster has two faces of a photo; the same input gives the same labels."""
+    faces, _ = people(seed, [12, 8])
+    ties = Ties(np.array(photos, np.int64), [None] * 20, [frozenset()] * 20)
+    labels = cluster(faces, ties, SETTINGS)
+    inside = [(photo, label) for photo, label in zip(photos, labels.tolist(), strict=True) if label >= 0]
+    assert len(inside) == len(set(inside))
+    sizes = np.bincount(labels[labels >= 0])
+    assert (sizes >= SETTINGS.min_faces).all()
+    assert_numbered(labels)
+    np.testing.assert_array_equal(cluster(faces, ties, SETTINGS), labels)
+
+
+def test_the_density_step_lets_a_varied_person_be_one() -> None:
+    """Two looks of a person a little below the threshold are joined where HDBSCAN sees one group, and without the bonus not."""
+    random = np.random.default_rng(6)
+    centres, _ = np.linalg.qr(random.normal(size=(64, 4)))
+    looks = [centres[:, 0], 0.8 * centres[:, 0] + 0.6 * centres[:, 1], centres[:, 2], centres[:, 3]]
+    vectors = np.repeat(np.array(looks), 8, axis=0) + random.normal(size=(32, 64)) * 0.05
+    faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    every = faces.astype(np.float64) @ faces.T
+    between = float(every[:8, 8:16].mean())
+    hint = density_labels(faces, SETTINGS)
+    strict = cluster(faces, free(32), ReclusterSettings(3, 2, between + 0.02, 0.0))
+    helped = cluster(faces, free(32), ReclusterSettings(3, 2, between + 0.02, 0.04))
+    assert hint[0] == hint[8] >= 0
+    assert strict[0] != strict[8]
+    assert helped[0] == helped[8]
+
+
+# --- medoid ----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 20))
+def test_the_medoid_is_the_member_most_like_the_others(seed: int, count: int) -> None:
+    """By definition: the highest mean similarity to the cluster."""
+    faces, _ = people(seed, [count], spread=0.8)
+    every = faces.astype(np.float64) @ faces.T.astype(np.float64)
+    # one's similarity to oneself is the same for all, but for rounding
+    np.fill_diagonal(every, 1)
+    at = medoid(faces)
+    assert 0 <= at < count
+    assert every[at].mean() == pytest.approx(every.mean(axis=1).max(), abs=1e-6)
+
+
+def test_of_equal_members_the_first_is_the_medoid() -> None:
+    """Two faces are each as near to the other; copies are, too."""
+    faces = np.eye(4, dtype=np.float32)
+    assert medoid(faces[:2]) == 0
+    assert medoid(faces[[3, 0, 0, 2, 0]]) == 1
+
+
+def test_a_stray_does_not_pull_the_medoid() -> None:
+    """A mean would move towards the stray; the medoid is still one of the many."""
+    faces, _ = people(7, [9])
+    assert medoid(np.concatenate([-faces[:1], faces])) != 0
