@@ -107,8 +107,8 @@ def portraits(pack: str, cache: Path) -> Faces:
             for at, face in enumerate(found):
                 central = bool(np.isfinite(away[at])) and at == int(np.argmin(away))
                 rows.append((face.embedding, number, path.parent.name, central, not face.quality.poor))
-        embeddings, photo, person, central, good = (np.array(column) for column in zip(*rows, strict=True))
-        np.savez(kept, embeddings=embeddings, photo=photo, person=person, central=central, good=good)
+        columns = [np.array(column) for column in zip(*rows, strict=True)]
+        np.savez(kept, embeddings=columns[0], photo=columns[1], person=columns[2], central=columns[3], good=columns[4])
     with np.load(kept) as stored:
         return Faces(*(stored[name] for name in ("embeddings", "photo", "person", "central", "good")))
 

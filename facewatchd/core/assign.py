@@ -1,5 +1,10 @@
 """
-Whose face is this? The nearest medoid's person, if near enough and clearly nearer than anyone else's; else unknown.
+Whose face is this? The person's whose medoids near it it fits best, if well enough and clearly better than anyone
+else's; else unknown.
+
+One similarity says little: a stranger may resemble one photo of somebody by accident, and hardly five of them. So a
+face is held against the direction of the medoids of a person that are nearest to it. Only the nearest: someone's
+photos as a child are no reason to doubt one of today.
 """
 
 from __future__ import annotations
@@ -11,6 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
+
+# medoids of a person that a face is held against: on LFW three lose 0.3 % (test pack) and 2 % (builtin) of the recall
+NEAREST = 5
+# people whose fit is worked out: whoever is not among the nearest by a single medoid does not fit best
+_CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,24 @@ def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int6
     return people[ranked], similarities[order[first[ranked]]]
 
 
+def fit(embedding: Embedding, medoids: Embeddings) -> float:
+    """
+    How well a face fits a person.
+
+    Args:
+        embedding: float32, shape (dim,), L2-normalised.
+        medoids: The person's, shape (n_medoids, dim), n_medoids >= 1.
+
+    Returns:
+        Its similarity to the direction of the `NEAREST` medoids that are most similar to it, -1..1.
+    """
+    similarities = medoids @ embedding
+    if len(medoids) == 1:
+        return float(similarities[0])
+    nearest = np.argsort(-similarities, kind="stable")[:NEAREST]
+    return float(similarities[nearest].sum() / max(np.linalg.norm(medoids[nearest].sum(axis=0)), 1e-9))
+
+
 def assign(
     embedding: Embedding,
     gallery: Gallery,
@@ -54,19 +82,24 @@ def assign(
     Args:
         embedding: float32, shape (dim,), L2-normalised.
         gallery: The known medoids.
-        threshold: Least similarity, -1..1.
-        margin: Least gap to the runner-up.
+        threshold: Least fit, -1..1; see `fit`.
+        margin: Least gap between its fit and the runner-up's.
         refused: People that it is not: the user's word, or another face of the same photo is theirs already. They are
             no runners-up either.
+
+    Returns:
+        With the similarity to the nearest medoid of who fits best, and the gap of the fits.
     """
     people, similarities = best_people(embedding, gallery)
-    allowed = [at for at, person in enumerate(people.tolist()) if person not in refused]
+    allowed = [at for at, person in enumerate(people.tolist()) if person not in refused][:_CANDIDATES]
     if not allowed:
         return Assignment(None, float("nan"), float("inf"))
-    best = float(similarities[allowed[0]])
-    gap = best - float(similarities[allowed[1]]) if len(allowed) > 1 else float("inf")
-    accepted = best >= threshold and gap >= margin
-    return Assignment(int(people[allowed[0]]) if accepted else None, best, gap)
+    fits = [fit(embedding, gallery.medoids[gallery.people == people[at]]) for at in allowed]
+    # of equals the nearer, then the lower id: the order they are in
+    first, *rest = sorted(range(len(fits)), key=lambda at: -fits[at])
+    gap = fits[first] - fits[rest[0]] if rest else float("inf")
+    accepted = fits[first] >= threshold and gap >= margin
+    return Assignment(int(people[allowed[first]]) if accepted else None, float(similarities[allowed[first]]), gap)
 
 
 def assign_photo(

@@ -38,6 +38,8 @@ _PAIRS, _SEED = 100_000, 0
 _TRUSTED = 100
 # archives smaller than this get the threshold of one of this size: chance is no help to those who have few photos
 _FEW = 1000
+# members of a cluster that may become further medoids, and what one must add to be worth it
+_CANDIDATES, _NO_GAIN = 256, 1e-4
 # the least that the spread of an archive's strangers may be, in parts of the reference's
 _LEAST_SPREAD = 0.4
 
@@ -163,6 +165,35 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
     return np.where(sizes[labels] >= settings.min_faces, number[labels], -1)
+
+
+def medoids(embeddings: Embeddings, most: int) -> list[int]:
+    """
+    The medoid of a cluster, and further members that stand for those that it stands for least.
+
+    Args:
+        embeddings: The members, shape (n_members, dim), n_members >= 1.
+        most: How many at most.
+
+    Returns:
+        Their rows, the medoid first. Each next one is who raises most the similarity of all members to their nearest
+        (greedy facility location; Cornuejols, Fisher and Nemhauser 1977).
+    """
+    chosen = [medoid(embeddings)]
+    covered = embeddings @ embeddings[chosen[0]]
+    # of a large cluster every so-manyth member may be chosen: the gain does not hang on which, and the cost does
+    candidates = np.arange(0, len(embeddings), max(1, len(embeddings) // _CANDIDATES))
+    similarities = embeddings[candidates] @ embeddings.T
+    while len(chosen) < most:
+        gains = np.maximum(similarities - covered, 0).sum(axis=1)
+        gains[np.isin(candidates, chosen)] = 0
+        best = int(np.argmax(gains))
+        # copies of what is chosen add nothing
+        if gains[best] <= _NO_GAIN:
+            break
+        chosen.append(int(candidates[best]))
+        covered = np.maximum(covered, similarities[best])
+    return chosen
 
 
 def medoid(embeddings: Embeddings) -> int:

@@ -28,8 +28,8 @@ class Thresholds:
     Cosine similarities, -1..1, and differences of them.
 
     Attributes:
-        assign: A new face is taken for a person from here on (to the nearest medoid).
-        margin: ... and only if the runner-up is at least this much less similar.
+        assign: A new face is taken for a person whom it fits this well (`core.assign.fit`).
+        margin: ... and only if it fits the runner-up at least this much less.
         link: Reclustering joins two faces whose similarity reaches this.
         bonus: Two groups that the density step puts together need this much less.
         same: Two single faces are called the same person from here on (`facewatchd verify`).
@@ -57,7 +57,7 @@ class Thresholds:
 # family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
 # strangers are already 0.85 similar.
 _ARCFACE = Thresholds(
-    assign=0.45,
+    assign=0.485,
     margin=0.05,
     link=0.495,
     bonus=0.03,
@@ -67,7 +67,7 @@ _ARCFACE = Thresholds(
     strangers=Strangers(mean=0.011, spread=0.1008),
 )
 _DLIB = Thresholds(
-    assign=0.949,
+    assign=0.957,
     margin=0.01,
     link=0.9481,
     bonus=0.0056,

@@ -49,6 +49,11 @@ class Sources:
         self._on_hint = on_hint
         with store.transaction():
             roots = [store.photos.root(os.path.realpath(os.fsencode(path))) for path in config.photos]
+            for root_id in store.photos.roots().keys() - {root.root_id for root in roots}:
+                left = store.photos.miss_all(root_id)
+                if left:
+                    path = store.photos.roots()[root_id].path
+                    log.info("%d photos of %s are not shown: the folder is not configured", left, displayable(path))
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
         self.trusted: set[RootId] = set()
         self._modes: dict[RootId, WatchMode] = {}

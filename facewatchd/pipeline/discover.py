@@ -84,11 +84,21 @@ def _look(root: Root, path: bytes) -> FileStat | None:
     return there if there is not None and os.path.realpath(folder) == folder else None
 
 
-def is_gone_from(roots: Mapping[RootId, Root], placed: PlacedPhoto) -> bool:
-    """Whether a photo's file is not, or not any more as it was, where the index has it."""
+def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:
+    """
+    Whether a photo's file is not, or not any more as it was, where the index has it. Of a root that is not there, or has
+    another in its place, nothing is known, so that nothing is gone from it (R5).
+    """
     if b"\0" in placed.path:
         return True
-    there = _look(roots[placed.root_id], placed.path)
+    root = store.photos.roots()[placed.root_id]
+    try:
+        found = os.lstat(root.path)
+    except OSError:
+        return False
+    if store.photos.identity(placed.root_id) not in {None, (found.st_dev, found.st_ino)}:
+        return False
+    there = _look(root, placed.path)
     return there is None or not there.same_content(placed.photo.stat)
 
 
@@ -159,9 +169,8 @@ class Discovery:
             returned = photos.find(*key)
             is_pending = returned is not None and returned.state is PhotoState.PENDING
             return (seen if is_pending else None), {*photos.people_in([known.photo_id]), None}
-        every_root = photos.roots()
         others = [placed for placed in photos.same_file(seen.stat) if (placed.root_id, placed.path) != key]
-        gone = [placed for placed in others if is_gone_from(every_root, placed)]
+        gone = [placed for placed in others if is_gone_from(self._store, placed)]
         if known is None and len(gone) < len(others):
             return None, set()  # a hard link, or a second way to the same folder: one name is enough (R8)
         if gone:

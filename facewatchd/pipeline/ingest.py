@@ -140,11 +140,15 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
     """
     with store.transaction():
         _recognise_moved(store, taken.seen, taken.content_hash)
+        is_same_picture = store.photos.find_content(taken.seen) == taken.content_hash
         photo_id = store.photos.take(taken, model_id)
         stored = store.faces.of_photo(photo_id)
         scope: Scope = {face.person_id for face in stored}
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
-        ids = store.faces.replace(photo_id, taken.faces, same_as, model_id)
+        # what the user said of a face in this picture holds, even if the models of today do not see it
+        spoken_of = {word.face_id for word in store.people.constraints_on([face.face_id for face in stored])}
+        kept = spoken_of if is_same_picture else set[FaceId]()
+        ids = store.faces.replace(photo_id, taken.faces, same_as, model_id, kept)
         owners = {face.face_id: face.person_id for face in stored}
         ignored = {face.face_id for face in stored if face.ignored}
         # a face that is the same stays whose it is: reclustering, not a new glance, may change that
@@ -193,12 +197,11 @@ def keep_same(store: Store, same: SamePhoto) -> Scope | None:
 
 def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes) -> None:
     """A photo that appears where another with the same picture has gone is that photo: it keeps faces and names."""
-    roots = store.photos.roots()
     placed = store.photos.same_content(content_hash)
     if any((photo.root_id, photo.path) == (seen.root_id, seen.path) for photo in placed):
         return
     for photo in placed:
-        if is_gone_from(roots, photo):
+        if is_gone_from(store, photo):
             store.photos.move(photo.photo.photo_id, seen)
             return
 
@@ -208,15 +211,13 @@ def _same_as(
 ) -> list[FaceId | None]:
     stored = store.faces.of_photo(photo_id)
     before = store.faces.embeddings([face.face_id for face in stored], model_id)
-    resembles = [
-        [
-            face.face_id not in before or float(before[face.face_id] @ found.embedding) >= thresholds.same
-            for face in stored
-        ]
+    likeness = [
+        [float(before[face.face_id] @ found.embedding) if face.face_id in before else None for face in stored]
         for found in taken.faces
     ]
     boxes = [found.detection.box for found in taken.faces]
-    return same_faces([(face.face_id, face.box) for face in stored], boxes, resembles)
+    places = [(face.face_id, face.box) for face in stored]
+    return same_faces(places, boxes, likeness, thresholds.same, thresholds.assign)
 
 
 def _assign(

@@ -252,9 +252,9 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     marker = WantedFile(MARKER, store.state_id())
     hidden = store.people.hidden()
     folders = []
-    for summary in store.people.summaries():
+    for summary in store.people.summaries(None if scope is None else {who for who in scope if who is not None}):
         person = summary.person
-        if person.person_id in hidden or (scope is not None and person.person_id not in scope):
+        if person.person_id in hidden:
             continue
         if not person.name and summary.faces < settings.min_faces:
             continue

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewatchd.config import Config
-from facewatchd.core.assign import Gallery, assign_photo
+from facewatchd.core.assign import NEAREST, Gallery, assign_photo
 from facewatchd.core.identity import Word, identify
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import Labels, ReclusterSettings, cluster, medoid
+from facewatchd.core.recluster import Labels, ReclusterSettings, cluster
+from facewatchd.core.recluster import medoids as medoids_of_cluster
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
 from facewatchd.store import FaceTable, LastRecluster, Store
@@ -38,7 +39,7 @@ class Regrouping:
     Attributes:
         assignments: Of every face of the snapshot.
         clusters: Face -> cluster, for the faces that are in one.
-        medoids: Person -> the faces that stand for them, one a cluster.
+        medoids: Person -> the faces that stand for them, up to `NEAREST` a cluster.
         before: Face -> person so far, 0 for the unknown pool.
     """
 
@@ -111,7 +112,11 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     row_of = {face: row for row, face in enumerate(faces)}
     groups = _groups(identities.person_of, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
     medoids = {
-        person: tuple(members[medoid(table.embeddings[[row_of[face] for face in members]])] for members in clusters)
+        person: tuple(
+            members[at]
+            for members in clusters
+            for at in medoids_of_cluster(table.embeddings[[row_of[face] for face in members]], NEAREST)
+        )
         for person, clusters in groups.items()
     }
     gallery = _gallery(table, row_of, medoids)

@@ -5,7 +5,7 @@ Faces, their embeddings, and whose they are.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,7 @@ class Faces:
         found: Sequence[FoundFace],
         same_as: Sequence[FaceId | None],
         model_id: str,
+        spared: Collection[FaceId] = (),
     ) -> list[FaceId]:
         """
         Store the faces of a photo just taken in.
@@ -107,11 +108,12 @@ class Faces:
             same_as: For each, the stored face that it is the same as (which keeps its id, person and constraints), or
                 None. Stored faces that none is the same as are dropped.
             model_id: Which models made the embeddings.
+            spared: Stored faces that are not dropped.
 
         Returns:
             The ids, in the order given.
         """
-        kept = [face for face in same_as if face is not None]
+        kept = {*spared, *(face for face in same_as if face is not None)}
         marks = ",".join("?" * len(kept))
         self._db.execute(f"DELETE FROM faces WHERE photo_id = ? AND face_id NOT IN ({marks})", (photo_id, *kept))
         ids = []

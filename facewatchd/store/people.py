@@ -107,7 +107,8 @@ class People:
         """
         The two are one person, for good: the faces of the first are confirmed as the second's. Whoever was merged
         stands for the person whom they were merged into; where the two are one already nothing happens. In photos of
-        both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people.
+        both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people. A face
+        that the user confirmed stays in any case.
         """
         one, other = self.get(person_id), self.get(into)
         if one is None or other is None or one.person_id == other.person_id:
@@ -117,7 +118,12 @@ class People:
             "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
             (person_id, into),
         )
-        # a refusal of the first says nothing of the second any more where the second's own word stands
+        # a refusal of one says nothing any more where the user confirmed the face as the other's
+        self._db.execute(
+            "UPDATE constraints SET kind = 'must-be' WHERE person_id = ? AND face_id IN"
+            " (SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'must-be')",
+            (into, person_id),
+        )
         self._db.execute("UPDATE OR IGNORE constraints SET person_id = ? WHERE person_id = ?", (into, person_id))
         self._db.execute("DELETE FROM constraints WHERE person_id = ?", (person_id,))
         # what the program took for the second's and the user had refused to the first is neither's
@@ -126,9 +132,16 @@ class People:
             f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id IN ({refused})", (into, into)
         )
         self._db.execute(f"DELETE FROM medoids WHERE person_id = ? AND face_id IN ({refused})", (into, into))
+        sure = "SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'must-be'"
+        for goes, stays in ((person_id, into), (into, person_id)):
+            self._db.execute(
+                f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id NOT IN ({sure})"
+                " AND photo_id IN (SELECT photo_id FROM faces WHERE person_id = ?)",
+                (goes, into, stays),
+            )
         self._db.execute(
-            "UPDATE faces SET person_id = NULL"
-            " WHERE person_id = ? AND photo_id IN (SELECT photo_id FROM faces WHERE person_id = ?)",
+            "DELETE FROM medoids WHERE person_id IN (?, ?)"
+            " AND face_id IN (SELECT face_id FROM faces WHERE person_id IS NULL)",
             (person_id, into),
         )
         self._db.execute(
@@ -200,17 +213,18 @@ class People:
 
     # --- reading
 
-    def summaries(self) -> list[PersonSummary]:
-        """People with faces or a name, most faces first."""
+    def summaries(self, only: Collection[PersonId] | None = None) -> list[PersonSummary]:
+        """People with faces or a name, most faces first; of these people only, where any are named."""
+        chosen = "" if only is None else f"AND n.person_id IN ({','.join(str(int(person)) for person in only)})"
         rows = self._db.execute(
-            """
+            f"""
             SELECT n.person_id, n.name, count(f.face_id), count(DISTINCT f.photo_id),
                    count(c.face_id)
             FROM people n
                 LEFT JOIN (SELECT f.face_id, f.photo_id, f.person_id FROM faces f JOIN photos p USING (photo_id)
                            WHERE p.state != 'missing') f USING (person_id)
                 LEFT JOIN constraints c ON c.face_id = f.face_id AND c.person_id = n.person_id AND c.kind = 'must-be'
-            WHERE n.merged_into IS NULL
+            WHERE n.merged_into IS NULL {chosen}
             GROUP BY n.person_id HAVING count(f.face_id) > 0 OR n.name != ''
             ORDER BY 3 DESC, n.person_id
             """

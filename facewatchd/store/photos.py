@@ -269,6 +269,16 @@ class Photos:
             f"UPDATE photos SET {_MISSING} WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
         )
 
+    def miss_all(self, root_id: RootId) -> int:
+        """
+        The photos of a root that the user wants no more become tombstones; when the root is back they are, too.
+
+        Returns:
+            How many.
+        """
+        cursor = self._db.execute(f"UPDATE photos SET {_MISSING} WHERE root_id = ? AND state != 'missing'", (root_id,))
+        return cursor.rowcount
+
     def take(self, taken: TakenPhoto, model_id: str) -> PhotoId:
         """A photo was taken in by these models: store what was found out about the file itself."""
         seen = taken.seen

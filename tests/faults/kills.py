@@ -72,9 +72,12 @@ class _Round:
         with self.home.daemon() as daemon:
             if comes(lambda: self.home.is_settled(PHOTOS), 60) is None:
                 return f"not settled: {dict(self.home.states())}"
-            time.sleep(0.5)
+            comes(lambda: not self.home.result().differences(undisturbed), 10)
             daemon.stop()
-        return self.home.result().differences(undisturbed)
+        result = self.home.result()
+        if result.tree != undisturbed.tree:
+            print("  more:", result.tree - undisturbed.tree, "less:", undisturbed.tree - result.tree, sep="\n  ")
+        return result.differences(undisturbed)
 
     def _kill(self, after: str, within: float) -> None:
         """Start, wait for a word in the log and then for a random time, kill, examine."""

@@ -124,7 +124,7 @@ def test_two_become_one(archive: Archive) -> None:
     archive.add(b"4.jpg", [(ada, unit(0)), (bob, unit(1)), (None, unit(2))])
     assert {ada, bob} <= correct.merge(archive.store, ada, bob)
     (summary,) = archive.store.people.summaries()
-    assert (summary.person, summary.faces, summary.photos, summary.confirmed) == (Person(bob, "Ada"), 5, 4, 3)
+    assert (summary.person, summary.faces, summary.photos, summary.confirmed) == (Person(bob, "Ada"), 4, 4, 2)
     materialize(archive.store, archive.tree)
     assert set(links(archive.tree.path)) == {
         *(b"Ada/%d.jpg" % number for number in (1, 2, 3, 4)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewatchd.core.graph import _BLOCK, neighbours
-from facewatchd.core.linkage import Ties, average_linkage
+from facewatchd.core.linkage import LinkRule, Ties, average_linkage
 from facewatchd.domain import Embeddings
 
 seeds = st.integers(0, 10_000)
@@ -220,3 +220,45 @@ def test_a_refusal_keeps_a_whole_cluster_away() -> None:
     faces = at_angles(0, 1, 3)
     ties = Ties(np.arange(3), [None, None, 1], [frozenset({1}), frozenset(), frozenset()])
     assert average_linkage(faces, ties, 0.5).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_around_a_large_cluster_everything_still_stays_apart(seed: int) -> None:
+    """A cluster that takes in many at once takes no two of a photo, nobody refused and nobody else's."""
+    random = np.random.default_rng(seed)
+    vectors = np.eye(16)[0] + random.normal(size=(600, 16)) * 0.12
+    faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    owners = [None if number % 25 else number % 2 for number in range(600)]
+    ties = Ties(random.integers(0, 300, 600), owners, [frozenset({0}) if n % 40 == 1 else frozenset() for n in range(600)])
+    labels = average_linkage(faces, ties, 0.3)
+    assert np.bincount(labels).max() > 100
+    for cluster in partition(labels):
+        assert may_join(cluster, frozenset(), ties)
+    np.testing.assert_array_equal(average_linkage(faces, ties, 0.3), labels)
+
+
+def test_a_large_cluster_loses_nobody() -> None:
+    """Taking in many at once ends where one by one ends: one person of 2,000 faces, and the strangers outside."""
+    random = np.random.default_rng(1)
+    vectors = np.concatenate(
+        [np.eye(64)[0] + random.normal(size=(2000, 64)) * 0.1, random.normal(size=(40, 64)) - 3 * np.eye(64)[0]]
+    )
+    faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    labels = average_linkage(faces, free(2040), 0.4)
+    assert len(set(labels[:2000].tolist())) == 1
+    assert labels[0] not in labels[2000:]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        pytest.param(LinkRule(0.75), [0, 0, 1, 1], id="two loose pairs, their mean below the threshold"),
+        pytest.param(LinkRule(0.75, large=0.2), [0, 0, 0, 0], id="less is enough for more faces"),
+        pytest.param(LinkRule(0.75, loose=1.0), [0, 0, 0, 0], id="... and for loose ones"),
+    ],
+)
+def test_rules(rule: LinkRule, expected: list[int]) -> None:
+    """Two pairs, 40 degrees wide and 45 apart; their mean similarity is about 0.67."""
+    assert average_linkage(at_angles(0, 40, 45, 85), free(4), rule).tolist() != []
+    labels = average_linkage(at_angles(-22, 10, 34, 66), free(4), rule)
+    assert labels.tolist() == expected
