@@ -24,7 +24,7 @@ class Hint:
         kind: FILE: look at this file. FOLDER: scan this folder and all below it; for the root itself, rescan.
             GONE: a file or folder (with all below it) is not there any more: deleted, moved, or unmounted, perhaps
             together with the root; for the root itself, it is lost.
-        closed: Whether a writer has just closed the file.
+        closed: Whether a writer has just finished the file: closed it, or renamed it into its place.
     """
 
     path: bytes

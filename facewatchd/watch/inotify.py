@@ -169,7 +169,8 @@ class WatchTree:
         elif event.is_delete or event.is_moved_from:
             hint = Hint(path, HintKind.GONE)
         else:
-            hint = Hint(path, HintKind.FILE, closed=event.is_close_write)
+            # whoever writes under another name and renames has finished: downloads, Syncthing, rsync
+            hint = Hint(path, HintKind.FILE, closed=event.is_close_write or event.is_moved_to)
         if hint is not None:
             self._on_hint(hint)
 

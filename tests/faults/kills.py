@@ -70,6 +70,7 @@ class _Round:
     def end(self, undisturbed: Result) -> str:
         """Let it come to its end. Returns what differs from an undisturbed run, empty where nothing does."""
         with self.home.daemon() as daemon:
+            daemon.wait_for(WATCHING)
             if comes(lambda: self.home.is_settled(PHOTOS), 60) is None:
                 return f"not settled: {dict(self.home.states())}"
             comes(lambda: not self.home.result().differences(undisturbed), 10)
