@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.config import Config
+from facewatchd.core.assign import NEAREST, Gallery, assign
 from facewatchd.core.evaluate import ALGORITHMS, group, score
 from facewatchd.core.graph import Graph, neighbours
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster
+from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
 from facewatchd.core.thresholds import shipped_thresholds
 from facewatchd.domain import Embeddings
 from facewatchd.faces.packs import open_engine
@@ -79,7 +80,9 @@ def main() -> int:
     options.cache.mkdir(parents=True, exist_ok=True)
     if not options.no_quality:
         for pack in ("testpack", "builtin"):
-            quality(pack, portraits(pack, options.cache))
+            faces = portraits(pack, options.cache)
+            quality(pack, faces)
+            new_faces(pack, faces)
     for size in options.sizes:
         speed(size, with_hdbscan=options.with_hdbscan)
     return 0
@@ -152,6 +155,43 @@ def quality(pack: str, faces: Faces) -> None:
             f"{mean[0]:.4f} ({spread[0]:.4f}) / {mean[1]:.4f} ({spread[1]:.4f})",
             flush=True,
         )
+
+
+def new_faces(pack: str, faces: Faces) -> None:
+    """
+    People learned from 70 % of the portraits, the rest one by one: who is found, and how many strangers are let in.
+
+    People need two portraits to be known; who has one among the learned ones is neither known nor a stranger.
+    """
+    own = faces.only(faces.good & faces.central)
+    thresholds = shipped_thresholds(pack)
+    found = []
+    for seed in range(HALVES):
+        learned = np.random.default_rng(seed).random(len(own.person)) < 0.7
+        names, counts = np.unique(own.person[learned], return_counts=True)
+        rows: list[int] = []
+        people: list[int] = []
+        for person, name in enumerate(names):
+            members = np.flatnonzero(learned & (own.person == name))
+            if counts[person] > 1:
+                rows += members[medoids(own.embeddings[members], NEAREST)].tolist()
+                people += [person] * (len(rows) - len(people))
+        gallery = Gallery(np.array(people, np.int64), own.embeddings[rows])
+        known, strangers = set(names[counts > 1]), set(own.person) - set(names)
+        hits, let_in = [], []
+        for face in np.flatnonzero(~learned):
+            got = assign(own.embeddings[face], gallery, thresholds.assign, thresholds.margin).person_id
+            if own.person[face] in known:
+                hits.append(got is not None and names[got] == own.person[face])
+            elif own.person[face] in strangers:
+                let_in.append(got is not None)
+        found.append((np.mean(hits), np.mean(let_in)))
+    mean, spread = np.mean(found, axis=0), np.std(found, axis=0)
+    print(
+        f"new faces: recall of known people {mean[0]:.4f} ({spread[0]:.4f}), "
+        f"strangers let in {mean[1]:.4f} ({spread[1]:.4f})",
+        flush=True,
+    )
 
 
 def speed(size: int, *, with_hdbscan: bool) -> None:

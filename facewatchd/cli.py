@@ -256,6 +256,27 @@ def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> Non
     click.echo(f"{count} faces written to {csv_file}.", err=True)
 
 
+@main.command()
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    type=click.Choice(["ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers"]),
+    help="Also this one; may be repeated.",
+)
+@click.option(
+    "--portraits", type=FILE, metavar="DIR", help="The truth: a folder with a folder of portraits per person."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def evaluate(config: Config, *, algorithms: tuple[str, ...], portraits: Path | None, as_json: bool) -> None:
+    """Say how well faces are grouped, by the faces that you confirmed."""
+    from facewatchd import evaluate as evaluation  # noqa: PLC0415
+
+    document = evaluation.evaluate(config, algorithms, portraits)
+    print_json(document) if as_json else evaluation.show_scores(document)
+
+
 @main.group()
 def dates() -> None:
     """Capture dates."""

@@ -67,7 +67,7 @@ _ARCFACE = Thresholds(
     strangers=Strangers(mean=0.011, spread=0.1008),
 )
 _DLIB = Thresholds(
-    assign=0.957,
+    assign=0.958,
     margin=0.01,
     link=0.9481,
     bonus=0.0056,

@@ -196,10 +196,11 @@ def test_commands_are_carried_out_by_the_running_daemon(home: Home, daemon: Daem
     home.run("people", "merge", str(two), str(one))
     assert home.links()["Ann"] == before[f"Person {one}"] | before[f"Person {two}"]
     assert f"Person {two}" not in home.links()
-    link = next(path for path in home.people.glob("Ann/*") if path.is_symlink())
-    link.unlink()
-    assert home.run("tree").out.startswith("1 changes made")
-    assert link.is_symlink()
+    cover = home.people / "Ann" / "folder.jpg"
+    cover.unlink()
+    # the daemon may have seen to it already
+    assert "changes made" in home.run("tree").out
+    assert cover.is_file()
     links = home.links()
     assert "into 7 people, 0 of them new" in home.run("recluster").out
     assert home.links() == links

@@ -253,3 +253,21 @@ def test_the_order_of_faces_does_not_matter(
     found = assign_photo(faces, known, threshold, margin, [NONE] * len(faces))
     other = assign_photo(faces[order], known, threshold, margin, [NONE] * len(faces))
     assert all(same(found[place], shuffled) for place, shuffled in zip(order, other, strict=True))
+
+
+def test_many_people() -> None:
+    """Among thousands of medoids the answer is that of all of them, also where the nearest hundreds are refused."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(3000, 8))
+    known = Gallery(
+        np.repeat(np.arange(600), 5), (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    )
+    face = known.medoids[7]
+    people, similarities = best_people(face, known)
+    some, theirs = best_people(face, known, 100)
+    assert some.tolist() == people[: len(some)].tolist()
+    np.testing.assert_array_equal(theirs, similarities[: len(some)])
+    nearest = frozenset(people[:400].tolist())
+    found = assign(face, known, -1, 0, nearest)
+    fits = {person: fit(face, known.medoids[known.people == person]) for person in people[400:416].tolist()}
+    assert found.person_id == max(fits, key=lambda person: fits[person])

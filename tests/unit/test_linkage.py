@@ -229,9 +229,11 @@ def test_around_a_large_cluster_everything_still_stays_apart(seed: int) -> None:
     vectors = np.eye(16)[0] + random.normal(size=(600, 16)) * 0.12
     faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     owners = [None if number % 25 else number % 2 for number in range(600)]
-    ties = Ties(random.integers(0, 300, 600), owners, [frozenset({0}) if n % 40 == 1 else frozenset() for n in range(600)])
+    ties = Ties(
+        random.integers(0, 300, 600), owners, [frozenset({0}) if n % 40 == 1 else frozenset() for n in range(600)]
+    )
     labels = average_linkage(faces, ties, 0.3)
-    assert np.bincount(labels).max() > 100
+    assert np.bincount(labels).max() > 50
     for cluster in partition(labels):
         assert may_join(cluster, frozenset(), ties)
     np.testing.assert_array_equal(average_linkage(faces, ties, 0.3), labels)
@@ -252,13 +254,11 @@ def test_a_large_cluster_loses_nobody() -> None:
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        pytest.param(LinkRule(0.75), [0, 0, 1, 1], id="two loose pairs, their mean below the threshold"),
-        pytest.param(LinkRule(0.75, large=0.2), [0, 0, 0, 0], id="less is enough for more faces"),
-        pytest.param(LinkRule(0.75, loose=1.0), [0, 0, 0, 0], id="... and for loose ones"),
+        pytest.param(LinkRule(0.41), [0, 0, 1, 1], id="two pairs, their mean below the threshold"),
+        pytest.param(LinkRule(0.41, large=0.05), [0, 0, 0, 0], id="less is enough for more faces"),
+        pytest.param(LinkRule(0.41, loose=1.0), [0, 0, 0, 0], id="... and for loose ones"),
     ],
 )
 def test_rules(rule: LinkRule, expected: list[int]) -> None:
-    """Two pairs, 40 degrees wide and 45 apart; their mean similarity is about 0.67."""
-    assert average_linkage(at_angles(0, 40, 45, 85), free(4), rule).tolist() != []
-    labels = average_linkage(at_angles(-22, 10, 34, 66), free(4), rule)
-    assert labels.tolist() == expected
+    """Two pairs, each 30 degrees wide, 35 apart: their mean similarity is 0.394, that of their directions 0.423."""
+    assert average_linkage(at_angles(0, 30, 65, 95), free(4), rule).tolist() == expected

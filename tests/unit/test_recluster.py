@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import ReclusterSettings, cluster, density_labels, medoid
+from facewatchd.core.recluster import ReclusterSettings, cluster, density_labels, fitted, medoid, medoids, strangers
+from facewatchd.core.thresholds import Strangers
 from facewatchd.domain import Embeddings
 
 SETTINGS = ReclusterSettings(min_faces=3, min_samples=2, link=0.46, bonus=0.04)
@@ -157,3 +158,71 @@ def test_a_stray_does_not_pull_the_medoid() -> None:
     """A mean would move towards the stray; the medoid is still one of the many."""
     faces, _ = people(7, [9])
     assert medoid(np.concatenate([-faces[:1], faces])) != 0
+
+
+def test_further_medoids_stand_for_the_others() -> None:
+    """Of a cluster with three looks, three medoids have one each, and the medoid is the first."""
+    random = np.random.default_rng(8)
+    vectors = np.repeat(np.eye(16)[:3] + 0.5, [9, 5, 4], axis=0) + random.normal(size=(18, 16)) * 0.02
+    faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    chosen = medoids(faces, 3)
+    assert chosen[0] == medoid(faces)
+    assert {next(look for look, end in enumerate((9, 14, 18)) if at < end) for at in chosen} == {0, 1, 2}
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), count=st.integers(1, 12), most=st.integers(1, 6))
+def test_medoids_are_different_members(seed: int, count: int, most: int) -> None:
+    """As many as there are, and copies are not worth another."""
+    faces, _ = people(seed, [count])
+    chosen = medoids(np.repeat(faces, 2, axis=0), most)
+    assert len({at // 2 for at in chosen}) == len(chosen) == min(most, count)
+
+
+# --- thresholds that follow the archive ------------------------------------------------------------------------------
+
+
+def test_strangers_are_measured_between_groups() -> None:
+    """However many faces the people have, what is measured is how similar different people are."""
+    faces, truth = people(9, [60, 30, *[2] * 40], dim=128)
+    every = faces[np.unique(truth, return_index=True)[1]]
+    pairs = (every @ every.T)[np.triu_indices(len(every), 1)]
+    found = strangers(faces, truth)
+    assert found is not None
+    assert found[1] == 42
+    assert found[0].mean == pytest.approx(np.median(pairs), abs=0.01)
+    assert found[0].spread == pytest.approx(pairs.std(), rel=0.15)
+    assert strangers(faces[:1], truth[:1]) is None
+
+
+def test_the_threshold_follows_the_strangers() -> None:
+    """Where strangers are half as widely spread as in the reference, the threshold is about half as far from them."""
+    random = np.random.default_rng(10)
+    labels = np.full(5000, -1, np.int64)
+    reference = Strangers(mean=0.0, spread=0.1)
+    rules = {}
+    for dim in (100, 400):
+        vectors = random.normal(size=(5000, dim))
+        faces = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        rules[dim] = fitted(ReclusterSettings(2, 2, 0.5, 0.04, 0.3, 0.08, reference, 5000), faces, labels)
+    assert rules[100].threshold == pytest.approx(0.5, abs=0.01)
+    assert rules[400].threshold == pytest.approx(0.25, abs=0.01)
+    assert rules[400].bonus == pytest.approx(0.02, abs=0.001)
+    assert rules[400].large == pytest.approx(0.04, abs=0.002)
+    assert rules[400].loose == 0.3
+
+
+def test_more_faces_ask_for_more_similarity() -> None:
+    """The more strangers there are, the more similar are the most similar two of them."""
+    faces, _ = people(11, [1] * 64, dim=64)
+    rule = ReclusterSettings(2, 2, 0.5, 0.0, strangers=Strangers(0.0, 0.1), faces=5000)
+    few = fitted(rule, faces, np.arange(64))
+    many = fitted(rule, np.repeat(faces, 200, axis=0), np.repeat(np.arange(64), 200))
+    assert few.threshold < many.threshold
+
+
+def test_what_the_user_sets_is_meant_as_it_is() -> None:
+    """Without strangers to refer to, nothing follows anything."""
+    faces, truth = people(12, [3] * 30)
+    rule = fitted(ReclusterSettings(2, 2, 0.61, 0.02, 0.1, 0.05), faces, truth)
+    assert (rule.threshold, rule.bonus, rule.loose, rule.large) == (0.61, 0.02, 0.1, 0.05)

@@ -1,0 +1,104 @@
+"""
+What `evaluate` does: hold the present grouping, and those of other algorithms on the same faces, against the user's
+word or a folder per person. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from facewatchd.config import Config
+from facewatchd.core.evaluate import group, score
+from facewatchd.core.graph import neighbours
+from facewatchd.core.linkage import Ties
+from facewatchd.core.recluster import NEIGHBOURS
+from facewatchd.domain import ConstraintKind, FaceId
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline.ingest import thresholds_for
+from facewatchd.pipeline.regroup import regroup_settings
+from facewatchd.store import Store
+
+PRESENT = "present"
+"""Not an algorithm: the grouping as it is, with all that the user said."""
+
+
+def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) -> dict[str, Any]:
+    """
+    The document of `evaluate --json`.
+
+    Args:
+        config: The configuration.
+        algorithms: Names of `core.evaluate.ALGORITHMS`.
+        folders: A folder with a folder of portraits per person; None to go by the faces that the user confirmed.
+
+    Raises:
+        FacewatchError: There is no state, or no truth in it.
+    """
+    with Store(config.state.dir, read_only=True) as store:
+        model = store.model()
+        if model is None:
+            raise FacewatchError(
+                "There is nothing to evaluate", "Run 'facewatchd run' first: no photo was taken in yet."
+            )
+        table = store.faces.good(model.id)
+        truth = _confirmed(store) if folders is None else _portraits(store, model.id, folders)
+        settings = regroup_settings(config, thresholds_for(config, model.pack))
+    known = np.array([face in truth for face in table.faces.tolist()], np.bool_)
+    if not known.any():
+        raise FacewatchError(
+            "There is nothing to hold the grouping against",
+            "Confirm some faces, or name a folder with a folder of portraits per person by --portraits.",
+        )
+    people = [truth[face] for face in table.faces[known].tolist()]
+    # the truth is for the score alone: the algorithms know which faces share a photo, and nothing that the user said
+    ties = Ties(table.photos, [None] * len(table.faces), [frozenset()] * len(table.faces))
+    graph = neighbours(table.embeddings, NEIGHBOURS) if algorithms else None
+    rows: dict[str, NDArray[np.int64]] = {PRESENT: np.where(table.people > 0, table.people, -1)}
+    rows |= {name: group(name, table.embeddings, ties, settings, graph) for name in algorithms}
+    return {
+        "truth": "confirmed" if folders is None else str(folders),
+        "faces": len(people),
+        "people": len(set(people)),
+        "scores": {name: dataclasses.asdict(score(people, labels[known])) for name, labels in rows.items()},
+    }
+
+
+def show_scores(document: dict[str, Any]) -> None:
+    """The same for people."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for column in ("B-cubed P", "R", "F1", "pairwise P", "R", "F1", "groups"):
+        table.add_column(column, justify="right")
+    for name, scores in document["scores"].items():
+        *shares, groups = scores.values()
+        table.add_row(name, *(f"{share:.4f}" for share in shares), str(groups))
+    console = Console(highlight=False)
+    console.print(f"{document['faces']} faces of {document['people']} people whose truth is known", soft_wrap=True)
+    console.print(table)
+
+
+def _confirmed(store: Store) -> dict[FaceId, object]:
+    said = store.people.constraints()
+    return {word.face_id: word.person_id for word in said if word.kind is ConstraintKind.MUST_BE}
+
+
+def _portraits(store: Store, model_id: str, folders: Path) -> dict[FaceId, object]:
+    """The largest face of every photo in a folder of `folders`, and that folder's name."""
+    parent = os.path.realpath(os.fsencode(folders))
+    largest: dict[bytes, tuple[float, FaceId]] = {}
+    for exported, _ in store.faces.exported(model_id):
+        if os.path.dirname(os.path.dirname(exported.photo)) == parent:
+            box = exported.face.box
+            # of equally large ones the first
+            best = largest.get(exported.photo)
+            if best is None or box.w * box.h > best[0]:
+                largest[exported.photo] = (box.w * box.h, exported.face.face_id)
+    return {face: os.path.basename(os.path.dirname(photo)) for photo, (_, face) in largest.items()}
