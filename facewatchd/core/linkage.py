@@ -4,7 +4,9 @@ Average-linkage agglomeration on a graph of nearest neighbours, in rounds of arr
 Two clusters are as similar as their members are on average over all pairs; the most similar are joined first, until no
 pair reaches the threshold (UPGMA, Sokal and Michener 1958). For L2-normalised embeddings that mean is the dot product
 of the clusters' sums over the product of their sizes, so no matrix of all pairs is needed, and only clusters that some
-neighbour edge connects are ever compared: on faces, ten neighbours give what all pairs give.
+neighbour edge connects are ever compared: on portraits, ten neighbours give what all pairs give. A burst of more frames
+than that has all its neighbours in itself; so when no edge joins anything any more, the neighbours of the large clusters
+as wholes are looked for, until that joins nothing either.
 
 The joins are not made one by one. Two clusters that are each other's most similar will be joined whatever else happens
 first (the mean is reducible: Bruynooghe 1977, Murtagh 1983), so every round joins all such pairs at once. That ends as
@@ -185,6 +187,13 @@ class _Clusters:
             grown = np.unique(into)
             self._tightness[grown] = self.similarity(grown, grown)
 
+    def wholes(self, least: int) -> tuple[Ids, Embeddings]:
+        """The clusters of more than `least` faces, and the directions of their sums, L2-normalised."""
+        large = np.flatnonzero((self._part_of == np.arange(len(self._part_of))) & (self.sizes > least))
+        sums = self._sums[large]
+        lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return large, (sums / lengths).astype(np.float32)
+
     def labels(self) -> Ids:
         """Cluster of each face, numbered by the first member's position."""
         root = self._part_of
@@ -236,10 +245,20 @@ def average_linkage(
     a, b, strength = kept(a, b, means)
     best, pick = np.empty(count), np.empty(count, np.int64)
     became, changed = np.arange(count), np.zeros(count, np.bool_)
+    is_looked_for = False
     while True:
         into, joined = _joins(a, b, strength, rule.threshold, clusters, apart, best, pick)
-        if not len(into):
+        if not len(into) and is_looked_for:
             return clusters.labels()
+        if not len(into):
+            large, directions = clusters.wholes(k)
+            x, y, _ = neighbours(directions, k).edges(k)
+            x, y = large[x], large[y]
+            x, y, stronger = kept(x, y, clusters.similarity(x, y))
+            a, b, strength = np.concatenate([a, x]), np.concatenate([b, y]), np.concatenate([strength, stronger])
+            is_looked_for = True
+            continue
+        is_looked_for = False
         clusters.join(into, joined)
         became[joined], changed[into], changed[joined] = into, True, True
         apart.follow(into, joined, became, changed)

@@ -58,6 +58,23 @@ def test_neighbours_are_those_of_a_full_sort(seed: int, count: int, k: int) -> N
     np.testing.assert_allclose(-np.sort(-similarities, axis=1), best, atol=1e-6)
 
 
+def test_bursts_of_one_person_are_found_together() -> None:
+    """Four series of fifteen frames: all neighbours of a frame are in its own series, and yet it is one person."""
+    rng = np.random.default_rng(0)
+
+    def near(centre: NDArray[np.float64], similarity: float) -> NDArray[np.float64]:
+        noise = rng.standard_normal(128)
+        mixed = centre * np.sqrt(similarity) + noise / np.linalg.norm(noise) * np.sqrt(1 - similarity)
+        vector: NDArray[np.float64] = mixed / np.linalg.norm(mixed)
+        return vector
+
+    person, stranger = near(np.zeros(128), 0.0), near(np.zeros(128), 0.0)
+    series = [near(person, 0.74) for _ in range(4)]
+    frames = [near(centre, 0.99) for centre in series for _ in range(15)]
+    faces = np.array([*frames, *(near(stranger, 0.8) for _ in range(15))], np.float32)
+    assert partition(average_linkage(faces, free(75), 0.46)) == {frozenset(range(60)), frozenset(range(60, 75))}
+
+
 def test_neighbours_across_blocks() -> None:
     """The last, smaller block of a large archive is searched like the others."""
     faces = some_faces(1, _BLOCK + 3, dim=4)
