@@ -57,7 +57,8 @@ def end_when_told() -> None:
     """Until the daemon's loop listens to signals itself, there is nothing to finish first."""
 
     def end(_number: int, _frame: object) -> None:
-        sys.exit(0)
+        # not sys.exit: a library's callback that the signal happens to interrupt would swallow the exception
+        os._exit(0)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
