@@ -1,15 +1,12 @@
 """
-What a scan saw against what the index knows, and whether a disappearance may be believed (requirements R1, R5).
-
-Everything here is about one root. Paths are relative to it; a folder is "" for the root itself.
+Whether a disappearance may be believed (requirement R5). Everything here is about one root.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from facewatchd.domain import FileStat, Health, SeenFile
+from facewatchd.domain import Health
 
 MASS_FRACTION = 0.2
 """Of a root's photos, missing at once: more than people delete in one go, less than a lost subtree of most archives."""
@@ -27,16 +24,6 @@ MASS_HOLD_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """How a folder differs from what is known of it. Every path is in exactly one of the four."""
-
-    new: tuple[SeenFile, ...]
-    changed: tuple[SeenFile, ...]
-    unchanged: tuple[SeenFile, ...]
-    missing: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Absence:
     """
     How long a photo has not been seen.
@@ -48,45 +35,6 @@ class Absence:
 
     since: float
     scans: int
-
-
-def compare(known: Mapping[bytes, FileStat], seen: Iterable[SeenFile]) -> Comparison:
-    """
-    Compare one folder.
-
-    Args:
-        known: What the index holds of the folder's own files (not of its subfolders').
-        seen: What the scan saw there. Where the scan could not see all of the folder, leave `missing` alone.
-    """
-    new, changed, unchanged = [], [], []
-    missing = set(known)
-    for file in seen:
-        before = known.get(file.path)
-        missing.discard(file.path)
-        if before is None:
-            new.append(file)
-        elif file.stat.same_content(before):
-            unchanged.append(file)
-        else:
-            changed.append(file)
-    return Comparison(tuple(new), tuple(changed), tuple(unchanged), tuple(sorted(missing)))
-
-
-def vanished_folders(known: Iterable[bytes], scanned: Collection[bytes], unseen: Collection[bytes]) -> list[bytes]:
-    """
-    Folders that the index knows and a complete scan of the root did not come across, sorted.
-
-    Args:
-        known: Folders that hold photos, by the index.
-        scanned: Folders that the scan listed in full. A set, where there are many.
-        unseen: Folders that the scan could not list: nothing is known about them and all below them.
-    """
-    blind = {folder for folder in unseen if folder}
-    if len(blind) != len(unseen):
-        return []  # the root itself could not be listed
-    return sorted(
-        folder for folder in known if folder not in scanned and not any(part in blind for part in _upwards(folder))
-    )
 
 
 def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
@@ -114,10 +62,3 @@ def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
 def is_gone(absence: Absence, now: float) -> bool:
     """Whether a photo whose absence is not doubted has been away for long enough to be marked missing."""
     return absence.scans >= SCANS_MISSED and now - absence.since >= GRACE_S
-
-
-def _upwards(folder: bytes) -> Iterable[bytes]:
-    """The folder and all folders above it, without the root."""
-    while folder:
-        yield folder
-        folder = folder.rpartition(b"/")[0]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from facewatchd.core.tree import Written, WrittenFolder
-from facewatchd.domain import PersonId, PhotoId
+from facewatchd.domain import PersonId
 
 
 class Manifest:
@@ -76,7 +76,3 @@ class Manifest:
             " AND folder_id = (SELECT folder_id FROM tree_folders WHERE name = ?)",
             (name, folder),
         )
-
-    def photos_linked(self, photo_id: PhotoId) -> int:
-        """How many links a photo has."""
-        return int(self._db.execute("SELECT count(*) FROM tree_entries WHERE photo_id = ?", (photo_id,)).fetchone()[0])

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from facewatchd.core.inventory import vanished_folders
 from facewatchd.domain import Health, Root, SeenFile
 from facewatchd.watch.roots import RootIdentity, check_root, excluded_in
 from facewatchd.watch.scanner import ScannedFolder, scan, stat_photo
@@ -242,7 +241,6 @@ def test_a_root_that_is_not_there_is_a_problem_not_an_empty_root(root: Root) -> 
     found = list(scan(Root(1, root.path + b"/absent"), is_photo))
     assert [folder.path for folder in found] == [b""]
     assert "Connect or mount" in found[0].problem
-    assert vanished_folders([b"", b"a"], set(), {folder.path for folder in found if folder.problem}) == []
 
 
 def test_a_deep_tree_is_no_problem_and_a_too_deep_one_is_said(root: Root) -> None:
