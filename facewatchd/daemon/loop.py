@@ -112,7 +112,7 @@ class Daemon:
 
         Raises:
             FacewatchError: The work cannot go on; or, with `once`, not a single photo folder could be read, the faces
-                could not be grouped, or the people tree not be written.
+                could not be grouped, or the state or the people tree not be written.
         """
         try:
             recover(self._store)
@@ -131,6 +131,8 @@ class Daemon:
                     if self._once and self._is_done():
                         break
                 except StoreFullError as error:
+                    if self._once:
+                        raise  # whoever started it is told; nothing is lost, and the next run goes on from here
                     self._pause.begin(error)
         finally:
             self._end()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import in_namespace
 from running import Daemon, Home, fresh, portraits, prepared, retake, service_manager, wait_until
 
 SLACK_S = 10
@@ -305,6 +306,35 @@ def test_killed_and_started_again(tmp_path_factory: pytest.TempPathFactory, tmp_
     calm = {frozenset(face for face in group if face[0] != accented) for group in prepared(tmp_path_factory).groups()}
     assert home.groups() == calm
     assert home.run("tree", "--dry-run").out == "The people tree is as it should be.\n"
+
+
+ONCE_ON_A_FULL_DISK = """
+import os, shutil, subprocess, sys
+state, aside, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+os.rename(state, aside)
+os.mkdir(state)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "state", state], check=True)
+shutil.copytree(aside, state, ignore=shutil.ignore_patterns("*.sock"), dirs_exist_ok=True)
+with open(os.path.join(state, "ballast"), "wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(bytes(4096))
+    except OSError:
+        file.truncate(file.tell() - 100_000)  # enough to open the state
+done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=40)
+print(done.returncode, done.stderr.strip().splitlines()[-1])
+sys.stderr.write(done.stderr)
+"""
+
+
+def test_once_does_not_wait_for_room_on_a_full_disk(home: Home, tmp_path: Path) -> None:
+    """Who started it, a timer perhaps, is told; the daemon would wait, and go on by itself (R31)."""
+    photo = next(iter(portraits(home).values()))[0]
+    (home.album / "new.jpg").write_bytes(retake(photo))
+    done = in_namespace(ONCE_ON_A_FULL_DISK, home.state, tmp_path / "aside", *home.command("run", "--once"))
+    assert done.stdout.startswith("1 "), done.stdout + done.stderr
+    assert "disk is full; free some space" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_the_service_manager_is_told(home: Home, tmp_path: Path) -> None:

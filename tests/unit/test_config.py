@@ -134,6 +134,11 @@ class TestRefusals:
         ("text", "words"),
         [
             # not YAML: the line is named
+            (
+                "photos: [/a]\nwatch: {settle_s: 1}\nphotos: [/b]\n",
+                ("not valid YAML", "Line 3: photos stands there twice"),
+            ),
+            ("photos: [/a]\npeople:\n  dir: /b\n  dir: /c\n", ("not valid YAML", "Line 4: dir stands there twice")),
             ("photos: [/a]\npeople: dir: /b\n", ("not valid YAML", "Line 2:")),
             ("photos: [/a\n", ("not valid YAML", "Line 2:")),
             ("photos:\n\t- /a\n", ("not valid YAML", "Line 2:")),
