@@ -37,6 +37,17 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _ranking(sources: tuple[str, ...]) -> tuple[str, ...]:
+    for source in sources:
+        if sources.count(source) > 1:
+            raise ValueError(f"{source} is named twice")
+    if "mtime" in sources[:-1]:
+        raise ValueError("mtime comes last: every file has one, so that what stands behind it would never be asked")
+    if not set(sources) - {"mtime"}:
+        raise ValueError("name at least one source besides mtime; dates.mode: off does not look at dates")
+    return sources
+
+
 def _plain_text(value: object) -> object:
     """YAML reads 1987-07-01 as a date and 1987 as a number."""
     return str(value) if isinstance(value, dt.date) or type(value) is int else value
@@ -58,6 +69,7 @@ def _xdg(variable: str, fallback: str) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Similarity = Annotated[float, Field(ge=-1, le=1)]
+DateSourceName = Literal["xmp", "exif", "takeout", "name-time", "name-date", "folder", "mtime"]
 
 
 class Section(BaseModel):
@@ -177,6 +189,14 @@ class DatesConfig(Section):
     ] = "inplace"
     timezone: Annotated[str, AfterValidator(_known_zone)] = ""
     write_date_only: bool = False
+    sources: Annotated[tuple[DateSourceName, ...], AfterValidator(_ranking)] = (
+        "xmp",
+        "exif",
+        "takeout",
+        "name-time",
+        "name-date",
+        "folder",
+    )
     rules: tuple[DateRuleConfig, ...] = ()
     shift: tuple[DateShiftConfig, ...] = ()
 
@@ -312,7 +332,8 @@ def _first_problem(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{key}: there is no such key; config.example.yaml names them all{more}."
     if problem["type"] == "tuple_type":
-        return f"{key}: write a list, such as [~/Pictures]{more}."
+        example = "[~/Pictures]" if key == "photos" else "[exif, xmp]" if key == "dates.sources" else "[...]"
+        return f"{key}: write a list, such as {example}{more}."
     if problem["type"] == "model_type":
         return f"{key}: write its keys below it, as in config.example.yaml{more}."
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}{more}."

@@ -36,6 +36,13 @@ _SOURCES = {
     "folder": "its folder's name",
     "mtime": "the file's time",
 }
+_ZONES = {
+    "tag": "by its own tags",
+    "gps": "by its satellite time",
+    "sidecar": "by its sidecar",
+    "config": "by dates.timezone",
+    "machine": "by this computer's zone",
+}
 
 
 def dates_report(config: Config) -> dict[str, Any]:
@@ -151,12 +158,17 @@ def _changes(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for change in changes:
         yield displayable(change["photo"])
         if "date" in change:
-            found = f"{change['date']} ({_SOURCES[change['source']]})"
+            found = f"{change['date']} ({_SOURCES[change['source']]}{_zone(change)})"
             if between := change["between"]:
                 found += f", by its neighbours {between['earliest']} to {between['latest']}"
             yield f"    {change['action']}: {found}: {change['why']}"
         else:
             yield f"    {change['action']}: {change['why']}"
+
+
+def _zone(change: Mapping[str, Any]) -> str:
+    """Where the zone came from, as far as any is known."""
+    return f"; zone {change['zone']} {_ZONES[change['zone_source']]}" if change["zone"] else ""
 
 
 def _sentence(document: Mapping[str, Any]) -> str:

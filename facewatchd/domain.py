@@ -86,12 +86,14 @@ class KnownPhoto:
 
     Attributes:
         absent: Whether it was not seen when it was last looked for.
+        beside: Fingerprint of the sidecars beside it when its date was last looked for, empty where there were none.
     """
 
     photo_id: PhotoId
     stat: FileStat
     state: PhotoState
     absent: bool = False
+    beside: bytes = b""
 
     def is_up_to_date(self, stat: FileStat) -> bool:
         """
@@ -164,6 +166,17 @@ class Precision(StrEnum):
     YEAR = "year"
 
 
+class ZoneSource(StrEnum):
+    """Where the zone of a capture date came from (R22)."""
+
+    NONE = "none"
+    TAG = "tag"  # an offset tag of the photo
+    GPS = "gps"  # how far its clock stands from the satellites'
+    SIDECAR = "sidecar"  # the offset in its XMP sidecar
+    CONFIG = "config"  # dates.timezone, of a moment known in UTC
+    MACHINE = "machine"  # this computer's, of such a moment
+
+
 @dataclass(frozen=True, slots=True)
 class DateFinding:
     """
@@ -176,6 +189,7 @@ class DateFinding:
         confidence: 0..1, how often such a source is right.
         zone: Offset such as "+02:00", or empty where unknown.
         problem: What is wrong with the photo's own metadata, empty where they are right.
+        zone_source: Where `zone` came from.
     """
 
     value: datetime
@@ -184,6 +198,7 @@ class DateFinding:
     confidence: float
     zone: str = ""
     problem: str = ""
+    zone_source: ZoneSource = ZoneSource.NONE
 
 
 # --- faces ----------------------------------------------------------------------------------------------------------
@@ -293,7 +308,10 @@ class FoundFace:
 
 @dataclass(frozen=True, slots=True)
 class TakenPhoto:
-    """Everything that taking in a photo finds out. Width and height are of the upright photo, in pixels."""
+    """
+    Everything that taking in a photo finds out. Width and height are of the upright photo, in pixels; `beside` as in
+    `KnownPhoto`.
+    """
 
     seen: SeenFile
     content_hash: bytes
@@ -301,6 +319,7 @@ class TakenPhoto:
     height: int
     date: DateFinding | None
     faces: tuple[FoundFace, ...]
+    beside: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +329,7 @@ class SamePhoto:
     seen: SeenFile
     content_hash: bytes
     date: DateFinding | None
+    beside: bytes = b""
 
 
 class FaceState(StrEnum):

@@ -133,7 +133,7 @@ def unwritable(evidence: Evidence, finding: DateFinding, *, write_date_only: boo
     if source is DateSource.USER:
         return ""
     if source is DateSource.FOLDER:
-        return "only the folder's name speaks of a date"
+        return "only the folder's name speaks of this date"
     if source is DateSource.MTIME:
         return "nothing but the file's own time speaks of a date"
     if source is DateSource.EXIF and finding.confidence < CONFIDENCE_DIGITIZED:

@@ -1,6 +1,6 @@
 """
 The user's word about dates: whole folders of one date (`dates.rules`), and cameras whose clocks were wrong
-(`dates.shift`). Goes before everything else (R19). Pure.
+(`dates.shift`); both go before everything else (R19). And what else is believed before what (`dates.sources`). Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 
-from facewatchd.core.dates import CONFIDENCE_ORIGINAL, Evidence, date_of
+from facewatchd.core.dates import CONFIDENCE_ORIGINAL, SOURCES, Evidence, date_of
 from facewatchd.core.stamps import Stamp, fault, parse_stamp
 from facewatchd.domain import DateFinding, DateSource, Precision
 
@@ -62,14 +62,22 @@ class ClockShift:
 
 @dataclass(frozen=True, slots=True)
 class DateRules:
-    """All that the user says of dates; the first rule that fits a photo holds, and one shift."""
+    """
+    All that the user says of dates.
+
+    Attributes:
+        folders: The first that fits a photo holds.
+        shifts: Likewise.
+        sources: What else is listened to, the most believed first; see `core.dates.SOURCES`.
+    """
 
     folders: tuple[FolderRule, ...] = ()
     shifts: tuple[ClockShift, ...] = ()
+    sources: tuple[DateSource, ...] = SOURCES
 
     def finding(self, evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFinding:
         """`core.dates.date_of`, under these rules."""
-        found = self._shifted(evidence, date_of(evidence, now, timezone), now)
+        found = self._shifted(evidence, date_of(evidence, now, timezone, self.sources), now)
         for rule in self.folders:
             if rule.covers(evidence.path):
                 return _stated(rule, evidence, found, now)

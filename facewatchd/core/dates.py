@@ -2,15 +2,15 @@
 Everything that speaks of a photo's date -> one `DateFinding`. Pure: no files, no clock.
 
 The order of belief is requirement R19's: XMP sidecar, Exif, Takeout, file name with a time, file name with a day, folder,
-mtime. Within Exif, DateTimeOriginal is the date of the picture; the satellite's stamp, DateTimeDigitized and DateTime
+mtime; the user may rank the sources otherwise (`dates.sources`), and one that they leave out is not listened to. Within Exif, DateTimeOriginal is the date of the picture; the satellite's stamp, DateTimeDigitized and DateTime
 follow, the latter two with a reservation: a scan is digitized, and an edit made, after the picture was taken, so they are
 believed only where no name or folder speaks of an earlier day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta, tzinfo
 
 from facewatchd.core.date_names import date_in_folders, date_in_name
@@ -26,7 +26,17 @@ from facewatchd.core.stamps import (
     wall_clock,
     zone_text,
 )
-from facewatchd.domain import DateFinding, DateSource, Precision
+from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
+
+SOURCES = (
+    DateSource.XMP,
+    DateSource.EXIF,
+    DateSource.TAKEOUT,
+    DateSource.NAME_TIME,
+    DateSource.NAME_DATE,
+    DateSource.FOLDER,
+)
+"""R19's order of belief, for those who rank nothing themselves. Before them is the user's word; the mtime is what is left."""
 
 # How often such a source is right: judgement, not measurement, ordered as R19 orders the sources.
 CONFIDENCE_XMP = 0.97  # someone, or a program on their behalf, has set it on purpose
@@ -46,6 +56,7 @@ CONFIDENCE_NONE = 0.0
 # A satellite's stamp and the camera's clock differ by the zone; the rest must be this small for it to be believed.
 _ZONE_SLACK = timedelta(minutes=2)
 _ZONE_STEP = timedelta(minutes=30)
+_NO_ZONE = ("", ZoneSource.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +150,12 @@ class _Candidate:
     stamp: Stamp
     # later than the picture by nature: not believed against an earlier word
     late: bool = False
+    zone_source: ZoneSource = ZoneSource.NONE
 
 
-def date_of(evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFinding:
+def date_of(
+    evidence: Evidence, now: float, timezone: tzinfo | None, sources: Sequence[DateSource] = SOURCES
+) -> DateFinding:
     """
     The best date that the evidence supports.
 
@@ -150,29 +164,41 @@ def date_of(evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFind
         now: Seconds since 1970.
         timezone: The zone of moments that are known in UTC only (`dates.timezone`); None for the machine's. A zone of
             the photo's own (offset tags, else satellite time) goes before it.
+        sources: What to listen to, the most believed first; see `SOURCES`.
 
     Returns:
         Always a finding: at worst the mtime, or the present with no confidence where even that is nonsense. Never
         before 1826 or more than 24 hours ahead of `now`.
     """
-    zone = _own_zone(evidence.tags, now)
+    zone, zone_source = _own_zone(evidence.tags, now) if DateSource.EXIF in sources else _NO_ZONE
+    if not zone:
+        zone_source = ZoneSource.MACHINE if timezone is None else ZoneSource.CONFIG
     problem = tag_problem(evidence.tags, now)
     possible: list[_Candidate] = []
-    for candidate in _candidates(evidence, now):
+    for candidate in _ranked(_candidates(evidence, now), sources):
         if fault(candidate.stamp, now):
             continue  # nonsense in UTC is no longer to be seen on the wall clock
-        stamp = local(candidate.stamp, zone if candidate.stamp.utc else "", timezone)
+        given = candidate.stamp
+        stamp = local(given, zone if given.utc or candidate.source is DateSource.EXIF else "", timezone)
         if stamp is not None and not fault(stamp, now):
-            possible.append(_Candidate(candidate.source, candidate.confidence, stamp, candidate.late))
+            said = ZoneSource.SIDECAR if candidate.source is DateSource.XMP else ZoneSource.TAG
+            by = zone_source if given.utc or not given.zone else said
+            possible.append(replace(candidate, stamp=stamp, zone_source=by if stamp.zone else ZoneSource.NONE))
     for candidate in possible:
         if candidate.late and any(_earlier(other.stamp, candidate.stamp) for other in possible if not other.late):
             continue
         stamp, confidence = candidate.stamp, candidate.confidence
         if stamp.value in SUSPECT and candidate.source is DateSource.EXIF:
             confidence = CONFIDENCE_SUSPECT
-        if candidate.source is DateSource.EXIF and not stamp.zone and zone:
-            stamp = Stamp(stamp.value, stamp.precision, zone)
-        return DateFinding(stamp.value, stamp.precision, candidate.source, confidence, stamp.zone, problem)
+        return DateFinding(
+            stamp.value,
+            stamp.precision,
+            candidate.source,
+            confidence,
+            stamp.zone,
+            problem or _overruled(evidence.tags, candidate),
+            candidate.zone_source,
+        )
     return _from_mtime(evidence.mtime_ns, now, timezone, problem)
 
 
@@ -226,6 +252,30 @@ def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
         yield _Candidate(DateSource.FOLDER, CONFIDENCE_FOLDER, folder)
 
 
+def _ranked(candidates: Iterator[_Candidate], sources: Sequence[DateSource]) -> list[_Candidate]:
+    """Those of the sources listened to, the most believed first."""
+    place = {source: at for at, source in enumerate(sources)}
+
+    def rank(candidate: _Candidate) -> tuple[int, bool]:
+        if candidate.confidence != CONFIDENCE_MODIFIED or candidate.source is not DateSource.EXIF:
+            return place[candidate.source], False
+        # the day of the last change, though a tag, is believed less than any name
+        names = (DateSource.EXIF, DateSource.NAME_TIME, DateSource.NAME_DATE)
+        return max(place[source] for source in names if source in place), True
+
+    return sorted((candidate for candidate in candidates if candidate.source in place), key=rank)
+
+
+def _overruled(tags: Tags, chosen: _Candidate) -> str:
+    """What is wrong with a valid capture date which the user's ranking puts behind another that says otherwise."""
+    own = parse_stamp(tags.original)
+    if own is None or SOURCES.index(chosen.source) <= SOURCES.index(DateSource.EXIF):
+        return ""
+    if not _earlier(own, chosen.stamp) and not _earlier(chosen.stamp, own):
+        return ""
+    return f"{tags.original.strip(' ')[:40]} is not what {chosen.source} says (dates.sources)"
+
+
 def _from_text(
     source: DateSource, confidence: float, text: str, offset: str = "", *, late: bool = False
 ) -> Iterator[_Candidate]:
@@ -245,19 +295,19 @@ def _gps_stamp(tags: Tags) -> Stamp | None:
     return Stamp(stamp.value, utc=True)
 
 
-def _own_zone(tags: Tags, now: float) -> str:
+def _own_zone(tags: Tags, now: float) -> tuple[str, ZoneSource]:
     """The photo's own zone: its offset tags, else how far its clock stands from the satellites' (R22)."""
     for offset in (tags.original_offset, tags.digitized_offset, tags.modified_offset):
         if zone := parse_zone(offset):
-            return zone
+            return zone, ZoneSource.TAG
     stamp, satellite = parse_stamp(tags.original), _gps_stamp(tags)
     if stamp is None or satellite is None or stamp.precision is not Precision.SECOND or fault(stamp, now):
-        return ""
+        return _NO_ZONE
     difference = stamp.value - satellite.value
     ahead = round(difference / _ZONE_STEP) * _ZONE_STEP
     if abs(difference - ahead) > _ZONE_SLACK or not timedelta(hours=-12) <= ahead <= timedelta(hours=14):
-        return ""
-    return zone_text(ahead)
+        return _NO_ZONE
+    return zone_text(ahead), ZoneSource.GPS
 
 
 def _earlier(one: Stamp, other: Stamp) -> bool:
@@ -271,6 +321,7 @@ def _from_mtime(mtime_ns: int, now: float, timezone: tzinfo | None, problem: str
         moment = utc_stamp(seconds)
         stamp = None if moment is None else local(moment, "", timezone)
         if stamp is not None and moment is not None and not (fault(moment, now) or fault(stamp, now)):
-            return DateFinding(stamp.value, stamp.precision, DateSource.MTIME, confidence, stamp.zone, problem)
+            by = ZoneSource.MACHINE if timezone is None else ZoneSource.CONFIG
+            return DateFinding(stamp.value, stamp.precision, DateSource.MTIME, confidence, stamp.zone, problem, by)
     # only where the machine's own clock is nonsense
     return DateFinding(wall_clock(FIRST_YEAR), Precision.YEAR, DateSource.MTIME, CONFIDENCE_NONE, "", problem)

@@ -27,7 +27,8 @@ from facewatchd.daemon.vitals import Vitals, root_entry
 from facewatchd.daemon.workers import Workers
 from facewatchd.domain import FaceEngine, Health, Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, PhotoTroubleError, StoreFullError, displayable
-from facewatchd.pipeline.date_batches import arrived
+from facewatchd.photos.beside import is_beside_name
+from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.discover import Discovery
@@ -212,6 +213,8 @@ class Daemon:
                 raise AssertionError("the loop ends before this")
 
     def _hinted(self, root: Root, path: bytes, kind: HintKind, *, closed: bool) -> None:
+        if is_beside_name(path) and kind is not HintKind.FOLDER:
+            self._look_beside(root, path, closed=closed)
         if kind is HintKind.FILE:
             self._look_at(root, path, closed=closed)
         elif kind is HintKind.FOLDER:
@@ -229,6 +232,14 @@ class Daemon:
         if settled is not None:
             self._backlog.arrived(settled)
 
+    def _look_beside(self, root: Root, path: bytes, *, closed: bool) -> None:
+        """A file that may speak of a photo's date has come, changed or gone."""
+        now = time.time()
+        if not spoken_of(self._store, root, path):
+            self._discovery.forget(root, path)
+        elif self._discovery.is_settled(root, path, closed=closed, now=now):
+            self._tree.touch_people(accompanied(self._store, self._dates, root, path, now))
+
     def _scan_part(self, part: ScanPart) -> None:
         now = time.time()
         for path, problem in part.difference.problems:
@@ -239,6 +250,8 @@ class Daemon:
                 _, scope = self._discovery.see(seen, closed=False, now=now)
                 self._tree.touch_people(scope)
             self._store.photos.absent(part.difference.missing, now, 1)
+        for path in part.difference.beside:
+            self._look_beside(part.root, path, closed=False)
 
     def _scan_end(self, end: ScanEnd) -> None:
         if end.error is not None:
@@ -311,7 +324,8 @@ class Daemon:
 
     def _between(self) -> None:
         for root, path in self._discovery.due(time.time()):
-            self._look_at(root, path, closed=False)
+            look_at = self._look_beside if is_beside_name(path) else self._look_at
+            look_at(root, path, closed=False)
         for seen in self._backlog.next():
             is_copy = self._backlog.is_for_itself(seen)
             known = frozenset[bytes]() if is_copy else known_contents(self._store, seen, self._engine.info.id)

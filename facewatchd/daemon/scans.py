@@ -14,6 +14,7 @@ from pathlib import Path
 
 from facewatchd.domain import Health, Root
 from facewatchd.errors import FacewatchError
+from facewatchd.photos.beside import is_beside_name
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.discover import Difference, differences
 from facewatchd.store import Store
@@ -114,7 +115,14 @@ class Scans:
             if check.health is Health.OFFLINE:
                 return check
             excluded = self._excluded(root)
-            folders = scan(root, is_photo_name, below=below, excluded=excluded, stop=self._stopping.is_set)
+            folders = scan(
+                root,
+                is_photo_name,
+                below=below,
+                excluded=excluded,
+                stop=self._stopping.is_set,
+                is_beside=is_beside_name,
+            )
             part = Difference()
             for part in differences(store, root, below, folders, _BATCH):
                 if not part.missing:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
+from facewatchd.photos.beside import fingerprint_at
 from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.decode import Decoded, decode, no_photo, stored_orientation
 from facewatchd.photos.formats import SNIFF_BYTES, kind_of
@@ -52,6 +53,7 @@ class PhotoRead:
         sidecar: Of the XMP file beside it, if there is one.
         takeout: Of the Takeout JSON beside it, if there is one.
         mtime_ns: Last change of the file, nanoseconds since 1970.
+        beside: Fingerprint of the files beside the photo, see `photos.beside`.
     """
 
     content_hash: bytes
@@ -60,6 +62,7 @@ class PhotoRead:
     sidecar: Sidecar | None
     takeout: Takeout | None
     mtime_ns: int
+    beside: bytes
 
     def evidence(self, path: bytes) -> Evidence:
         """What `core.dates.date_of` wants to know; `path` is relative to the root, so that its folders count."""
@@ -82,6 +85,7 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Contai
     """
     data = read_settled(path, stat)
     picture = content_hash(data, stored_orientation(data))
+    beside = fingerprint_at(path)
     return PhotoRead(
         picture,
         None if picture in known else decode(data, path, max_megapixels),
@@ -89,6 +93,7 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Contai
         read_sidecar(path),
         read_takeout(path),
         stat.mtime_ns,
+        beside,
     )
 
 

@@ -1,6 +1,6 @@
 """
 Dates of a whole archive, put right or taken back a little at a time, so that the daemon can do something else in between;
-and of a photo just taken in.
+and of single photos: just taken in, or with something new beside them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from facewatchd.core.date_plan import Act, Mode
-from facewatchd.domain import PhotoId, SeenFile
+from facewatchd.domain import PhotoId, Root, SeenFile
 from facewatchd.errors import FacewatchError, displayable
+from facewatchd.photos.beside import beginning_of_photos, fingerprint_at, names_beside
 from facewatchd.pipeline.date_fix import Outcome, as_written, fix, undo
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
@@ -124,6 +125,9 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
     photo = store.photos.dated_photo(known.photo_id) if known is not None else None
     if photo is None or photo.date is None:
         return set()
+    if fingerprint_at(photo.path) != photo.beside:
+        # a sidecar came while the photo was taken in
+        return _look_beside(store, settings, photo, now, may_write=True)
     last = store.date_journal.last(photo.photo_id)
     if not photo.date.problem:
         if last is None or as_written(last, photo.date) == photo.date:
@@ -139,6 +143,51 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
             store.date_journal.drop(last.write_id)
     elif last is not None and last.state is not WriteState.DONE:
         return set()
+    return fix(store, settings, photo, now).scope
+
+
+def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
+    """The photos taken in that a sidecar may speak of; `path` is its own, relative to the root."""
+    folder, name = os.path.split(path)
+    beginning = os.path.join(folder, beginning_of_photos(name))
+    found = store.photos.dated_beginning(root.root_id, beginning)
+    return [photo for photo in found if name in names_beside(os.path.basename(photo.path))]
+
+
+def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, now: float) -> Scope:
+    """
+    A sidecar has come, changed or gone: date its photos anew, as `arrived` does. Nothing is decoded.
+
+    Args:
+        store: The state.
+        settings: See there.
+        root: Where it is, or was.
+        path: The sidecar, relative to the root.
+        now: Seconds since 1970.
+
+    Returns:
+        Whose folders change.
+    """
+    # who saves a sidecar may remove the old one first, and what is written without it would stay
+    may_write = os.path.lexists(os.path.join(root.path, path))
+    scope: Scope = set()
+    for photo in spoken_of(store, root, path):
+        scope |= _look_beside(store, settings, photo, now, may_write=may_write)
+    return scope
+
+
+def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, may_write: bool) -> Scope:
+    """Date a photo anew where the sidecars beside it are not those by which it was dated."""
+    beside = fingerprint_at(photo.path)
+    if beside == photo.beside:
+        return set()
+    if settings.mode is Mode.OFF:
+        with store.transaction():
+            store.photos.accompanied(photo.photo_id, beside)
+        return set()
+    last = store.date_journal.last(photo.photo_id)
+    if not may_write or (last is not None and last.state is not WriteState.DONE):
+        settings = replace(settings, mode=Mode.REPORT)
     return fix(store, settings, photo, now).scope
 
 

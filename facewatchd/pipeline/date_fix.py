@@ -17,6 +17,7 @@ from facewatchd.core.date_plan import Act, DatePlan, Mode
 from facewatchd.core.dates import date_prefix
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
+from facewatchd.photos.beside import fingerprint_at
 from facewatchd.photos.patch import Edit, applied, edits_for, reversed_edits
 from facewatchd.photos.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.verify import flaw
@@ -77,7 +78,7 @@ def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, 
     last = store.date_journal.last(photo.photo_id)
     if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
         plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
-    scope = _remember(store, photo, as_written(last, finding))
+    scope = _remember(store, photo, as_written(last, finding), looked.beside)
     if plan.act not in _WRITING:
         return Outcome(plan.act, plan.why, scope)
     try:
@@ -102,12 +103,13 @@ def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
     return replace(finding, value=value, source=last.source, precision=last.precision)
 
 
-def _remember(store: Store, photo: DatedPhoto, finding: DateFinding) -> Scope:
+def _remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: bytes) -> Scope:
     """Store a finding that is not the one stored; returns whose folders change."""
-    if finding == photo.date:
+    if (finding, beside) == (photo.date, photo.beside):
         return set()
     with store.transaction():
         store.photos.redate(photo.photo_id, finding)
+        store.photos.accompanied(photo.photo_id, beside)
     if photo.date is not None and date_prefix(photo.date) == date_prefix(finding):
         return set()
     return {*store.photos.people_in([photo.photo_id]), None}
@@ -173,7 +175,10 @@ def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: Dat
         except PhotoError:
             settle(store, write)
             raise
-    _set_state(store, write, WriteState.DONE)
+    with store.transaction():
+        _set_state(store, write, WriteState.DONE)
+        # our own writing is no news (R16)
+        store.photos.accompanied(photo.photo_id, fingerprint_at(photo.path))
 
 
 def _journalled(
@@ -266,7 +271,8 @@ def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: fl
     if photo is None:
         return set()
     try:
-        return _remember(store, photo, look(photo.path, photo.seen, settings, now).finding)
+        looked = look(photo.path, photo.seen, settings, now)
+        return _remember(store, photo, looked.finding, looked.beside)
     except PhotoError:
         return set()  # it has changed, and is taken in again
 

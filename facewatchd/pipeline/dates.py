@@ -16,8 +16,9 @@ from facewatchd.core.date_neighbours import Between, neighbours
 from facewatchd.core.date_plan import Act, DatePlan, Layout, Mode, needs_date, plan, unwritable
 from facewatchd.core.date_rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
 from facewatchd.core.dates import Evidence
-from facewatchd.domain import DateFinding, Precision, SeenFile
+from facewatchd.domain import DateFinding, DateSource, Precision, SeenFile
 from facewatchd.errors import PhotoError
+from facewatchd.photos.beside import fingerprint_at
 from facewatchd.photos.date_evidence import read_evidence
 from facewatchd.photos.patch import layout_of
 from facewatchd.photos.read import read_settled
@@ -66,7 +67,9 @@ def rules_of(config: Config) -> DateRules:
         )
         for shift in config.dates.shift
     )
-    return DateRules(folders, shifts)
+    # the mtime may be named, and is what is left in any case
+    sources = tuple(DateSource(source) for source in config.dates.sources if source != "mtime")
+    return DateRules(folders, shifts, sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,13 @@ class Looked:
         evidence: What speaks of it.
         finding: The best of that.
         plan: What is to be done.
+        beside: Fingerprint of the files beside the photo that were asked.
     """
 
     evidence: Evidence
     finding: DateFinding
     plan: DatePlan
+    beside: bytes
 
 
 def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Looked:
@@ -98,6 +103,7 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     Raises:
         PhotoError: It cannot be read, or has changed.
     """
+    beside = fingerprint_at(path)
     evidence = read_evidence(path, seen.path, seen.stat)
     finding = settings.rules.finding(evidence, now, settings.timezone)
     only_day = settings.write_date_only
@@ -107,7 +113,7 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     planned = plan(evidence, finding, layout, settings.mode, now, write_date_only=only_day)
     if planned.act in {Act.PATCH, Act.EXIF} and (why := obstacle(path)):
         planned = DatePlan(Act.REPORT, f"{planned.why}; {why}")
-    return Looked(evidence, finding, planned)
+    return Looked(evidence, finding, planned, beside)
 
 
 # --- the report
@@ -214,6 +220,7 @@ def _change(entry: Entry, state: str, between: Between | None) -> dict[str, Any]
         "source": finding.source.value,
         "confidence": finding.confidence,
         "zone": finding.zone,
+        "zone_source": finding.zone_source.value,
         "action": planned.act.value,
         "why": planned.why,
         "between": None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from facewatchd.core.inventory import Absence, doubt, is_gone
 from facewatchd.core.settle import Gate
 from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
+from facewatchd.photos.beside import fingerprint, names_beside
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
@@ -26,12 +27,14 @@ class Difference:
     Attributes:
         files: New, changed or reappeared files.
         missing: Photos that were not seen where they should be.
+        beside: Paths relative to the root of sidecars that came, changed or went while their photos stayed as they were.
         problems: Why parts could not be looked at, one sentence each with the path in front.
     """
 
     files: tuple[SeenFile, ...] = ()
     missing: tuple[PhotoId, ...] = ()
     problems: tuple[tuple[bytes, str], ...] = ()
+    beside: tuple[bytes, ...] = ()
 
 
 def differences(
@@ -52,20 +55,33 @@ def differences(
     """
     known = store.photos.under(root.root_id, below) if below else store.photos.known(root.root_id)
     files: list[SeenFile] = []
+    beside: list[bytes] = []
     blind: list[bytes] = []
     problems: list[tuple[bytes, str]] = []
     for folder in folders:
         if folder.problem:
             blind.append(folder.path)
             problems.append((os.path.join(root.path, folder.path) if folder.path else root.path, folder.problem))
+        around = {os.path.basename(seen.path): seen.stat for seen in folder.beside}
         for seen in folder.files:
             photo = known.pop(seen.path, None)
             if photo is None or not photo.is_up_to_date(seen.stat):
                 files.append(seen)
-        if len(files) >= batch:
-            yield Difference(tuple(files))
-            files = []
-    yield Difference(tuple(files), tuple(_missing(root, known, blind)), tuple(problems))
+            elif (around or photo.beside) and photo.state is PhotoState.DONE:
+                beside += _changed_beside(seen.path, photo, around)
+        if len(files) + len(beside) >= batch:
+            yield Difference(tuple(files), beside=tuple(beside))
+            files, beside = [], []
+    yield Difference(tuple(files), tuple(_missing(root, known, blind)), tuple(problems), tuple(beside))
+
+
+def _changed_beside(path: bytes, photo: KnownPhoto, around: Mapping[bytes, FileStat]) -> Iterator[bytes]:
+    """The sidecars of a photo, where they are not those by which it was dated; where they are gone, one that may be it."""
+    folder, name = os.path.split(path)
+    if fingerprint(name, around) != photo.beside:
+        names = names_beside(name)
+        for sidecar in [name for name in names if name in around] or names[:1]:
+            yield os.path.join(folder, sidecar)
 
 
 def _missing(root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator[PhotoId]:
@@ -193,6 +209,19 @@ class Discovery:
             self.went(root, path, now)
             return None, set()
         return self.see(SeenFile(root.root_id, path, stat), closed=closed, now=now, again=again)
+
+    def is_settled(self, root: Root, path: bytes, *, closed: bool, now: float) -> bool:
+        """A hint about a file that is no photo, or its turn at the gate: whether it is settled, or gone."""
+        key = (root.root_id, path)
+        stat = stat_photo(os.path.join(root.path, path))
+        if stat is None:
+            self._gate.forget(key)
+            return True
+        return self._gate.observe(key, stat, closed=closed, now=now, trust_ctime=root.root_id in self._trusted)
+
+    def forget(self, root: Root, path: bytes) -> None:
+        """A file that waits is of no interest any more."""
+        self._gate.forget((root.root_id, path))
 
     def due(self, now: float) -> list[tuple[Root, bytes]]:
         """The files to look at again."""

@@ -118,7 +118,7 @@ def take_in(
     rules, evidence = settings.rules, read.evidence(seen.path)
     date = rules.finding(evidence, now, settings.timezone) if rules is not None else None
     if read.decoded is None:
-        return SamePhoto(seen, read.content_hash, date)
+        return SamePhoto(seen, read.content_hash, date, read.beside)
     image = read.decoded.image
     height, width = image.shape[:2]
     return TakenPhoto(
@@ -128,6 +128,7 @@ def take_in(
         height=height,
         date=date,
         faces=find_faces(engine, image, settings.limits),
+        beside=read.beside,
     )
 
 
@@ -191,7 +192,7 @@ def keep_same(store: Store, same: SamePhoto) -> Scope | None:
         _recognise_moved(store, same.seen, same.content_hash)
         if store.photos.find_content(same.seen) != same.content_hash:
             return None
-        photo_id = store.photos.look_again(same.seen, same.date)
+        photo_id = store.photos.look_again(same.seen, same.date, same.beside)
         return {*store.photos.people_in([photo_id]), None}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from facewatchd.core.assign import Gallery
 from facewatchd.domain import Box, Constraint, ConstraintKind, DateFinding, FaceId, Person, PersonId, PhotoId
-from facewatchd.store.photos import DATE_COLUMNS, date_finding
+from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,42 +7,40 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from facewatchd.core.inventory import Absence
 from facewatchd.domain import (
     DateFinding,
-    DateSource,
     FileStat,
     KnownPhoto,
     PersonId,
     PhotoId,
     PhotoState,
     PlacedPhoto,
-    Precision,
     Root,
     RootId,
     SeenFile,
     TakenPhoto,
 )
+from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
 
 _STAT = "size, mtime_ns, ctime_ns, inode, device"
 _PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
-_KNOWN = f"photo_id, state, absent_since IS NOT NULL, {_STAT}"
+_KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {_STAT}"
 # a tombstone that was not taken in as it last was has a size that no file has, so that it is never believed to be done
 _MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
-DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem"
 
 
 @dataclass(frozen=True, slots=True)
 class DatedPhoto:
-    """A photo taken in, where it is, and the date that was found for it."""
+    """A photo taken in, where it is, and the date that was found for it; `beside` as in `KnownPhoto`."""
 
     photo_id: PhotoId
     root: Root
     seen: SeenFile
     date: DateFinding | None
+    beside: bytes = b""
 
     @property
     def path(self) -> bytes:
@@ -284,17 +282,23 @@ class Photos:
         seen = taken.seen
         self._db.execute(
             "UPDATE photos SET content_hash = ?, model_id = ?, width = ?, height = ? WHERE photo_id = ?",
-            (taken.content_hash, model_id, taken.width, taken.height, photo_id := self.look_again(seen, taken.date)),
+            (
+                taken.content_hash,
+                model_id,
+                taken.width,
+                taken.height,
+                photo_id := self.look_again(seen, taken.date, taken.beside),
+            ),
         )
         return photo_id
 
-    def look_again(self, seen: SeenFile, date: DateFinding | None) -> PhotoId:
+    def look_again(self, seen: SeenFile, date: DateFinding | None, beside: bytes = b"") -> PhotoId:
         """The file is as it is now, and its picture is what it was: nothing else is to be done."""
         self._put(seen, PhotoState.DONE, "")
         row = self._db.execute(
-            f"UPDATE photos SET ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?), retry_at = NULL, attempts = 0"
+            f"UPDATE photos SET ({DATE_COLUMNS}, beside) = ({DATE_MARKS}, ?), retry_at = NULL, attempts = 0"
             " WHERE root_id = ? AND path = ? RETURNING photo_id",
-            (*(_date_columns(date) if date else (None,) * 6), seen.root_id, seen.path),
+            (*date_columns(date), beside, seen.root_id, seen.path),
         ).fetchone()
         return int(row[0])
 
@@ -363,24 +367,40 @@ class Photos:
         found = self._dated("p.photo_id = ?", photo_id)
         return found[0] if found else None
 
-    def _dated(self, where: str, *arguments: int) -> list[DatedPhoto]:
+    def dated_beginning(self, root_id: RootId, beginning: bytes) -> list[DatedPhoto]:
+        """The same for the photos of one folder: those whose paths, relative to the root, begin like this."""
+        return self._dated(
+            # no name in UTF-8 has the byte ff
+            "p.root_id = ? AND p.path >= ? AND p.path < ? AND instr(substr(p.path, ?), x'2f') = 0",
+            root_id,
+            beginning,
+            beginning + b"\xff",
+            len(beginning) + 1,
+        )
+
+    def _dated(self, where: str, *arguments: int | bytes) -> list[DatedPhoto]:
         rows = self._db.execute(
-            f"SELECT p.photo_id, p.root_id, r.path, p.path, {DATE_COLUMNS}, {_PHOTOS_STAT}"
+            f"SELECT p.photo_id, p.root_id, r.path, p.path, p.beside, {_PHOTOS_STAT}, {DATE_COLUMNS}"
             " FROM photos p JOIN roots r USING (root_id)"
             f" WHERE p.state = 'done' AND p.absent_since IS NULL AND {where}",
             arguments,
         )
         return [
-            DatedPhoto(photo_id, Root(root_id, root), SeenFile(root_id, path, _stat(*row[6:])), date_finding(row[:6]))
-            for photo_id, root_id, root, path, *row in rows
+            DatedPhoto(
+                photo_id, Root(root_id, root), SeenFile(root_id, path, _stat(*row[:5])), date_finding(row[5:]), beside
+            )
+            for photo_id, root_id, root, path, beside, *row in rows
         ]
 
     def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
         """Another date was found for a photo, whose file is as it was."""
         self._db.execute(
-            f"UPDATE photos SET ({DATE_COLUMNS}) = (?, ?, ?, ?, ?, ?) WHERE photo_id = ?",
-            (*(_date_columns(date) if date else (None,) * 6), photo_id),
+            f"UPDATE photos SET ({DATE_COLUMNS}) = ({DATE_MARKS}) WHERE photo_id = ?", (*date_columns(date), photo_id)
         )
+
+    def accompanied(self, photo_id: PhotoId, beside: bytes) -> None:
+        """These sidecars are beside a photo now, and its date is by them; see `KnownPhoto.beside`."""
+        self._db.execute("UPDATE photos SET beside = ? WHERE photo_id = ?", (beside, photo_id))
 
     def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
         """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
@@ -404,23 +424,12 @@ def _unsigned(number: int) -> int:
 
 
 def _known(row: Sequence[Any]) -> KnownPhoto:
-    photo_id, state, absent, *stat = row
-    return KnownPhoto(photo_id, _stat(*stat), PhotoState(state), bool(absent))
+    photo_id, state, absent, beside, *stat = row
+    return KnownPhoto(photo_id, _stat(*stat), PhotoState(state), bool(absent), beside)
 
 
 def _stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int) -> FileStat:
     return FileStat(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
-
-
-def _date_columns(date: DateFinding) -> tuple[str, str, str, float, str, str]:
-    return (
-        date.value.isoformat(),
-        date.precision,
-        date.source,
-        date.confidence,
-        date.zone,
-        date.problem,
-    )
 
 
 RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 43_200.0)
@@ -430,13 +439,3 @@ RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 43_200.0)
 def next_retry(attempts: int, now: float) -> float | None:
     """When to try again after so many attempts, seconds since 1970; None: no more by itself."""
     return now + RETRY_AFTER_S[attempts - 1] if attempts <= len(RETRY_AFTER_S) else None
-
-
-def date_finding(columns: Sequence[Any]) -> DateFinding | None:
-    """The finding in `DATE_COLUMNS`, None where no date was found."""
-    value, precision, source, confidence, zone, problem = columns
-    if value is None:
-        return None
-    return DateFinding(
-        datetime.fromisoformat(value), Precision(precision), DateSource(source), confidence, zone, problem
-    )

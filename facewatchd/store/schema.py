@@ -156,4 +156,9 @@ MIGRATIONS = (
     CREATE INDEX date_writes_by_photo ON date_writes (photo_id);
     CREATE INDEX date_writes_by_state ON date_writes (state);
     """,
+    """
+    ALTER TABLE photos ADD COLUMN date_zone_source TEXT;
+    -- what the sidecars beside the photo looked like when its date was last looked for; empty where there were none
+    ALTER TABLE photos ADD COLUMN beside BLOB NOT NULL DEFAULT x'';
+    """,
 )

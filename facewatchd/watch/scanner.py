@@ -48,6 +48,7 @@ class ScannedFolder:
         files: Its own photo-like files, by name.
         symlinks: Symlinks that were not followed.
         hard_links: Files that were reported before under another name.
+        beside: Its own files that may speak of a photo beside them, by name.
         problem: Why not all of it could be seen and what to do about it, empty where all was; nothing in or below a
             folder with a problem may be taken for missing.
     """
@@ -57,6 +58,7 @@ class ScannedFolder:
     symlinks: int = 0
     hard_links: int = 0
     problem: str = ""
+    beside: tuple[SeenFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def scan(
     below: bytes = b"",
     excluded: frozenset[bytes] = frozenset(),
     stop: Callable[[], bool] = lambda: False,
+    is_beside: Callable[[bytes], bool] = lambda _: False,
 ) -> Iterator[ScannedFolder]:
     """
     Walk a root, or a folder in it, and yield each folder that is there.
@@ -93,10 +96,11 @@ def scan(
         below: Folder to begin at, relative to the root.
         excluded: Folders to leave out with all below them, absolute and without symlinks: the people tree, the state.
         stop: Asked now and then.
+        is_beside: Whether a file of this name may speak of a photo beside it, as sidecars do.
     """
     if below and not _is_open(root.path, below, excluded):
         return
-    walk = _Walk(root, is_photo, stop)
+    walk = _Walk(root, is_photo, is_beside, stop)
     stack = [below]
     while stack and not stop():
         path = stack.pop()
@@ -180,9 +184,16 @@ def explain(what: str, error: OSError) -> str:
 class _Walk:
     """What one walk has come across."""
 
-    def __init__(self, root: Root, is_photo: Callable[[bytes], bool], stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        root: Root,
+        is_photo: Callable[[bytes], bool],
+        is_beside: Callable[[bytes], bool],
+        stop: Callable[[], bool],
+    ) -> None:
         self._root_id = root.root_id
         self._is_photo = is_photo
+        self._is_beside = is_beside
         self._stop = stop
         self._folders: set[tuple[int, int]] = set()
         self._linked: set[tuple[int, int]] = set()
@@ -201,19 +212,21 @@ class _Walk:
 
     def folder(self, path: bytes, listing: Listing) -> ScannedFolder:
         """
-        Stat a folder's photos.
+        Stat a folder's photos, and what speaks of them.
 
         Raises:
             _StoppedError: The walk is to end.
         """
         files = []
+        beside = []
         hard_links = 0
         problem = ""
         prefix = path + b"/" if path else b""
         for number, entry in enumerate(listing.files, 1):
             if number % _ENTRIES_PER_STOP_CHECK == 0 and self._stop():
                 raise _StoppedError
-            if not self._is_photo(entry.name):
+            is_beside = self._is_beside(entry.name)
+            if not is_beside and not self._is_photo(entry.name):
                 continue
             try:
                 found = entry.stat(follow_symlinks=False)
@@ -225,6 +238,9 @@ class _Walk:
             known = file_stat(found)
             if known is None:
                 continue
+            if is_beside:
+                beside.append(SeenFile(self._root_id, prefix + entry.name, known))
+                continue
             if found.st_nlink > 1:
                 identity = (found.st_dev, found.st_ino)
                 if identity in self._linked:
@@ -232,7 +248,7 @@ class _Walk:
                     continue
                 self._linked.add(identity)
             files.append(SeenFile(self._root_id, prefix + entry.name, known))
-        return ScannedFolder(path, tuple(files), listing.symlinks, hard_links, problem)
+        return ScannedFolder(path, tuple(files), listing.symlinks, hard_links, problem, tuple(beside))
 
 
 def _is_open(root: bytes, below: bytes, excluded: frozenset[bytes]) -> bool:

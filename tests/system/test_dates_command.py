@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 from date_corpus import Sample, app1, block, corpus, jpeg
-from date_crash import NOW, settings, undo_all
+from date_crash import NOW, put, settings, undo_all
 from helpers import open_archive
 from running import Home, fresh, photos_in, prepared, retake, wait_until
 
+from facewatchd.config import load_config
 from facewatchd.core.date_names import date_in_name
 from facewatchd.core.date_plan import Act
 from facewatchd.core.stamps import parse_stamp
@@ -28,8 +29,9 @@ from facewatchd.domain import Precision, TakenPhoto
 from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.decode import stored_orientation
 from facewatchd.photos.metadata import read_sidecar, read_tags
+from facewatchd.photos.sidecars import new_sidecar
 from facewatchd.pipeline.date_batches import fix_batch
-from facewatchd.pipeline.dates import report
+from facewatchd.pipeline.dates import DateSettings, report
 from facewatchd.store import Store
 
 TIMED = "IMG_20190817_123456"
@@ -138,7 +140,10 @@ def test_the_report_for_people(home: Home) -> None:
     set_mode(home, "inplace")
     text = home.run("dates", "report").out
     assert "patch: 2019-08-17T12:34:56 (its name): 0000:00:00 00:00:00 is no date" in text
-    assert "(the file's time): no date; nothing but the file's own time speaks of a date" in text
+    assert (
+        "(the file's time; zone +00:00 by dates.timezone): no date; nothing but the file's own time speaks of a date"
+        in text
+    )
     assert "6 photos: 1 right" in text
 
 
@@ -160,6 +165,42 @@ def test_rules_and_neighbours(tmp_path: Path, tmp_path_factory: pytest.TempPathF
     assert report["DSC00017.jpg"]["action"] == "report"
     assert report["DSC00017.jpg"]["between"]["earliest"] == "2019-08-17T12:00:00"
     assert (home.album / "DSC00017.jpg").read_bytes() == jpeg()
+
+
+def test_ranked_sources_bind_the_report_and_the_writing(tmp_path: Path) -> None:
+    """From the configuration to the file: names before tags, sidecars not asked at all."""
+    config = tmp_path / "config.yaml"
+    ranking = "[name-time, exif, folder, mtime]"
+    config.write_text(f"dates: {{mode: inplace, timezone: Europe/Berlin, sources: {ranking}}}\n", "utf-8")
+    ranked = DateSettings.of(load_config(config))
+    archive = open_archive(tmp_path)
+    right = jpeg(app1(block(exif=((36867, 2, b"2012:02:02 02:02:02\0"),))))
+    photos = {
+        b"IMG_20190817_123456.jpg": right,
+        b"1987/a.jpg": SAMPLES["patch"].data,
+        b"PXL_20210701_123456.jpg": jpeg(),
+    }
+    with archive.store as store:
+        for name, data in photos.items():
+            put(archive, name, data)
+            archive.write(name + b".xmp", new_sidecar("2011-01-01T01:01:01"))
+        found = changes(report(store, ranked, NOW))
+        assert "is not what name-time says (dates.sources)" in found["IMG_20190817_123456.jpg"]["why"]
+        assert {name: (change["source"], change["action"]) for name, change in found.items()} == {
+            "IMG_20190817_123456.jpg": ("name-time", "report"),
+            "a.jpg": ("folder", "report"),
+            "PXL_20210701_123456.jpg": ("name-time", "exif"),
+        }
+        assert (found["PXL_20210701_123456.jpg"]["zone"], found["PXL_20210701_123456.jpg"]["zone_source"]) == (
+            "+02:00",
+            "config",
+        )
+        counts = fix_batch(store, ranked, {"after": 0}).counts
+        assert counts == {"report": 2, "exif": 1}
+    data = {name: (archive.folder / "Photos" / os.fsdecode(name)).read_bytes() for name in photos}
+    assert data[b"IMG_20190817_123456.jpg"] == right
+    assert data[b"1987/a.jpg"] == photos[b"1987/a.jpg"]
+    assert read_tags(data[b"PXL_20210701_123456.jpg"]).original == "2021:07:01 14:34:56"
 
 
 def test_off_does_not_look_at_dates(home: Home) -> None:

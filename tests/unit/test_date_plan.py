@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from facewatchd.core.date_neighbours import Between, neighbours
 from facewatchd.core.date_plan import Act, DateField, DatePlan, Layout, Mode, nonsense, plan, unwritable
-from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout, date_of
+from facewatchd.core.dates import SOURCES, Evidence, Sidecar, Tags, Takeout, date_of
 from facewatchd.core.stamps import wall_clock
 from facewatchd.domain import DateFinding, DateSource, Precision
 
@@ -219,6 +219,9 @@ TEXTS = st.sampled_from(
 
 
 @given(
+    sources=st.permutations(SOURCES).flatmap(
+        lambda ranked: st.integers(1, len(SOURCES)).map(lambda kept: tuple(ranked[:kept]))
+    ),
     path=st.sampled_from([TIMED, DAY, UNDATED, b"2016/DSC1.jpg", b"PXL_20210101_123456789.jpg"]),
     texts=st.tuples(TEXTS, TEXTS, TEXTS),
     layout=st.sampled_from([FIELDS, NO_BLOCK, NO_DATES, Layout(), Layout(has_block=True, damage="x")]),
@@ -227,6 +230,7 @@ TEXTS = st.sampled_from(
     write_date_only=st.booleans(),
 )
 def test_what_is_never_done(
+    sources: tuple[DateSource, ...],
     path: bytes,
     texts: tuple[str, str, str],
     layout: Layout,
@@ -234,13 +238,14 @@ def test_what_is_never_done(
     sidecar: Sidecar | None,
     write_date_only: bool,
 ) -> None:
-    """Nothing is written over a date that may be right, from poor evidence, or against the mode."""
+    """Nothing is written over a date that may be right, from poor evidence, or against the mode, however it is ranked."""
     tags = Tags(*texts)
     evidence = Evidence(path, MTIME_NS, tags, sidecar)
-    finding = date_of(evidence, NOW, UTC)
+    finding = date_of(evidence, NOW, UTC, sources)
     found = plan(evidence, finding, layout, mode, NOW, write_date_only=write_date_only)
     if found.act in {Act.PATCH, Act.EXIF, Act.SIDECAR}:
         assert nonsense(tags.original, NOW)
+        assert finding.source in sources
         assert finding.source not in {DateSource.FOLDER, DateSource.MTIME}
         assert finding.source is not DateSource.NAME_DATE or write_date_only
         assert unwritable(evidence, finding, write_date_only=write_date_only) == ""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout, date_of, date_prefix, tag_problem
 from facewatchd.core.stamps import Stamp, parse_stamp, parse_zone, utc_stamp, zone_offset, zone_text
-from facewatchd.domain import DateFinding, DateSource, Precision
+from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 MTIME_NS = 1_600_000_000_000_000_000  # 2020-09-13 12:26:40 UTC
@@ -149,6 +149,71 @@ def test_the_best_source_wins(evidence: Evidence, source: DateSource, wanted: st
     """The order of belief is fixed (R19), and what is nonsense does not stand in the way of what is not."""
     found = _find(evidence)
     assert (found.source, str(found.value)) == (source, wanted)
+
+
+XMP, EXIF, NAME_TIME = DateSource.XMP, DateSource.EXIF, DateSource.NAME_TIME
+NAME_DATE, FOLDER = DateSource.NAME_DATE, DateSource.FOLDER
+TAGS_ONLY = replace(ALL, path=b"a.jpg")
+CHANGED = Evidence(b"2016/IMG-20150505-WA0001.jpg", MTIME_NS, Tags(modified="2014:04:04 04:04:04"))
+
+RANKED = {
+    "the first that speaks": (ALL, (NAME_TIME, EXIF, XMP), NAME_TIME, "2014-04-04 04:04:04"),
+    "the second, where the first is silent": (TAGS_ONLY, (NAME_TIME, EXIF), EXIF, "2012"),
+    "what is left out is not asked": (ALL, (DateSource.TAKEOUT,), DateSource.TAKEOUT, "2013-03-03 03:03:03"),
+    "nor anything else": (TAGS_ONLY, (NAME_TIME, NAME_DATE, FOLDER), DateSource.MTIME, "2020-09-13 12:26:40"),
+    "the mtime is what is left of nothing": (ALL, (), DateSource.MTIME, "2020-09-13 12:26:40"),
+    "a folder before its photos": (ALL, (FOLDER, XMP, EXIF), FOLDER, "2016-01-01"),
+    "nonsense yields, whatever its rank": (
+        replace(ALL, tags=Tags(original="1970:01:01 00:00:00")),
+        (EXIF, XMP),
+        XMP,
+        "2011-01-01 01:01:01",
+    ),
+    "the last change stays behind names": (CHANGED, (EXIF, NAME_DATE, FOLDER), NAME_DATE, "2015-05-05"),
+    "the last change follows exif": (CHANGED, (NAME_DATE, EXIF), NAME_DATE, "2015-05-05"),
+    "the last change without names": (CHANGED, (EXIF, DateSource.TAKEOUT), EXIF, "2014-04-04 04:04:04"),
+    "the last change before folders": (replace(CHANGED, path=b"2016/a.jpg"), (EXIF, FOLDER), EXIF, "2014-04-04"),
+    "a scan's date is no older for its rank": (
+        Evidence(b"1987/scan.jpg", MTIME_NS, Tags(digitized="2015:08:17 12:34:56")),
+        (EXIF, FOLDER),
+        FOLDER,
+        "1987",
+    ),
+}
+
+
+@pytest.mark.parametrize(("evidence", "sources", "source", "wanted"), RANKED.values(), ids=list(RANKED))
+def test_the_user_ranks_the_sources(
+    evidence: Evidence, sources: tuple[DateSource, ...], source: DateSource, wanted: str
+) -> None:
+    """`dates.sources`: the first that yields a date wins, and one that is left out yields none."""
+    found = date_of(evidence, NOW, UTC, sources)
+    assert found.source is source
+    assert str(found.value).startswith(wanted)
+
+
+OVERRULED = {
+    "another day": (b"IMG_20140404_040404.jpg", (NAME_TIME, EXIF), "2012:02:02 02:02:02 is not what name-time says"),
+    "another year": (b"2016/a.jpg", (FOLDER,), "2012:02:02 02:02:02 is not what folder says"),
+    "the same day": (b"IMG_20120202_040404.jpg", (NAME_TIME, EXIF), ""),
+    "the same year": (b"2012/a.jpg", (FOLDER, EXIF), ""),
+    "believed less anyway": (b"IMG_20140404_040404.jpg", (EXIF, NAME_TIME), ""),
+    "nobody else speaks": (b"a.jpg", (NAME_TIME,), ""),
+}
+
+
+@pytest.mark.parametrize(("path", "sources", "wanted"), OVERRULED.values(), ids=list(OVERRULED))
+def test_a_tag_that_is_overruled_is_reported(path: bytes, sources: tuple[DateSource, ...], wanted: str) -> None:
+    """Who ranks file names before the camera wants to know where it was wrong; a sidecar's word is a correction."""
+    assert date_of(Evidence(path, MTIME_NS, TAGS), NOW, UTC, sources).problem.startswith(wanted)
+    assert bool(date_of(Evidence(path, MTIME_NS, TAGS), NOW, UTC, sources).problem) is bool(wanted)
+
+
+def test_a_photo_that_is_not_asked_gives_no_zone() -> None:
+    """Whose clock is not trusted has none to measure a zone by."""
+    evidence = Evidence(b"PXL_20210101_123456789.jpg", MTIME_NS, Tags(original_offset="-05:00"))
+    found = date_of(evidence, NOW, BERLIN, (NAME_TIME,))
+    assert (str(found.value), found.zone, found.zone_source) == ("2021-01-01 13:34:56", "+01:00", ZoneSource.CONFIG)
 
 
 def test_confidence_follows_the_order_of_belief() -> None:
@@ -320,12 +385,37 @@ def test_moments_become_wall_clocks_by_the_best_zone(evidence: Evidence, wanted:
     assert (str(found.value), found.zone) == (wanted, zone)
 
 
+ZONE_SOURCES = {
+    "no zone is known, none is claimed": ZoneSource.NONE,
+    "the offset tag": ZoneSource.TAG,
+    "another offset tag": ZoneSource.TAG,
+    "an impossible offset tag": ZoneSource.NONE,
+    "satellite time": ZoneSource.GPS,
+    "a stale fix says nothing": ZoneSource.NONE,
+    "Pixel names in summer": ZoneSource.CONFIG,
+    "the photo's own zone goes before the configured one": ZoneSource.TAG,
+    "Takeout": ZoneSource.CONFIG,
+    "a sidecar in UTC": ZoneSource.CONFIG,
+    "a sidecar with an offset": ZoneSource.SIDECAR,
+    "mtime": ZoneSource.CONFIG,
+    "a name is a wall clock": ZoneSource.NONE,
+}
+
+
+@pytest.mark.parametrize(("name", "wanted"), ZONE_SOURCES.items(), ids=list(ZONE_SOURCES))
+def test_where_a_zone_came_from_is_said(name: str, wanted: ZoneSource) -> None:
+    """R22: nobody has to guess why a time is an hour off."""
+    assert _find(ZONES[name][0], BERLIN).zone_source is wanted
+
+
 def test_without_a_configured_zone_the_machine_s_is_taken() -> None:
-    """The finding says its offset."""
+    """The finding says its offset, and that it is the machine's."""
     found = _find(Evidence(b"PXL_20210101_123456789.jpg", MTIME_NS), None)
     there = datetime(2021, 1, 1, 12, 34, 56, tzinfo=UTC).astimezone()
     assert found.value == there.replace(tzinfo=None)
     assert zone_offset(found.zone) == there.utcoffset()
+    assert found.zone_source is ZoneSource.MACHINE
+    assert _find(Evidence(b"a.jpg", MTIME_NS), None).zone_source is ZoneSource.MACHINE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""
+How a `DateFinding` stands in the columns of a photo's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
+
+DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem, date_zone_source"
+"""In the order of `date_columns`."""
+
+DATE_MARKS = "?, ?, ?, ?, ?, ?, ?"
+"""A mark for each."""
+
+
+def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
+    """A finding as it is kept; NULLs where there is none."""
+    if date is None:
+        return (None,) * 7
+    return (
+        date.value.isoformat(),
+        date.precision,
+        date.source,
+        date.confidence,
+        date.zone,
+        date.problem,
+        date.zone_source,
+    )
+
+
+def date_finding(columns: Sequence[Any]) -> DateFinding | None:
+    """The finding in `DATE_COLUMNS`, None where no date was found."""
+    value, precision, source, confidence, zone, problem, zone_source = columns
+    if value is None:
+        return None
+    return DateFinding(
+        datetime.fromisoformat(value),
+        Precision(precision),
+        DateSource(source),
+        confidence,
+        zone,
+        problem,
+        # what older versions found has no word about it
+        ZoneSource(zone_source or ZoneSource.NONE),
+    )
