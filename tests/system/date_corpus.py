@@ -38,6 +38,8 @@ def ascii_(tag: int, text: bytes) -> Tag:
 
 
 CAMERA: tuple[Tag, ...] = (ascii_(MAKE, b"Seagull\0"), ascii_(MODEL, b"DF-300\0"))
+CANON: tuple[Tag, ...] = (ascii_(MAKE, b"Canon\0"), ascii_(MODEL, b"Canon PowerShot A70\0"), ascii_(DATE_TIME, ZEROS))
+"""Readers look for Canon's MakerNote only in photos by Canon."""
 SETTINGS: tuple[Tag, ...] = (
     (33434, 5, struct.pack(">II", 1, 250)),
     (36864, 7, b"0230"),
@@ -386,8 +388,8 @@ def corpus() -> dict[str, Sample]:
         "everything": jpeg(JFIF, e, xmp(), ICC, iptc(), COM),
         "thumbnail": jpeg(app1(block(thumbnail=saved("JPEG", "L")))),
         "thumbnail, little-endian": jpeg(app1(block("<", thumbnail=saved("JPEG", "L")))),
-        "Canon's MakerNote, big-endian": jpeg(app1(block(maker=canon))),
-        "Canon's MakerNote, little-endian": jpeg(app1(block("<", maker=canon))),
+        "Canon's MakerNote, big-endian": jpeg(app1(block(main=CANON, maker=canon))),
+        "Canon's MakerNote, little-endian": jpeg(app1(block("<", CANON, maker=canon))),
         "MPF": mpf(with_exif=True),
         "MPF with a trailer": mpf(with_exif=True, trailer=b"SEFT" + bytes(50)),
         "a film behind": jpeg(e, behind=b"\0\0\0\x18ftypmp42" + bytes(64)),

@@ -197,10 +197,10 @@ def test_ranked_sources_bind_the_report_and_the_writing(tmp_path: Path) -> None:
         )
         counts = fix_batch(store, ranked, {"after": 0}).counts
         assert counts == {"report": 2, "exif": 1}
-    data = {name: (archive.folder / "Photos" / os.fsdecode(name)).read_bytes() for name in photos}
-    assert data[b"IMG_20190817_123456.jpg"] == right
-    assert data[b"1987/a.jpg"] == photos[b"1987/a.jpg"]
-    assert read_tags(data[b"PXL_20210701_123456.jpg"]).original == "2021:07:01 14:34:56"
+    now = {name: (archive.folder / "Photos" / os.fsdecode(name)).read_bytes() for name in photos}
+    assert now[b"IMG_20190817_123456.jpg"] == right
+    assert now[b"1987/a.jpg"] == photos[b"1987/a.jpg"]
+    assert read_tags(now[b"PXL_20210701_123456.jpg"]).original == "2021:07:01 14:34:56"
 
 
 def test_off_does_not_look_at_dates(home: Home) -> None:
