@@ -30,6 +30,7 @@ SCRIPTS = {
     "writers": "how files come, change and move",
     "full_disk": "the disk is full",
     "kills": "kill -9",
+    "dates": "kill -9 while dates are written",
 }
 NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
 LIMITS = (
