@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from facewatchd.core.dates import CONFIDENCE_DIGITIZED, CONFIDENCE_GPS, Evidence
-from facewatchd.core.stamps import SUSPECT, Stamp, fault, parse_stamp
+from facewatchd.core.dates import CONFIDENCE_DIGITIZED, Evidence
+from facewatchd.core.stamps import AHEAD, SUSPECT, Stamp, fault, parse_stamp, parse_zone
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 ORIGINAL_TAG = 36867
@@ -138,7 +138,7 @@ def unwritable(evidence: Evidence, finding: DateFinding, *, write_date_only: boo
         return "nothing but the file's own time speaks of a date"
     if source is DateSource.EXIF and finding.confidence < CONFIDENCE_DIGITIZED:
         return "only the date of the last change is known"
-    if source is DateSource.EXIF and finding.confidence < CONFIDENCE_GPS and not _by_camera(evidence):
+    if finding.confidence == CONFIDENCE_DIGITIZED and not _by_camera(evidence):
         return "only the date of digitizing is known, which of a scan is the scanner's day"
     if precision in {Precision.YEAR, Precision.MONTH}:
         return f"only the {precision} is known"
@@ -166,6 +166,8 @@ def plan(
     if not needs_date(evidence, now):
         # a suspect date, or the user says otherwise: a valid date is never overwritten
         return DatePlan(Act.REPORT, finding.problem) if finding.problem else DatePlan(Act.NOTHING, "")
+    if _may_be_now(evidence, now):
+        return DatePlan(Act.REPORT, f"{problem}; so is the file's own time: check this computer's clock")
     if any(not nonsense(_text(field), now) for field in own):
         return DatePlan(Act.REPORT, f"{problem}, but another date in the photo is valid")
     if why := unwritable(evidence, finding, write_date_only=write_date_only):
@@ -181,7 +183,7 @@ def plan(
     value = finding.value.replace(hour=_NOON) if finding.precision is Precision.DAY else finding.value
     value = value.replace(microsecond=0)
     exact = finding.precision in {Precision.SECOND, Precision.DAY}
-    if mode is Mode.INPLACE and exact and ORIGINAL_TAG not in layout.fixed:
+    if mode is Mode.INPLACE and exact and ORIGINAL_TAG not in layout.fixed and _zones_agree(evidence, finding):
         if own:
             fields = tuple(field for field in layout.fields if nonsense(_text(field), now) and _is_dateish(field))
             return DatePlan(Act.PATCH, problem, value, finding.precision, fields)
@@ -195,6 +197,19 @@ def plan(
 def _by_camera(evidence: Evidence) -> bool:
     """Whether a camera wrote both dates and spoilt one: a scanner's program leaves DateTimeOriginal out."""
     return bool(evidence.tags.original) and bool(evidence.tags.model)
+
+
+def _may_be_now(evidence: Evidence, now: float) -> bool:
+    """Whether a date is nonsense only by a clock that the file's own time contradicts: the computer's may stand wrong."""
+    latest = evidence.mtime_ns / 1e9
+    return latest > now + AHEAD.total_seconds() and not nonsense(evidence.tags.original, latest)
+
+
+def _zones_agree(evidence: Evidence, finding: DateFinding) -> bool:
+    """Whether the photo's offset tags, which are never written, leave a date its meaning."""
+    tags = evidence.tags
+    offsets = {parse_zone(text) for text in (tags.original_offset, tags.digitized_offset, tags.modified_offset)}
+    return not finding.zone or offsets <= {"", finding.zone}
 
 
 def _told_by_sidecar(evidence: Evidence, finding: DateFinding) -> bool:

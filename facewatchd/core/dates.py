@@ -56,6 +56,9 @@ CONFIDENCE_NONE = 0.0
 # A satellite's stamp and the camera's clock differ by the zone; the rest must be this small for it to be believed.
 _ZONE_SLACK = timedelta(minutes=2)
 _ZONE_STEP = timedelta(minutes=30)
+_FIRST_GPS_YEAR = (
+    2002  # of Exif 2.2, which brought the tag; receivers that lost count of the weeks are 1024 of them behind
+)
 _NO_ZONE = ("", ZoneSource.NONE)
 
 
@@ -233,8 +236,9 @@ def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
     """All that yields a date, best first, not yet validated."""
     tags, sidecar, takeout = evidence.tags, evidence.sidecar, evidence.takeout
     if sidecar is not None:
-        for text in (sidecar.original, sidecar.created, sidecar.digitized):
+        for text in (sidecar.original, sidecar.created):
             yield from _from_text(DateSource.XMP, CONFIDENCE_XMP, text)
+        yield from _from_text(DateSource.XMP, CONFIDENCE_DIGITIZED, sidecar.digitized, late=True)
     yield from _from_text(DateSource.EXIF, CONFIDENCE_ORIGINAL, tags.original, tags.original_offset)
     if (satellite := _gps_stamp(tags)) is not None:
         yield _Candidate(DateSource.EXIF, CONFIDENCE_GPS, satellite)
@@ -290,7 +294,7 @@ def _from_text(
 
 def _gps_stamp(tags: Tags) -> Stamp | None:
     stamp = parse_stamp(tags.gps)
-    if stamp is None or stamp.precision is not Precision.SECOND:
+    if stamp is None or stamp.precision is not Precision.SECOND or stamp.value.year < _FIRST_GPS_YEAR:
         return None
     return Stamp(stamp.value, utc=True)
 

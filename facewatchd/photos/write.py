@@ -26,6 +26,7 @@ TEMPORARY_PREFIX = b".facewatchd-date-"
 
 _TITLE = "The date cannot be written"
 _CHUNK = 1 << 20
+_ACCESS_LIST = "system.posix_acl_access"
 # copied because the system would not by itself; all others are copied too, where that is allowed
 _NO_ATTRIBUTES = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -137,9 +138,7 @@ def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_resul
                 raise PhotoError(_TITLE, "The disk gave back other bytes than were written: check it.", path)
         finally:
             os.close(handle)
-        if os.path.lexists(path):
-            raise _changed(path)
-        os.replace(holder, path)
+        _name(holder, path)
         _sync_folder(path)
         return FileStat.of(os.lstat(path))
     except OSError as error:
@@ -147,6 +146,21 @@ def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_resul
     finally:
         with contextlib.suppress(OSError):
             os.unlink(holder)
+
+
+def _name(holder: bytes, path: bytes) -> None:
+    """Give a new file its name, if nobody has it yet."""
+    try:
+        os.link(holder, path)
+    except FileExistsError as error:
+        raise _changed(path) from error
+    except OSError:
+        # no hard links here, as on memory cards: a file made in this very moment would be replaced
+        if os.path.lexists(path):
+            raise _changed(path) from None
+        os.replace(holder, path)
+    else:
+        os.unlink(holder)
 
 
 def restore(
@@ -201,12 +215,12 @@ def _overwrite(path: bytes, stat: FileStat, data: bytes, new: bytes, edits: Sequ
             os.fsync(handle)
             written = _read_all(handle, len(data))
         except OSError as error:
-            _put_back(handle, data[start:end], start, stat, path)
+            _put_back(handle, data[start:end], start, path, stat.mtime_ns)
             raise _converted(error, path) from error
         if written != new:
             # somebody else writes too: only what is ours is taken back
             if written[start:end] == new[start:end]:
-                _put_back(handle, data[start:end], start, stat, path)
+                _put_back(handle, data[start:end], start, path)
             raise _changed(path)
         return FileStat.of(os.fstat(handle))
     except OSError as error:
@@ -215,11 +229,12 @@ def _overwrite(path: bytes, stat: FileStat, data: bytes, new: bytes, edits: Sequ
         os.close(handle)
 
 
-def _put_back(handle: int, content: bytes, at: int, stat: FileStat, path: bytes) -> None:
-    """The bytes as they were, and the mtime, so that nobody takes the file for another."""
+def _put_back(handle: int, content: bytes, at: int, path: bytes, mtime_ns: int | None = None) -> None:
+    """The bytes as they were, and the mtime, so that nobody takes the file for another; unless it has become one."""
     try:
         _pwrite(handle, content, at)
-        os.utime(handle, ns=(os.fstat(handle).st_atime_ns, stat.mtime_ns))
+        if mtime_ns is not None:
+            os.utime(handle, ns=(os.fstat(handle).st_atime_ns, mtime_ns))
         os.fsync(handle)
     except OSError as error:
         raise PhotoError(
@@ -262,24 +277,30 @@ def _copy_rights(source: int, target: int, path: bytes) -> None:
     """Owner, mode and extended attributes, which hold the access lists; refused where one cannot be kept."""
     found, made = os.fstat(source), os.fstat(target)
     try:
+        names = _attributes(source)
+        if _ACCESS_LIST in _attributes(target) and _ACCESS_LIST not in names:
+            os.removexattr(target, _ACCESS_LIST)  # the folder's own gift to new files would let in others
         if (found.st_uid, found.st_gid) != (made.st_uid, made.st_gid):
             os.fchown(target, found.st_uid, found.st_gid)
         os.fchmod(target, stat_module.S_IMODE(found.st_mode))
-        try:
-            names = os.listxattr(source)
-        except OSError as error:
-            if error.errno not in _NO_ATTRIBUTES:
-                raise
-            names = []
         for name in names:
             value = os.getxattr(source, name)
             # some are set by the system itself, such as SELinux's label, and must not be set again
-            if name not in os.listxattr(target) or os.getxattr(target, name) != value:
+            if name not in _attributes(target) or os.getxattr(target, name) != value:
                 os.setxattr(target, name, value)
     except OSError as error:
         raise PhotoError(
             _TITLE, f"A new file could not be given its owner, rights or attributes ({error.strerror}).", path
         ) from error
+
+
+def _attributes(handle: int) -> list[str]:
+    try:
+        return os.listxattr(handle)
+    except OSError as error:
+        if error.errno not in _NO_ATTRIBUTES:
+            raise
+        return []
 
 
 def _open(path: bytes, flags: int) -> int:

@@ -137,11 +137,7 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
         return {*store.photos.people_in([photo.photo_id]), None}
     if settings.mode in {Mode.REPORT, Mode.OFF}:
         return set()
-    if last is not None and last.state is WriteState.DONE and not last.sidecar:
-        # another file has taken its place, without the date: there is nothing left to undo
-        with store.transaction():
-            store.date_journal.drop(last.write_id)
-    elif last is not None and last.state is not WriteState.DONE:
+    if last is not None and last.state is not WriteState.DONE:
         return set()
     return fix(store, settings, photo, now).scope
 

@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from facewatchd.core.date_plan import Act, DatePlan, Mode
-from facewatchd.core.dates import date_prefix
+from facewatchd.core.date_plan import Act, DatePlan, Mode, needs_date
+from facewatchd.core.dates import Evidence, date_prefix
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.beside import fingerprint_at
@@ -76,6 +76,10 @@ def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, 
         return Outcome(Act.REPORT, error.message, set())
     plan, finding = looked.plan, looked.finding
     last = store.date_journal.last(photo.photo_id)
+    if last is not None and _is_gone(last, looked.evidence, now):
+        with store.transaction():
+            store.date_journal.drop(last.write_id)
+        last = None
     if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
         plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
     scope = _remember(store, photo, as_written(last, finding), looked.beside)
@@ -101,6 +105,11 @@ def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
         return finding
     value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
     return replace(finding, value=value, source=last.source, precision=last.precision)
+
+
+def _is_gone(last: DateWrite, evidence: Evidence, now: float) -> bool:
+    """Whether another file has taken a photo's place since, without the date: there is nothing left to undo."""
+    return last.state is WriteState.DONE and not last.sidecar and needs_date(evidence, now)
 
 
 def _remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: bytes) -> Scope:

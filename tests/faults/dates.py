@@ -22,7 +22,7 @@ from exiftool import MISSING, flaws, read_folder
 from facewatchd.core.date_plan import Act
 
 SEED = 11
-KILLS = 60
+KILLS = 40
 """Each takes about a second and a half."""
 
 NAME = "IMG_20190817_123456"

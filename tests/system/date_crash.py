@@ -32,7 +32,7 @@ from facewatchd.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 NAME = b"IMG_20190817_123456"
-CALLS = ("pwrite", "fsync", "replace", "unlink", "fchmod", "fchown", "utime", "setxattr")
+CALLS = ("pwrite", "fsync", "replace", "link", "unlink", "fchmod", "fchown", "utime", "setxattr")
 FAULTS = ("kill before", "kill after", "kill amid", "disk full", "disk fails")
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about=""/></rdf:RDF></x:xmpmeta>"""

@@ -4,12 +4,15 @@ Writing dates into real files: what is refused, what is kept, what is undone, an
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +22,12 @@ from date_crash import NAME, NOW, XMP, fix_all, put, settings, undo_all
 from helpers import Archive, Entry, in_namespace, listing, without_roots_rights
 
 from facewatchd.core.date_plan import Act, Mode
+from facewatchd.core.date_rules import DateRules, FolderRule
+from facewatchd.core.stamps import wall_clock
 from facewatchd.domain import DateSource, FileStat, PhotoState, Precision, TakenPhoto
 from facewatchd.errors import FacewatchError
 from facewatchd.photos.content_hash import content_hash
+from facewatchd.photos.date_evidence import read_evidence
 from facewatchd.photos.metadata import read_sidecar, read_tags
 from facewatchd.photos.write import obstacle
 from facewatchd.pipeline.date_batches import arrived, fix_batch, undo_batch
@@ -148,6 +154,81 @@ def test_the_state_knows_the_file_afterwards(archive: Archive, data: bytes) -> N
         assert known.state is PhotoState.DONE
         assert known.is_up_to_date(seen.stat)
         assert archive.store.photos.find_content(seen) == content_hash(read(archive))
+
+
+def test_a_new_file_lets_nobody_in_that_the_old_one_kept_out(archive: Archive) -> None:
+    """The folder gives its new files an access list; the photo, older than that, has none."""
+    put(archive, PHOTO, BARE)
+    os.chmod(full(archive), 0o600)
+    entries = ((1, 7, -1), (2, 7, 12345), (4, 5, -1), (16, 7, -1), (32, 5, -1))  # user 12345 may do anything
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+    try:
+        os.setxattr(archive.photos, "system.posix_acl_default", acl)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    assert fix_all(archive.store) == ["exif"]
+    assert "system.posix_acl_access" not in os.listxattr(full(archive))
+    assert stat.S_IMODE(os.lstat(full(archive)).st_mode) == 0o600
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, work: Callable[[], object]) -> None:
+    """Something happens right before the first call of a function of the system."""
+    real, left = getattr(os, name), [work]
+
+    def wrapped(*arguments: object, **more: object) -> object:
+        if left:
+            left.pop()()
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(os, name, wrapped)
+
+
+def test_who_writes_at_the_same_time_is_seen(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our date is taken back, their bytes stay, and so does the mtime by which others see that something has changed."""
+    put(archive, PHOTO, SPOILT)
+    age(archive)
+    put_again = archive.seen(PHOTO)
+    with archive.store.transaction():
+        archive.store.photos.look_again(put_again, None)
+    (photo,) = archive.store.photos.dated()
+
+    def write() -> None:
+        with open(full(archive), "r+b", buffering=0) as file:
+            file.seek(-2, os.SEEK_END)
+            file.write(b"\xff\xd8")
+
+    # the journal is synced by SQLite itself
+    meanwhile(monkeypatch, "fsync", write)
+    assert fix(archive.store, settings(), photo, NOW).act is Act.REPORT
+    assert read(archive) == SPOILT[:-1] + b"\xd8"
+    assert os.lstat(full(archive)).st_mtime_ns != 10**18
+
+
+def test_a_sidecar_made_at_the_same_time_is_not_replaced(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is somebody's work."""
+    put(archive, PHOTO, SPOILT)
+    (photo,) = archive.store.photos.dated()
+    sidecar = PHOTO + b".xmp"
+    for call in ("link", "replace"):
+        meanwhile(monkeypatch, call, lambda: archive.write(sidecar, XMP))
+    assert fix(archive.store, settings(Mode.SIDECAR), photo, NOW).act is Act.REPORT
+    assert read(archive, sidecar) == XMP
+    assert sorted(os.listdir(archive.photos)) == [PHOTO, sidecar]
+    assert not archive.store.date_journal.under_way()
+
+
+def test_a_sidecar_is_made_where_there_are_no_hard_links(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory cards and some network shares know none."""
+    put(archive, PHOTO, SPOILT)
+
+    def refuse() -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    meanwhile(monkeypatch, "link", refuse)
+    assert fix_all(archive.store, Mode.SIDECAR) == ["sidecar"]
+    assert os.listdir(archive.photos)
+    assert undo_all(archive.store) == ["nothing"]
+    assert os.listdir(archive.photos) == [PHOTO]
 
 
 def refused(archive: Archive, why: str) -> None:
@@ -398,6 +479,22 @@ def test_another_file_in_its_place_is_put_right_too(archive: Archive) -> None:
     arrive(archive, BARE)
     assert read_tags(read(archive)).original == DATE
     assert [write.state for write in archive.store.date_journal.done()] == [WriteState.DONE]
+
+
+def test_what_was_written_can_be_undone_as_long_as_it_is_there(archive: Archive) -> None:
+    """Also after the photo was touched, and the user has said that its folder is of another date."""
+    arrive(archive, SPOILT)
+    archive.write(PHOTO, read(archive))
+    (photo,) = archive.store.photos.dated()
+    wrong = replace(settings(), rules=DateRules((FolderRule("*", wall_clock(1987), Precision.YEAR),)))
+    seen = archive.seen(PHOTO)
+    date = wrong.rules.finding(read_evidence(photo.path, PHOTO, seen.stat), NOW, None)
+    assert "not what dates.rules says" in date.problem
+    with archive.store.transaction():
+        archive.store.photos.look_again(seen, date)
+    arrived(archive.store, wrong, seen, NOW)
+    assert undo_all(archive.store) == ["nothing"]
+    assert read(archive) == SPOILT
 
 
 def test_a_day_stays_a_day(archive: Archive) -> None:

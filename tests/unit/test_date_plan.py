@@ -43,8 +43,9 @@ def decide(
     takeout: Takeout | None = None,
     finding: DateFinding | None = None,
     write_date_only: bool = False,
+    mtime_ns: int = MTIME_NS,
 ) -> DatePlan:
-    evidence = Evidence(path, MTIME_NS, tags, sidecar, takeout)
+    evidence = Evidence(path, mtime_ns, tags, sidecar, takeout)
     found = finding or date_of(evidence, NOW, UTC)
     return plan(evidence, found, layout, mode, NOW, write_date_only=write_date_only)
 
@@ -82,6 +83,34 @@ DECISIONS = {
         decide(UNDATED, Tags(original="0000:00:00 00:00:00", digitized="2019:08:17 12:34:56")),
         Act.REPORT,
         "scanner's day",
+    ),
+    "an XMP sidecar's day of digitizing": (
+        decide(UNDATED, Tags(model="Scanner"), NO_BLOCK, sidecar=Sidecar(digitized="2019-08-17T12:34:56")),
+        Act.REPORT,
+        "scanner's day",
+    ),
+    # --- a time is written only where the photo's own offset would not give it another meaning
+    "a sidecar of the same zone": (
+        decide(UNDATED, replace(SPOILT, original_offset="+02:00"), sidecar=Sidecar("2019-08-17T12:34:56+02:00")),
+        Act.PATCH,
+        "",
+    ),
+    "a sidecar of another zone": (
+        decide(UNDATED, replace(SPOILT, original_offset="-07:00"), sidecar=Sidecar("2019-08-17T12:34:56+02:00")),
+        Act.NOTHING,
+        "its sidecar has the date",
+    ),
+    "a name, whose clock was the camera's": (decide(tags=replace(SPOILT, original_offset="-07:00")), Act.PATCH, ""),
+    "Takeout's moment in the photo's zone": (
+        decide(UNDATED, replace(SPOILT, modified_offset="-07:00"), takeout=Takeout(1_566_045_296.0)),
+        Act.PATCH,
+        "",
+    ),
+    # --- a computer that lives in the past takes what is right for the future
+    "a file newer than now": (
+        decide(tags=Tags(original="2027:02:02 02:02:02"), mtime_ns=int((NOW + 500 * 86_400) * 1e9)),
+        Act.REPORT,
+        "this computer's clock",
     ),
     # --- valid dates are never overwritten
     "right": (decide(tags=Tags(original="2012:02:02 02:02:02")), Act.NOTHING, ""),

@@ -101,6 +101,16 @@ PRECEDENCE = {
         DateSource.EXIF,
         "2019-08-17 10:34:56",
     ),
+    "a satellite receiver that counts its weeks from 1999 again": (
+        Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(gps="1999:12:31 10:34:56")),
+        DateSource.NAME_TIME,
+        "2019-08-17 12:34:56",
+    ),
+    "a sidecar's day of digitizing is a scan's": (
+        Evidence(b"1987/scan.jpg", MTIME_NS, sidecar=Sidecar(digitized="2015-08-17T12:34:56")),
+        DateSource.FOLDER,
+        "1987-01-01 00:00:00",
+    ),
     "digitized stands in for taken": (
         _tagged(original="0000:00:00 00:00:00", digitized="2019:08:17 12:34:56"),
         DateSource.EXIF,
