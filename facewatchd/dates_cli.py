@@ -41,7 +41,7 @@ _ZONES = {
     "gps": "by its satellite time",
     "sidecar": "by its sidecar",
     "config": "by dates.timezone",
-    "machine": "by this computer's zone",
+    "machine": "by this computer",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import without_roots_rights
 
+from facewatchd.domain import ZoneSource
 from facewatchd.errors import StoreError
 from facewatchd.store import Store
 from facewatchd.store.database import DATABASE, connect
@@ -161,3 +162,18 @@ def test_a_migration_can_be_killed_anywhere(tmp_path: Path) -> None:
         assert read(folder / DATABASE, "SELECT name FROM people") == [("Ada",)]
         rounds += 6
     assert rounds > 10
+
+
+def test_dates_found_by_older_versions_are_kept(tmp_path: Path) -> None:
+    """They say nothing of where their zones came from, and of no sidecar: the next look at them does."""
+    with contextlib.closing(connect(tmp_path, migrations=MIGRATIONS[:2])) as db:
+        db.execute("INSERT INTO roots (path) VALUES (x'2f61')")
+        db.execute(
+            "INSERT INTO photos (root_id, path, size, mtime_ns, ctime_ns, inode, device, state, date_value,"
+            " date_precision, date_source, date_confidence, date_zone, date_problem)"
+            " VALUES (1, x'62', 1, 2, 3, 4, 5, 'done', '2019-08-17T12:34:56', 'second', 'takeout', 0.9, '+02:00', '')"
+        )
+    with Store(tmp_path) as store:
+        (photo,) = store.photos.dated()
+    assert photo.date is not None
+    assert (photo.date.zone, photo.date.zone_source, photo.beside) == ("+02:00", ZoneSource.NONE, b"")
