@@ -24,7 +24,7 @@ from facewatchd.errors import FacewatchError, ModelError
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
-from facewatchd.pipeline.correct import merge, rename
+from facewatchd.pipeline.commands import carry_out
 from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.correct import undo as undo_last
 from facewatchd.pipeline.ingest import thresholds_for
@@ -53,10 +53,10 @@ def _held(config: Config) -> Iterator[Store]:
 
 def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Carry out "tree", "rename" or "merge", with the people tree brought up to date.
+    Carry out "tree" or one of `COMMANDS`, with the people tree brought up to date.
 
     Returns:
-        `actions` and `gestures`, the numbers of changes.
+        `actions` and `gestures`, the numbers of changes; and what `carry_out` says of the command.
 
     Raises:
         FacewatchError: It could not be done.
@@ -64,13 +64,9 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
     if is_running(config.state.dir):
         return ask(config.state.dir, name, arguments)
     with _held(config) as store:
-        scope = None
-        if name == "rename":
-            scope = rename(store, arguments["person"], arguments["name"])
-        elif name == "merge":
-            scope = merge(store, arguments["person"], arguments["into"])
+        said, scope = ({}, None) if name == "tree" else carry_out(store, name, arguments)
         done = materialize(store, TreeSettings.of(config), scope, anew=name == "tree")
-    return {"actions": len(done.actions), "gestures": len(done.gestures)}
+    return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
 def retry(config: Config) -> int:

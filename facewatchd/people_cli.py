@@ -5,12 +5,19 @@ The commands `people` and `faces`: who is known, and whose the faces are.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from facewatchd.command import FILE, PERSON, configured, print_json
 from facewatchd.config import Config
+
+
+def _faces(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Face ids, with commas between them."""
+    return () if value is None else tuple(PERSON(part.strip(), parameter, context) for part in value.split(","))
 
 
 @click.group()
@@ -28,6 +35,7 @@ def people_list(config: Config, *, as_json: bool) -> None:
 
     with Store(config.state.dir, read_only=True) as store:
         summaries = store.people.summaries()
+        hidden = store.people.hidden()
     if as_json:
         print_json(
             {
@@ -39,13 +47,14 @@ def people_list(config: Config, *, as_json: bool) -> None:
                         "faces": s.faces,
                         "photos": s.photos,
                         "confirmed": s.confirmed,
+                        "hidden": s.person.person_id in hidden,
                     }
                     for s in summaries
                 ]
             }
         )
     else:
-        tables.show_people(summaries)
+        tables.show_people(summaries, hidden)
 
 
 @people.command("show")
@@ -70,6 +79,7 @@ def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
                 "title": person.title,
                 "faces": len(faces),
                 "photos": [os.fsdecode(photo.path) for photo in photos],
+                "face_ids": sorted(face.face_id for face in faces),
             }
         )
     else:
@@ -82,9 +92,7 @@ def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
 @configured
 def people_rename(config: Config, person_id: int, name: str) -> None:
     """Give a person a name."""
-    from facewatchd import offline  # noqa: PLC0415
-
-    offline.command(config, "rename", {"person": person_id, "name": name})
+    _say(config, "rename", person=person_id, name=name)
     click.echo(f"Person {person_id} is {name} now.")
 
 
@@ -94,10 +102,45 @@ def people_rename(config: Config, person_id: int, name: str) -> None:
 @configured
 def people_merge(config: Config, person_id: int, into: int) -> None:
     """Say that two people are one; the second keeps name and folder."""
-    from facewatchd import offline  # noqa: PLC0415
-
-    offline.command(config, "merge", {"person": person_id, "into": into})
+    _say(config, "merge", person=person_id, into=into)
     click.echo(f"Person {person_id} is person {into} now.")
+
+
+@people.command("split")
+@click.argument("person_id", metavar="ID", type=PERSON)
+@click.option(
+    "--faces", "face_ids", callback=_faces, metavar="FACE,...", help="These of their faces are somebody else's."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@configured
+def people_split(config: Config, person_id: int, *, face_ids: tuple[int, ...], as_json: bool) -> None:
+    """
+    Say that a person is several: those whom they were put together from, or the two groups that are most unlike. The
+    largest keeps name and folder; the others are new people.
+    """
+    said = _say(config, "split", person=person_id, faces=list(face_ids))
+    if as_json:
+        print_json({"people": said["people"]})
+    for new in () if as_json else said["people"]:
+        click.echo(f"{new['faces']} faces of person {person_id} are {new['title']} now.")
+
+
+@people.command("hide")
+@click.argument("person_id", metavar="ID", type=PERSON)
+@configured
+def people_hide(config: Config, person_id: int) -> None:
+    """Stop showing a person: the folder goes; who they are stays known."""
+    said = _say(config, "hide", person=person_id)
+    click.echo(f"{_title(said)} is hidden.")
+
+
+@people.command("unhide")
+@click.argument("person_id", metavar="ID", type=PERSON)
+@configured
+def people_unhide(config: Config, person_id: int) -> None:
+    """Show a hidden person again."""
+    said = _say(config, "unhide", person=person_id)
+    click.echo(f"{_title(said)} is shown again.")
 
 
 @click.group()
@@ -117,3 +160,35 @@ def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> Non
     with Store(config.state.dir, read_only=True) as store:
         count = export_faces(store, csv_file, embeddings)
     click.echo(f"{count} faces written to {csv_file}.", err=True)
+
+
+@faces.command("confirm")
+@click.argument("face_id", metavar="FACE", type=PERSON)
+@click.argument("person_id", metavar="[PERSON]", type=PERSON, required=False)
+@configured
+def faces_confirm(config: Config, face_id: int, person_id: int | None) -> None:
+    """Say for good whose face it is: this person's, or the one's whose it is believed to be."""
+    said = _say(config, "confirm", face=face_id, person=person_id)
+    click.echo(f"Face {face_id} is {_title(said)}.")
+
+
+@faces.command("reject")
+@click.argument("face_id", metavar="FACE", type=PERSON)
+@click.argument("person_id", metavar="[PERSON]", type=PERSON, required=False)
+@configured
+def faces_reject(config: Config, face_id: int, person_id: int | None) -> None:
+    """Say for good whose face it is not: this person's, or the one's whose it is believed to be."""
+    said = _say(config, "reject", face=face_id, person=person_id)
+    click.echo(f"Face {face_id} is not {_title(said)}.")
+
+
+def _say(config: Config, command: str, **arguments: Any) -> Mapping[str, Any]:
+    from facewatchd import offline  # noqa: PLC0415
+
+    return offline.command(config, command, arguments)
+
+
+def _title(said: Mapping[str, Any]) -> str:
+    """The first person whom a command was about."""
+    title: str = said["people"][0]["title"]
+    return title

@@ -7,7 +7,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from facewatchd.domain import Face, Person
+from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 
 if TYPE_CHECKING:
@@ -81,13 +82,15 @@ def show_findings(findings: Sequence[Finding]) -> None:
     _show(table)
 
 
-def show_people(summaries: Sequence[PersonSummary]) -> None:
+def show_people(summaries: Sequence[PersonSummary], hidden: Collection[PersonId]) -> None:
     """`people list`."""
-    table = _table(">id", "name", ">faces", ">photos", ">confirmed")
+    table = _table(">id", "name", ">faces", ">photos", ">confirmed", "")
     for summary in summaries:
         person = summary.person
         figures = (str(number) for number in (summary.faces, summary.photos, summary.confirmed))
-        table.add_row(str(person.person_id), escape(person.title), *figures)
+        table.add_row(
+            *(str(person.person_id), escape(person.title), *figures), "hidden" if person.person_id in hidden else ""
+        )
     _show(table)
 
 
@@ -95,11 +98,17 @@ def show_person(person: Person, photos: Sequence[PersonPhoto], faces: Sequence[F
     """`people show`."""
     confirmed = sum(face.confirmed for face in faces)
     _show(f"{escape(person.title)}: {len(faces)} faces ({confirmed} confirmed) in {len(photos)} photos")
-    table = _table("date", "known from", "photo")
+    table = _table("date", "known from", ">face", "photo")
+    faces_in: dict[int, list[str]] = defaultdict(list)
+    for face in faces:
+        faces_in[face.photo_id].append(str(face.face_id))
     for photo in photos:
         date = photo.date
         table.add_row(
-            f"{date.value:%Y-%m-%d}" if date else "", date.source if date else "", escape(displayable(photo.path))
+            f"{date.value:%Y-%m-%d}" if date else "",
+            date.source if date else "",
+            ", ".join(faces_in[photo.photo_id]),
+            escape(displayable(photo.path)),
         )
     _show(table)
 

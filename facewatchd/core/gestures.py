@@ -135,7 +135,7 @@ def read_gestures(
         least_doubted: So many deletions are believed in any tree.
     """
     homes, moves = _homes(left, found)
-    gestures: list[Gesture] = [*moves, *_shown(found, homes, hidden)]
+    gestures: list[Gesture] = [*moves, *_shown(left, found, homes, hidden)]
     gone = [folder for folder in left if isinstance(folder.owner, int) and folder.owner not in homes]
     merged: set[Owner] = {move.person_id for move in moves if isinstance(move, Merged)}
     gone = [folder for folder in gone if folder.owner not in merged]
@@ -202,12 +202,18 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
 
 
 def _shown(
-    found: Sequence[FoundFolder], homes: Mapping[Owner, FoundFolder], hidden: Collection[PersonId]
+    left: Sequence[LeftFolder],
+    found: Sequence[FoundFolder],
+    homes: Mapping[Owner, FoundFolder],
+    hidden: Collection[PersonId],
 ) -> Iterable[Gesture]:
     shown: set[PersonId] = set()
+    # hidden by command, and the folder has not gone yet: nobody moved it
+    still = {(folder.owner, folder.path) for folder in left}
     for folder in sorted(found, key=lambda folder: folder.path):
         person = folder.marker
         is_new = person in hidden and person not in shown and b"/" not in folder.path
+        is_new = is_new and (person, folder.path) not in still
         if person is not None and is_new and (person not in homes or homes[person] is folder):
             shown.add(person)
             yield Shown(person, folder.path)

@@ -21,7 +21,8 @@ from facewatchd.errors import FacewatchError, RunningError
 log = logging.getLogger(__name__)
 
 SOCKET = "control.sock"
-_MAX_LINE = 1 << 16
+# some hundred thousand face ids
+_MAX_LINE = 1 << 21
 
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Takes a command's name and arguments, returns its result, raises FacewatchError."""

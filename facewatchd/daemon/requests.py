@@ -12,9 +12,11 @@ from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.correct import merge, rename, retry, undo
+from facewatchd.pipeline.commands import COMMANDS, carry_out
+from facewatchd.pipeline.correct import retry, undo
 from facewatchd.pipeline.date_batches import fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
+from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.regroup import Regrouping
 from facewatchd.store import Store
 
@@ -85,9 +87,9 @@ class Requests:
         self._waiting.clear()
 
     def _carry_out(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        said: Mapping[str, Any] = {}
+        scope: Scope | None = None
         match command:
-            case "tree":
-                self._tree.touch(None)
             case "vitals":
                 return self._vitals().model_dump()
             case "retry":
@@ -100,21 +102,22 @@ class Requests:
                 batch = undo_batch(self._store, self._dates, arguments)
                 self._tree.touch_people(batch.scope)
                 return batch.document()
-            case "rename":
-                self._tree.touch(rename(self._store, int(arguments["person"]), str(arguments["name"])))
             case "undo":
                 title, scope = undo(self._store)
                 self._tree.touch(scope)
                 self._tree.materialize()
                 return {"title": title}
-            case "merge":
-                self._tree.touch(merge(self._store, int(arguments["person"]), int(arguments["into"])))
+            case "tree":
+                pass
+            case _ if command in COMMANDS:
+                said, scope = carry_out(self._store, command, arguments)
             case _:
                 raise FacewatchError(
                     f"The running facewatchd knows no {command!r}", "Is it an older version? Restart it."
                 )
+        self._tree.touch(scope)
         done = self._tree.materialize(anew=command == "tree")
-        return {"actions": len(done.actions), "gestures": len(done.gestures)}
+        return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
 def regrouping_figures(regrouping: Regrouping) -> dict[str, int]:

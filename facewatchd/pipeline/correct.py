@@ -6,10 +6,17 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from collections.abc import Collection, Sequence
 
-from facewatchd.domain import Person, PersonId
+import numpy as np
+
+from facewatchd.core.assign import NEAREST
+from facewatchd.core.recluster import medoids
+from facewatchd.core.split import parts
+from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.obey import confirm, refuse
 from facewatchd.store import Store
 
 
@@ -85,6 +92,166 @@ def merge(store: Store, person_id: PersonId, into: PersonId) -> Scope:
         store.journal.remember(time.time(), f"{person.title} is {other.title}", faces, (one, two))
         store.people.merge(one, two)
     return {person.person_id, other.person_id, None}
+
+
+def split(store: Store, person_id: PersonId, faces: Collection[FaceId] = ()) -> tuple[list[PersonId], Scope]:
+    """
+    A person is several: the groups that they came together from become people of their own, all but the largest, which
+    stays the person (see `core.split.parts`); or these faces become one new person. None of them is the other, for good.
+
+    Args:
+        store: The state.
+        person_id: Who.
+        faces: Theirs that are somebody else; none of them for the groups.
+
+    Returns:
+        The new people, and whose folders change.
+
+    Raises:
+        FacewatchError: There is no such person, a face is not theirs, or nothing would be left or come of it.
+    """
+    person = person_of(store, person_id)
+    own = [face.face_id for face in store.faces.of_person(person.person_id)]
+    groups = [sorted(set(faces))] if faces else _groups(store, person.person_id)
+    for face in set(faces) - set(own):
+        raise FacewatchError(
+            f"Face {face} is not {person.title}'s",
+            f"'facewatchd people show {person.person_id}' lists the faces that are.",
+        )
+    moved = [face for group in groups for face in group]
+    staying = sorted(set(own) - set(moved))
+    if not moved:
+        raise FacewatchError(f"{person.title} cannot be split", "Their faces are all the same.")
+    if not staying:
+        raise FacewatchError(
+            f"Nothing would be left of {person.title}", "Leave at least one face; to change the name, rename them."
+        )
+    with store.transaction():
+        new = [store.people.add() for _ in groups]
+        title = f"{len(moved)} of the faces of {person.title} are somebody else's"
+        store.journal.remember(time.time(), title, own, (person.person_id, *new))
+        for one, group in zip(new, groups, strict=True):
+            for face in group:
+                confirm(store, face, person.person_id, one)
+            # what stays would else follow the others, where a later grouping puts them together again
+            store.people.say(Constraint(ConstraintKind.CANNOT_BE, face, one) for face in staying)
+            _set_medoids(store, one, group)
+        _set_medoids(store, person.person_id, staying)
+    return new, {person.person_id, *new, None}
+
+
+def _groups(store: Store, person_id: PersonId) -> list[list[FaceId]]:
+    """The groups of a person's faces but the largest."""
+    model = store.model()
+    of_person = store.faces.of_person(person_id)
+    embeddings = store.faces.embeddings([face.face_id for face in of_person], model.id if model else "")
+    faces = sorted((face for face in of_person if face.face_id in embeddings), key=lambda face: face.face_id)
+    if not faces:
+        return []
+    rows = parts([face.cluster_id for face in faces], np.stack([embeddings[face.face_id] for face in faces]))
+    return [[faces[row].face_id for row in group.tolist()] for group in rows[1:]]
+
+
+def _set_medoids(store: Store, person_id: PersonId, faces: Sequence[FaceId]) -> None:
+    model = store.model()
+    embeddings = store.faces.embeddings(faces, model.id if model else "")
+    embedded = [face for face in faces if face in embeddings]
+    if embedded:
+        chosen = medoids(np.stack([embeddings[face] for face in embedded]), NEAREST)
+        store.people.set_medoids(person_id, [embedded[row] for row in chosen])
+
+
+def hide(store: Store, person_id: PersonId, *, hidden: bool) -> Scope:
+    """
+    The user does not want to see a person, or does again.
+
+    Returns:
+        Whose folders change.
+
+    Raises:
+        FacewatchError: There is no such person, or it is so already.
+    """
+    person = person_of(store, person_id)
+    if (person.person_id in store.people.hidden()) == hidden:
+        raise FacewatchError(
+            f"{person.title} is {'hidden' if hidden else 'not hidden'}", "'facewatchd people list' shows who is."
+        )
+    with store.transaction():
+        title = f"{person.title} is {'hidden' if hidden else 'shown again'}"
+        store.journal.remember(time.time(), title, (), (person.person_id,))
+        store.people.hide(person.person_id, hidden=hidden)
+    return {person.person_id, None}
+
+
+def confirm_face(store: Store, face_id: FaceId, person_id: PersonId | None) -> tuple[Person, Scope]:
+    """
+    A face is a person's, for good.
+
+    Args:
+        store: The state.
+        face_id: The face.
+        person_id: Whose; None for the person whose it is believed to be.
+
+    Returns:
+        The person, and whose folders change.
+
+    Raises:
+        FacewatchError: There is no such face or person.
+    """
+    face = _face(store, face_id)
+    person = person_of(store, _owner(face) if person_id is None else person_id)
+    with store.transaction():
+        # two faces of a photo are two people: one that was only believed to be theirs gives way
+        others = [
+            other.face_id
+            for other in store.faces.of_photo(face.photo_id)
+            if other.person_id == person.person_id and not other.confirmed and other.face_id != face_id
+        ]
+        concerned = {person.person_id} | ({face.person_id} if face.person_id else set())
+        title = f"Face {face_id} is {person.title}"
+        store.journal.remember(time.time(), title, [face_id, *others], concerned)
+        store.faces.give(others, None)
+        confirm(store, face_id, face.person_id, person.person_id)
+    return person, {*concerned, None}
+
+
+def reject_face(store: Store, face_id: FaceId, person_id: PersonId | None) -> tuple[Person, Scope]:
+    """
+    A face is not a person's, for good.
+
+    Args:
+        store: The state.
+        face_id: The face.
+        person_id: Whose it is not; None for the person whose it is believed to be.
+
+    Returns:
+        The person, and whose folders change.
+
+    Raises:
+        FacewatchError: There is no such face or person.
+    """
+    face = _face(store, face_id)
+    person = person_of(store, _owner(face) if person_id is None else person_id)
+    with store.transaction():
+        title = f"Face {face_id} is not {person.title}"
+        store.journal.remember(time.time(), title, [face_id], (person.person_id,))
+        refuse(store, [face_id], person.person_id)
+    return person, {person.person_id, None}
+
+
+def _face(store: Store, face_id: FaceId) -> Face:
+    face = store.faces.get(face_id)
+    if face is None:
+        raise FacewatchError(
+            f"There is no face {face_id}", "'facewatchd people show ID' and 'facewatchd faces export' list faces."
+        )
+    return face
+
+
+def _owner(face: Face) -> PersonId:
+    if face.person_id is None:
+        raise FacewatchError(f"Face {face.face_id} is nobody's yet", "Say whose by a person's id after the face.")
+    return face.person_id
 
 
 def undo(store: Store) -> tuple[str, Scope]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from facewatchd.domain import (
     Constraint,
     ConstraintKind,
     Embeddings,
+    FaceId,
     Owner,
     Person,
     PersonId,
@@ -134,12 +135,15 @@ class Obedience:
         if not chosen:
             return ""
         name = path.decode("utf-8", "replace")
-        person_id = store.people.add(name)
+        # before the name: taken back, there must be nobody of that name left
+        person_id = store.people.add()
         faces = [face.face_id for face in chosen.values()]
-        store.journal.remember(self._now, f"{name} is somebody new", faces, (person_id,))
         sources = dict(photos)
+        losing = {source for source in sources.values() if isinstance(source, int)}
+        store.journal.remember(self._now, f"{name} is somebody new", faces, {person_id, *losing})
+        store.people.rename(person_id, name)
         for photo, face in chosen.items():
-            self._confirm(face, sources[photo], person_id)
+            confirm(store, face.face_id, sources[photo], person_id)
         store.people.set_medoids(person_id, [max(chosen.values(), key=lambda face: face.quality).face_id])
         store.manifest.made(person_id, path)
         self.scope |= _with_unknown(person_id, *sources.values())
@@ -161,18 +165,11 @@ class Obedience:
         others = [c for c in candidates if c.person_id == person.person_id and not c.confirmed and c != face]
         name = _name_of(self._photo(photo_id))
         title = f"{name}: it is {person.title}" + self._and_not(source)
-        store.journal.remember(self._now, title, [face.face_id, *(c.face_id for c in others)], ())
+        concerned = {person.person_id} | ({source} if isinstance(source, int) else set())
+        store.journal.remember(self._now, title, [face.face_id, *(c.face_id for c in others)], concerned)
         store.faces.give([other.face_id for other in others], None)
-        self._confirm(face, source, person.person_id)
+        confirm(store, face.face_id, source, person.person_id)
         return title
-
-    def _confirm(self, face: Candidate, source: Owner | None, person_id: PersonId) -> None:
-        words = [Constraint(ConstraintKind.MUST_BE, face.face_id, person_id)]
-        if isinstance(source, int) and source != person_id:
-            words.append(Constraint(ConstraintKind.CANNOT_BE, face.face_id, source))
-        self._store.people.say(words)
-        self._store.faces.give([face.face_id], person_id)
-        self._store.faces.ignore([face.face_id], ignored=False)
 
     def _delete(self, photo_id: PhotoId, source: Owner) -> str:
         if source is Pool.UNKNOWN:
@@ -190,8 +187,8 @@ class Obedience:
         if not faces:
             return ""
         title = f"{name}:{self._and_not(source)[4:]}"
-        store.journal.remember(self._now, title, faces, ())
-        store.people.refuse(faces, source)
+        store.journal.remember(self._now, title, faces, (source,))
+        refuse(store, faces, source)
         return title
 
     def _ignore(self, photo_id: PhotoId, source: Owner | None) -> str:
@@ -201,9 +198,9 @@ class Obedience:
         if not faces:
             return ""
         name = _name_of(self._photo(photo_id))
-        store.journal.remember(self._now, f"{name}: ignored", faces, ())
+        store.journal.remember(self._now, f"{name}: ignored", faces, (source,) if isinstance(source, int) else ())
         if isinstance(source, int):
-            store.people.refuse(faces, source)
+            refuse(store, faces, source)
         store.faces.ignore(faces, ignored=True)
         return f"{name} is ignored"
 
@@ -238,6 +235,34 @@ class Obedience:
     def _and_not(self, source: Owner | None) -> str:
         person: Person | None = self._store.people.get(source) if isinstance(source, int) else None
         return f" and not {person.title}" if person is not None else ""
+
+
+def confirm(store: Store, face_id: FaceId, source: Owner | None, person_id: PersonId) -> None:
+    """For good, it is this person's face, and not that of `source`, whose it was believed to be."""
+    words = [Constraint(ConstraintKind.MUST_BE, face_id, person_id)]
+    other = source if isinstance(source, int) and source != person_id else None
+    if other is not None:
+        words.append(Constraint(ConstraintKind.CANNOT_BE, face_id, other))
+    store.people.say(words)
+    store.faces.give([face_id], person_id)
+    store.faces.ignore([face_id], ignored=False)
+    if other is not None:
+        store.people.forget_medoids([face_id])
+        _be_known(store, other)
+    _be_known(store, person_id)
+
+
+def refuse(store: Store, faces: Collection[FaceId], person_id: PersonId) -> None:
+    """For good, these are not the person's; they are nobody's until somebody else is found."""
+    store.people.refuse(faces, person_id)
+    _be_known(store, person_id)
+
+
+def _be_known(store: Store, person_id: PersonId) -> None:
+    """Whoever has faces has a medoid: else no new face would be found to be theirs before everything is grouped anew."""
+    if not store.people.medoids(person_id):
+        best = next((face.face_id for face in store.faces.of_person(person_id) if not face.poor), None)
+        store.people.set_medoids(person_id, [] if best is None else [best])
 
 
 def _with_unknown(*owners: Owner | None) -> set[Owner]:

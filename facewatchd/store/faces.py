@@ -88,6 +88,10 @@ class Faces:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
+    def get(self, face_id: FaceId) -> Face | None:
+        row = self._db.execute(f"{_FACE} WHERE f.face_id = ?", (face_id,)).fetchone()
+        return _face(row) if row else None
+
     def of_photo(self, photo_id: PhotoId) -> list[Face]:
         return [_face(row) for row in self._db.execute(f"{_FACE} WHERE f.photo_id = ? ORDER BY f.face_id", (photo_id,))]
 

@@ -61,6 +61,11 @@ def shown(archive: Archive) -> dict[bytes, set[bytes]]:
     return {name: entries for name, entries in found.items() if entries or name not in {b"_ignored", b"_unknown"}}
 
 
+def regroup(archive: Archive, settings: ReclusterSettings) -> None:
+    snapshot = take_snapshot(archive.store, MODEL, settings)
+    apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
+
+
 def settles(archive: Archive) -> dict[bytes, set[bytes]]:
     """Look, look again (nothing is left to do), recluster three times with other settings: nothing changes."""
     first = look(archive)
@@ -68,9 +73,7 @@ def settles(archive: Archive) -> dict[bytes, set[bytes]]:
     again = look(archive)
     assert (again.gestures, again.actions) == ((), ()), first
     for min_samples, link in ((1, 0.6), (2, 0.8), (3, 0.7)):
-        settings = ReclusterSettings(2, min_samples, link, 0.0)
-        snapshot = take_snapshot(archive.store, MODEL, settings)
-        apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
+        regroup(archive, ReclusterSettings(2, min_samples, link, 0.0))
         assert look(archive).gestures == ()
         assert shown(archive) == after
     return after
@@ -185,6 +188,8 @@ def test_a_folder_with_links_is_a_new_person(archive: Archive, tree: Path) -> No
         b"_unknown": BEFORE[b"_unknown"],
     }
     assert (tree / "Eve" / ".facewatchd").is_file()
+    assert undone(archive) == BEFORE
+    assert [summary.person.person_id for summary in archive.store.people.summaries()] == [1, 2]
 
 
 def test_a_copied_link_adds_somebody(archive: Archive, tree: Path) -> None:

@@ -1,0 +1,271 @@
+"""
+The user's words by command: what each does to the state and the tree, that three reclusterings do not undo it, that
+`undo` does, and that the running daemon and the command alone do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import MODEL, Archive, unit
+from running import portraits, prepared
+from test_gestures_on_disk import ADA, BEFORE, BOB, look, regroup, settles, shown, tree, undone
+
+from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.domain import FaceId, PersonId
+from facewatchd.errors import FacewatchError
+from facewatchd.pipeline import correct
+from facewatchd.store import Store
+
+pytest_plugins = "archive_fixtures"
+pytestmark = pytest.mark.usefixtures(tree.__name__)
+
+ONE, TWO = 1, 2
+NEW = b"Person 3"
+
+
+def face(archive: Archive, photo: bytes, person: PersonId | None) -> FaceId:
+    """Somebody's face in a photo."""
+    found = archive.store.photos.find(archive.root.root_id, photo)
+    assert found is not None
+    (face_id,) = (f.face_id for f in archive.store.faces.of_photo(found.photo_id) if f.person_id == person)
+    return face_id
+
+
+def embeddings(store: Store, person: PersonId) -> set[tuple[float, ...]]:
+    """What a person's medoids look like."""
+    gallery = store.people.gallery(MODEL, 16)
+    return {tuple(row) for row in gallery.medoids[gallery.people == person].tolist()}
+
+
+# --- several people in one
+
+
+def test_faces_that_are_somebody_else(archive: Archive) -> None:
+    """A new person, for good, though they look like the first; taken back, they are Ada's again."""
+    chosen = [face(archive, b"a%d.jpg" % number, ONE) for number in (0, 1)]
+    new, scope = correct.split(archive.store, ONE, chosen)
+    assert new == [3]
+    assert scope == {1, 3, None}
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg", b"a1.jpg"},
+        NEW: {b"a0.jpg", b"a1.jpg"},
+        BOB: BEFORE[BOB],
+        b"_unknown": BEFORE[b"_unknown"],
+    }
+    assert undone(archive) == BEFORE
+
+
+def test_the_larger_part_may_go(archive: Archive) -> None:
+    """Four of Ada's six are somebody else: the two that are left stay Ada and do not follow them."""
+    chosen = [face(archive, b"a%d.jpg" % number, ONE) for number in range(4)]
+    correct.split(archive.store, ONE, chosen)
+    after = settles(archive)
+    assert after[ADA] == {b"a4.jpg", b"both.jpg"}
+    assert after[NEW] == {b"a0.jpg", b"a1.jpg", b"a2.jpg", b"a3.jpg"}
+
+
+def test_who_was_merged_falls_apart_again(archive: Archive) -> None:
+    """The groups that they came together from: the larger keeps the name, the other is somebody new, with medoids."""
+    correct.rename(archive.store, ONE, "Ada")
+    settles(archive)
+    correct.merge(archive.store, TWO, ONE)
+    new, _ = correct.split(archive.store, ONE)
+    assert new == [3]
+    assert embeddings(archive.store, 3) == {tuple(unit(1).tolist())}
+    look(archive)
+    assert shown(archive)[NEW] == BEFORE[BOB] - {b"both.jpg"}
+    # the face that was nobody's, as the merged person had another one in the photo, is found to be the new one's
+    regroup(archive, ReclusterSettings(2, 2, 0.7, 0.0))
+    assert settles(archive) == {b"Ada": BEFORE[ADA], NEW: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
+    assert undone(archive, times=2)[b"Ada"] == BEFORE[ADA]
+
+
+def test_two_who_were_taken_for_one(archive: Archive) -> None:
+    """Nothing tells of two groups but the faces."""
+    archive.store.faces.give(archive.faces_of(TWO), ONE)
+    archive.store.faces.regroup(dict.fromkeys(archive.faces_of(ONE), 0))
+    correct.split(archive.store, ONE)
+    look(archive)
+    assert shown(archive)[NEW] == BEFORE[BOB]
+
+
+def test_what_cannot_be_split(archive: Archive) -> None:
+    """Nobody would be left; a face of somebody else; all the same face. Nothing is changed."""
+    his = archive.faces_of(TWO)
+    for faces, said in ((his, "Nothing would be left of Person 2"), ([*his[1:], 1], "Face 1 is not Person 2's")):
+        with pytest.raises(FacewatchError, match=said):
+            correct.split(archive.store, TWO, faces)
+    with pytest.raises(FacewatchError, match="cannot be split: Their faces are all the same"):
+        correct.split(archive.store, ONE)
+    assert settles(archive) == BEFORE
+    assert archive.store.journal.last() is None
+
+
+# --- hidden
+
+
+def test_hidden_and_shown_again(archive: Archive, tmp_path: Path) -> None:
+    """The folder goes and comes back; the user's own file in it keeps the folder, which is no gesture."""
+    note = tmp_path / "People" / "Person 2" / "note.txt"
+    note.write_text("mine")
+    correct.hide(archive.store, TWO, hidden=True)
+    after = settles(archive)
+    assert after == {ADA: BEFORE[ADA], BOB: {b"note.txt"}, b"_unknown": BEFORE[b"_unknown"]}
+    assert note.read_text() == "mine"
+    with pytest.raises(FacewatchError, match="Person 2 is hidden: 'facewatchd people list'"):
+        correct.hide(archive.store, TWO, hidden=True)
+    note.unlink()
+    note.parent.rmdir()
+    correct.hide(archive.store, TWO, hidden=False)
+    assert settles(archive) == BEFORE
+    with pytest.raises(FacewatchError, match="Person 2 is not hidden"):
+        correct.hide(archive.store, TWO, hidden=False)
+    undone(archive)
+    assert BOB not in shown(archive)
+    assert undone(archive) == BEFORE
+
+
+# --- single faces
+
+
+def test_a_face_is_somebody_elses(archive: Archive) -> None:
+    """It is Bob's and not Ada's, as if the link had been moved."""
+    correct.confirm_face(archive.store, face(archive, b"a0.jpg", ONE), TWO)
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg"},
+        BOB: BEFORE[BOB] | {b"a0.jpg"},
+        b"_unknown": BEFORE[b"_unknown"],
+    }
+    assert undone(archive) == BEFORE
+
+
+def test_a_face_is_whose_it_is_believed_to_be(archive: Archive) -> None:
+    """Nothing moves, and it is sure from now on."""
+    person, _ = correct.confirm_face(archive.store, face(archive, b"a0.jpg", ONE), None)
+    assert person.person_id == ONE
+    assert settles(archive) == BEFORE
+    (summary,) = archive.store.people.summaries([ONE])
+    assert summary.confirmed == 1
+
+
+def test_two_faces_of_a_photo_are_two_people_unless_both_are_confirmed(archive: Archive) -> None:
+    """The face that was only believed to be Ada's gives way; confirmed as well, both are hers, for good."""
+    hers, his = face(archive, b"both.jpg", ONE), face(archive, b"both.jpg", TWO)
+    correct.confirm_face(archive.store, his, ONE)
+    assert settles(archive)[b"_unknown"] == BEFORE[b"_unknown"] | {b"both.jpg"}
+    correct.confirm_face(archive.store, hers, ONE)
+    after = settles(archive)
+    assert after == {ADA: BEFORE[ADA], BOB: BEFORE[BOB] - {b"both.jpg"}, b"_unknown": BEFORE[b"_unknown"]}
+    assert {hers, his} <= set(archive.faces_of(ONE))
+    assert undone(archive, times=2) == BEFORE
+
+
+def test_a_face_is_not_somebodys(archive: Archive) -> None:
+    """As if the link had been deleted; also where the face was nobody's so far."""
+    correct.reject_face(archive.store, face(archive, b"a0.jpg", ONE), None)
+    correct.reject_face(archive.store, face(archive, b"x.jpg", None), ONE)
+    assert settles(archive) == {
+        ADA: BEFORE[ADA] - {b"a0.jpg"},
+        BOB: BEFORE[BOB],
+        b"_unknown": BEFORE[b"_unknown"] | {b"a0.jpg"},
+    }
+    assert undone(archive, times=2) == BEFORE
+
+
+def test_a_face_that_goes_is_no_medoid_any_more(archive: Archive) -> None:
+    """Else new faces of Bob would be taken for Ada's. Ada has another medoid, taken back the old one."""
+    store = archive.store
+    (medoid,) = store.people.medoids(ONE)
+    words: tuple[Callable[[], object], ...] = (
+        lambda: correct.confirm_face(store, medoid, TWO),
+        lambda: correct.reject_face(store, medoid, None),
+        lambda: correct.split(store, ONE, [medoid]),
+    )
+    for word in words:
+        assert word()
+        assert medoid not in store.people.medoids(ONE)
+        assert store.people.medoids(ONE)
+        correct.undo(store)
+        assert store.people.medoids(ONE) == [medoid]
+
+
+def test_a_moved_link_takes_the_medoid_with_it(archive: Archive, tmp_path: Path) -> None:
+    """The same for the gestures."""
+    tree = tmp_path / "People"
+    (medoid,) = archive.store.people.medoids(ONE)
+    (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
+    look(archive)
+    assert medoid in archive.faces_of(TWO)
+    assert archive.store.people.medoids(ONE)
+    assert medoid not in archive.store.people.medoids(ONE)
+    correct.undo(archive.store)
+    assert archive.store.people.medoids(ONE) == [medoid]
+
+
+def test_faces_that_nobody_can_mean(archive: Archive) -> None:
+    """Each is told in one sentence; nothing is changed."""
+    unknown = face(archive, b"x.jpg", None)
+    attempts: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: correct.confirm_face(archive.store, 99, ONE), "There is no face 99"),
+        (lambda: correct.reject_face(archive.store, 99, None), "There is no face 99"),
+        (lambda: correct.confirm_face(archive.store, unknown, None), f"Face {unknown} is nobody's yet"),
+        (lambda: correct.confirm_face(archive.store, unknown, 77), "There is no person 77"),
+    )
+    for attempt, said in attempts:
+        with pytest.raises(FacewatchError, match=said):
+            attempt()
+    assert settles(archive) == BEFORE
+
+
+# --- as the user types them
+
+
+def test_by_command(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    """What is said, and what is refused; two who were merged are told apart by their faces."""
+    home = prepared(tmp_path_factory).copy(tmp_path / "home")
+    before, people = home.links(), list(home.named())
+    pairs = [(a, b) for a in people for b in people if a < b]
+    one, other = next((a, b) for a, b in pairs if not before[f"Person {a}"] & before[f"Person {b}"])
+    home.run("people", "merge", str(other), str(one))
+    assert "are Person 9 now" in home.run("people", "split", str(one)).out
+    after = home.links()
+    parts = {frozenset(after["Person 9"]), frozenset(after[f"Person {one}"])}
+    assert parts == {frozenset(before[f"Person {one}"]), frozenset(before[f"Person {other}"])}
+
+    face_id = home.run("people", "show", str(one), "--json").json["face_ids"][0]
+    assert home.run("faces", "confirm", str(face_id)).out == f"Face {face_id} is Person {one}.\n"
+    assert "There is no person 99" in home.run("people", "split", "99", code=1).line
+    for wrong in (["people", "split", "1", "--faces", "1,x"], ["faces", "confirm", "x"]):
+        home.run(*wrong, code=2)
+
+
+def test_by_command_while_the_daemon_runs(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    """It carries them out, and the tree follows at once."""
+    home = prepared(tmp_path_factory).copy(tmp_path / "home")
+    before, (one, photos) = home.links(), next(iter(portraits(home).items()))
+    face_id = next(row["face_id"] for row in home.faces() if row["photo"] == str(photos[0]))
+    photo = str(photos[0].relative_to(home.album))
+    ids = home.run("people", "show", str(one), "--json").json["face_ids"]
+    with home.watching():
+        chosen = f"{ids[0]}, {ids[1]},{ids[2]}"
+        (new,) = home.run("people", "split", str(one), "--faces", chosen, "--json").json["people"]
+        assert new == {"id": new["id"], "title": f"Person {new['id']}", "faces": 3}
+        assert len(home.links()[new["title"]]) == 3
+        assert home.run("undo").out == f"Taken back: 3 of the faces of Person {one} are somebody else's.\n"
+        assert home.links() == before
+
+        assert home.run("people", "hide", str(one)).out == f"Person {one} is hidden.\n"
+        assert f"Person {one}" not in home.links()
+        assert [p["id"] for p in home.run("people", "list", "--json").json["people"] if p["hidden"]] == [one]
+        assert home.run("people", "unhide", str(one)).out == f"Person {one} is shown again.\n"
+        assert home.links() == before
+
+        assert home.run("faces", "reject", face_id).out == f"Face {face_id} is not Person {one}.\n"
+        assert photo not in home.links()[f"Person {one}"]
+        assert photo in home.links()["_unknown"]
+        assert "is nobody's yet" in home.run("faces", "reject", face_id, code=1).line
+        assert home.run("faces", "confirm", face_id, str(one)).out == f"Face {face_id} is Person {one}.\n"
+        assert home.links() == before
