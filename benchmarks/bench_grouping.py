@@ -3,7 +3,7 @@ How good the grouping is, and how fast: `python benchmarks/bench_grouping.py` (`
 
 Quality: the portraits of ../shared (or $FACEWATCHD_SHARED), a folder a person, by both model families, on all people
 and on random halves of them, against the algorithms that other programs use. New faces: learned people, and how many of
-the rest find them where one stranger in 200 is let in. Speed: made-up embeddings with known people, from the neighbour
+the rest find them where one stranger in 200 is let in. Mixed groups: whether they are told from people. Speed: made-up embeddings with known people, from the neighbour
 graph and from nothing. The embeddings of the portraits take some minutes the first time and are kept in --cache.
 """
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from facewatchd.config import Config
 from facewatchd.core.assign import NEAREST, Gallery, assign
+from facewatchd.core.cohesion import cohesion
 from facewatchd.core.evaluate import ALGORITHMS, group, score
 from facewatchd.core.graph import Graph, neighbours
 from facewatchd.core.linkage import Ties
@@ -83,6 +84,7 @@ def main() -> int:
             faces = portraits(pack, options.cache)
             quality(pack, faces)
             new_faces(pack, faces)
+            mixed_groups(pack, faces)
     for size in options.sizes:
         speed(size, with_hdbscan=options.with_hdbscan)
     return 0
@@ -192,6 +194,56 @@ def new_faces(pack: str, faces: Faces) -> None:
         f"strangers let in {mean[1]:.4f} ({spread[1]:.4f})",
         flush=True,
     )
+
+
+def mixed_groups(pack: str, faces: Faces) -> None:
+    """
+    Whether groups of several people are told from people: the people of one half choose the threshold, those of the
+    other judge it and the shipped one. Mixed are two people two to one, three to eight people, and single strangers.
+    """
+    own = faces.only(faces.good & faces.central)
+    names = np.unique(own.person)
+    shipped = shipped_thresholds(pack).coherent
+    results = []
+    for seed in range(HALVES):
+        half = np.isin(own.person, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
+        both = [_people_and_mixtures(pack, own.only(rows), seed) for rows in (half, ~half)]
+        for chosen_by, judged_by in (both, both[::-1]):
+            tried = np.linspace(-1, 1, 2001)
+            errors = [sum(_errors(*chosen_by, least)) for least in tried]
+            chosen = float(np.median(tried[errors == np.min(errors)]))
+            results.append((*_errors(*judged_by, chosen), *_errors(*judged_by, shipped)))
+    lost, kept, lost_shipped, kept_shipped = np.mean(results, axis=0)
+    print(
+        f"mixed groups: chosen on the other half, people lost {lost:.4f}, mixtures kept {kept:.4f}; "
+        f"at {shipped} as shipped {lost_shipped:.4f}, {kept_shipped:.4f}",
+        flush=True,
+    )
+
+
+def _people_and_mixtures(pack: str, faces: Faces, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The cohesion of the groups that are one person's, and of groups mixed at random."""
+    labels = cluster(faces.embeddings, free(faces.photo), settings_of(pack))
+    groups = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+    people = [rows for rows in groups if len(rows) > 2 and len(np.unique(faces.person[rows])) == 1]
+    rows_of = {name: np.flatnonzero(faces.person == name) for name in np.unique(faces.person)}
+    names = list(rows_of)
+    frequent = [name for name in names if len(rows_of[name]) > 2]
+    random = np.random.default_rng(seed)
+    mixed = []
+    for _ in range(200):
+        a, b = (rows_of[name] for name in random.choice(frequent, 2, replace=False))
+        mixed.append(np.concatenate([a, random.permutation(b)[: max(1, len(a) // 2)]]))
+        several = random.choice(frequent, random.integers(3, 9), replace=False)
+        mixed.append(np.concatenate([rows_of[name] for name in several]))
+        mixed.append(np.array([random.choice(rows_of[name]) for name in random.choice(names, random.integers(3, 20))]))
+    ours, theirs = (np.array([cohesion(faces.embeddings[rows]) for rows in kind]) for kind in (people, mixed))
+    return ours, theirs
+
+
+def _errors(people: NDArray[np.float64], mixed: NDArray[np.float64], least: float) -> tuple[float, float]:
+    """Share of the people refused, and of the mixtures that pass."""
+    return float(np.mean(people < least)), float(np.mean(mixed >= least))
 
 
 def speed(size: int, *, with_hdbscan: bool) -> None:

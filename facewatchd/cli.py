@@ -14,6 +14,7 @@ import click
 from facewatchd import __version__
 from facewatchd.command import FILE, OneLineErrors, configured, end_when_told, print_json
 from facewatchd.config import Config
+from facewatchd.errors import FacewatchError
 from facewatchd.people_cli import faces, people
 
 
@@ -79,17 +80,24 @@ def doctor(config: Config, *, as_json: bool) -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--force", is_flag=True, help="Also where it would move more faces than recluster.max_moved.")
 @configured
-def recluster(config: Config, *, dry_run: bool) -> None:
+def recluster(config: Config, *, dry_run: bool, force: bool) -> None:
     """Group all faces anew, now."""
     from facewatchd import offline  # noqa: PLC0415
 
-    figures = offline.recluster(config, dry_run=dry_run)
+    figures = offline.recluster(config, dry_run=dry_run, force=force)
+    if figures["held"] and not dry_run:
+        raise FacewatchError("The faces are not grouped anew", figures["held"])
     would = "would be " if dry_run else ""
     click.echo(
         f"{figures['faces']} faces {would}grouped into {figures['people']} people, {figures['new_people']} of them new; "
         f"{figures['moved']} faces {would}moved, {figures['unknown']} are of nobody known."
     )
+    if figures["incoherent"]:
+        click.echo(f"{figures['incoherent']} groups are nobody, as their faces do not fit together.")
+    if dry_run:
+        click.echo(f"It would not be carried out. {figures['held']}" if figures["held"] else "It would be carried out.")
 
 
 @main.command()

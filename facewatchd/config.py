@@ -130,6 +130,7 @@ class ReclusterConfig(Section):
     when_new: Annotated[float, Field(gt=0)] = 0.2
     min_samples: Annotated[int, Field(ge=1)] = 2
     threshold: Similarity | None = None
+    max_moved: Fraction = 0.3
 
 
 class WatchConfig(Section):

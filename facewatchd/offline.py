@@ -27,9 +27,10 @@ from facewatchd.faces.packs import PackReport, installed_packs, open_engine, ver
 from facewatchd.pipeline.commands import carry_out
 from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.correct import undo as undo_last
+from facewatchd.pipeline.guarded import apply_guarded, objection
 from facewatchd.pipeline.ingest import thresholds_for
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
 from facewatchd.store import Store, StoredModel
 
 
@@ -103,9 +104,14 @@ def plan_tree(config: Config) -> Materialized:
         return materialize(store, TreeSettings.of(config), dry_run=True)
 
 
-def recluster(config: Config, *, dry_run: bool) -> Mapping[str, Any]:
+def recluster(config: Config, *, dry_run: bool, force: bool) -> Mapping[str, Any]:
     """
     Group everything anew and bring the people tree up to date.
+
+    Args:
+        config: The configuration.
+        dry_run: Only say what would come of it.
+        force: Carry it out however much it moves.
 
     Returns:
         See `regrouping_figures`.
@@ -114,14 +120,14 @@ def recluster(config: Config, *, dry_run: bool) -> Mapping[str, Any]:
         with Store(config.state.dir, read_only=True) as store:
             return _regroup(config, store, dry_run=True)
     if is_running(config.state.dir):
-        return ask(config.state.dir, "recluster", {})
+        return ask(config.state.dir, "recluster", {"force": force})
     with _held(config) as store:
-        figures = _regroup(config, store, dry_run=False)
+        figures = _regroup(config, store, dry_run=False, force=force)
         materialize(store, TreeSettings.of(config))
     return figures
 
 
-def _regroup(config: Config, store: Store, *, dry_run: bool) -> Mapping[str, Any]:
+def _regroup(config: Config, store: Store, *, dry_run: bool, force: bool = False) -> Mapping[str, Any]:
     model = store.model()
     if model is None:
         raise FacewatchError("There is nothing to group yet", "Run 'facewatchd run' first.", config.state.dir)
@@ -129,9 +135,12 @@ def _regroup(config: Config, store: Store, *, dry_run: bool) -> Mapping[str, Any
     started = time.time()
     snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds))
     regrouping = decide(store, snapshot, run_isolated("recluster", compute, snapshot), thresholds)
-    if not dry_run:
-        apply(store, regrouping, started, time.time() - started)
-    return regrouping_figures(regrouping)
+    most = config.recluster.max_moved
+    if dry_run:
+        held = objection(store, regrouping, most)
+    else:
+        held = apply_guarded(store, regrouping, started, time.time() - started, most, force=force)
+    return regrouping_figures(regrouping, held)
 
 
 # --- models

@@ -40,6 +40,8 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             f"{_count(len(failures), 'photo')} could not be taken in: {later} will be tried again by themselves, the "
             "others when their files change, or by 'facewatchd retry'."
         )
+    if (held := store.held()) is not None:
+        blocked.append(held.why)
     return {
         "version": __version__,
         "running": running,

@@ -13,7 +13,8 @@ from facewatchd.core.thresholds import Thresholds
 from facewatchd.daemon.events import Clustered
 from facewatchd.daemon.isolate import Isolated
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.regroup import Regrouping, Snapshot, apply, compute, decide, take_snapshot
+from facewatchd.pipeline.guarded import apply_guarded
+from facewatchd.pipeline.regroup import Regrouping, Snapshot, compute, decide, take_snapshot
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Grouping:
         settings: Of the clusters.
         thresholds: Of the assignment of left-over faces.
         when_new: Share of faces that are new since the last reclustering, from which one is worth while.
+        max_moved: Of the known faces; a reclustering that moves more is held, see `core.guard`.
         post: Called in a thread of its own when the clusters are there.
     """
 
@@ -39,6 +41,7 @@ class Grouping:
         settings: ReclusterSettings,
         thresholds: Thresholds,
         when_new: float,
+        max_moved: float,
         post: Callable[[Clustered], None],
     ) -> None:
         self._store = store
@@ -46,12 +49,15 @@ class Grouping:
         self._settings = settings
         self._thresholds = thresholds
         self._when_new = when_new
+        self._max_moved = max_moved
         self._post = post
         self._running: Isolated[Snapshot, Labels] | None = None
         # faces may have come in before this run
         self._grown = True
         self.wanted = False
+        self.forced = False
         self.problem = ""
+        self.held = ""
 
     @property
     def running(self) -> bool:
@@ -67,7 +73,9 @@ class Grouping:
             return False
         self._grown = False
         last = self._store.last_recluster()
-        before = last.faces if last is not None else 0
+        held = self._store.held()
+        # one that is held is not tried again with every photo that comes in
+        before = max(last.faces if last is not None else 0, held.faces if held is not None else 0)
         new = self._store.faces.count_good(self._model_id) - before
         return new >= max(self._settings.min_faces, self._when_new * before)
 
@@ -97,8 +105,13 @@ class Grouping:
         # until it is stored it is not done: a full disk must not make it forgotten
         self.wanted = True
         regrouping = decide(self._store, clustered.snapshot, clustered.outcome, self._thresholds)
-        apply(self._store, regrouping, clustered.started, seconds)
-        self.wanted = False
+        self.held = apply_guarded(
+            self._store, regrouping, clustered.started, seconds, self._max_moved, force=self.forced
+        )
+        self.wanted = self.forced = False
+        if self.held:
+            log.warning("%s", self.held)
+            return regrouping
         log.info(
             "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d are of nobody known",
             len(regrouping.assignments),
@@ -108,6 +121,8 @@ class Grouping:
             regrouping.moved,
             regrouping.unknown,
         )
+        if regrouping.incoherent:
+            log.info("%d groups whose faces do not fit together are of nobody known", regrouping.incoherent)
         return regrouping
 
     def forget(self) -> None:

@@ -75,6 +75,7 @@ class Daemon:
             regroup_settings(config, self._thresholds),
             self._thresholds,
             config.recluster.when_new,
+            config.recluster.max_moved,
             self.post,
         )
         self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
@@ -291,7 +292,7 @@ class Daemon:
         regrouping = self._grouping.end(clustered)
         if regrouping is not None:
             self._tree.touch(None)
-        self._requests.grouped(regrouping, self._grouping.problem)
+        self._requests.grouped(regrouping, self._grouping.problem, self._grouping.held)
 
     def _do(self, chore: Chore) -> None:
         match chore:

@@ -64,6 +64,7 @@ class Requests:
             if asked.command == "recluster":
                 self._waiting.append(asked)
                 self._grouping.wanted = True
+                self._grouping.forced |= bool(asked.arguments.get("force"))
                 return
             asked.reply.set_result(self._carry_out(asked.command, asked.arguments))
         except FacewatchError as error:
@@ -71,13 +72,13 @@ class Requests:
         except (KeyError, TypeError, ValueError) as error:
             asked.reply.set_exception(FacewatchError("The request makes no sense", f"{type(error).__name__}: {error}."))
 
-    def grouped(self, regrouping: Regrouping | None, problem: str) -> None:
+    def grouped(self, regrouping: Regrouping | None, problem: str, held: str = "") -> None:
         """A reclustering ended; all who waited for one hear of it."""
         for asked in self._waiting:
             if regrouping is None:
                 asked.reply.set_exception(FacewatchError("The reclustering failed", problem))
             else:
-                asked.reply.set_result(regrouping_figures(regrouping))
+                asked.reply.set_result(regrouping_figures(regrouping, held))
         self._waiting.clear()
 
     def give_up(self) -> None:
@@ -120,12 +121,14 @@ class Requests:
         return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
-def regrouping_figures(regrouping: Regrouping) -> dict[str, int]:
-    """What `recluster` tells of its result."""
+def regrouping_figures(regrouping: Regrouping, held: str) -> dict[str, int | str]:
+    """What `recluster` tells of its result; `held` says why it was not carried out, or in a dry run would not be."""
     return {
         "faces": len(regrouping.assignments),
         "people": regrouping.people,
         "new_people": regrouping.new_people,
         "moved": regrouping.moved,
         "unknown": regrouping.unknown,
+        "incoherent": regrouping.incoherent,
+        "held": held,
     }

@@ -74,6 +74,10 @@ def thresholds_for(config: Config, pack: str) -> Thresholds:
         assign=shipped.assign if assign.threshold is None else assign.threshold,
         margin=shipped.margin if assign.margin is None else assign.margin,
         link=shipped.link if recluster.threshold is None else recluster.threshold,
+        # whoever joins what is less alike means looser groups
+        coherent=shipped.coherent
+        if recluster.threshold is None
+        else shipped.coherent - max(shipped.link - recluster.threshold, 0),
         # what the user sets is meant as it is; what is shipped follows the archive
         strangers=shipped.strangers if recluster.threshold is None else None,
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from facewatchd.config import Config
 from facewatchd.core.assign import NEAREST, Gallery, assign_photo
+from facewatchd.core.cohesion import incoherent
 from facewatchd.core.identity import Word, identify
 from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import Labels, ReclusterSettings, cluster
@@ -41,12 +42,14 @@ class Regrouping:
         clusters: Face -> cluster, for the faces that are in one.
         medoids: Person -> the faces that stand for them, up to `NEAREST` a cluster.
         before: Face -> person so far, 0 for the unknown pool.
+        incoherent: Clusters that are nobody, as their faces do not fit together; they are not among `clusters`.
     """
 
     assignments: Mapping[FaceId, Assignment]
     clusters: Mapping[FaceId, int]
     medoids: Mapping[PersonId, tuple[FaceId, ...]]
     before: Mapping[FaceId, PersonId]
+    incoherent: int = 0
 
     @property
     def people(self) -> int:
@@ -108,6 +111,11 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     faces, photos = table.faces.tolist(), table.photos.tolist()
     word = _word(store)
     before = {face: person for face, person in now.items() if person}
+    # the user's word outweighs what the faces look like, also that somebody is not to be seen
+    spoken_for = word.named | store.people.hidden()
+    exempt = np.array([face in word.confirmed or before.get(face) in spoken_for for face in faces], np.bool_)
+    left_out = incoherent(table.embeddings, labels, thresholds.coherent, exempt)
+    labels = np.where(np.isin(labels, left_out), -1, labels)
     identities = identify(faces, photos, labels.tolist(), before, word)
     row_of = {face: row for row, face in enumerate(faces)}
     groups = _groups(identities.person_of, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
@@ -122,18 +130,25 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     gallery = _gallery(table, row_of, medoids)
     assignments = _assignments(table, identities.person_of, gallery, word, thresholds)
     clusters = {face: label for face, label in zip(faces, labels.tolist(), strict=True) if label >= 0}
-    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces})
+    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces}, len(left_out))
 
 
 def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> None:
     """Store a reclustering, all or nothing. People and faces that are not in it stay as they are."""
+    with store.transaction():
+        add_people(store, regrouping)
+        store.faces.regroup(regrouping.clusters)
+        store.set_last_recluster(LastRecluster(at, seconds, len(regrouping.assignments), regrouping.people))
+
+
+def add_people(store: Store, regrouping: Regrouping) -> None:
+    """Store whose the faces of a reclustering are; new people get ids."""
     with store.transaction():
         ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
         # people whose photos are away keep theirs, so that new photos find them
         store.people.forget_medoids(regrouping.assignments)
         for person, faces in regrouping.medoids.items():
             store.people.set_medoids(ids.get(person, person), faces)
-        store.faces.regroup(regrouping.clusters)
         store.faces.assign(
             {
                 face: Assignment(
@@ -142,7 +157,6 @@ def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> No
                 for face, a in regrouping.assignments.items()
             }
         )
-        store.set_last_recluster(LastRecluster(at, seconds, len(regrouping.assignments), regrouping.people))
 
 
 def _word(store: Store) -> Word:

@@ -42,6 +42,14 @@ class LastRecluster:
     people: int
 
 
+@dataclass(frozen=True, slots=True)
+class HeldRecluster:
+    """A reclustering that was not carried out: why, as a sentence, and over how many faces."""
+
+    why: str
+    faces: int
+
+
 class Store:
     """
     The state, opened. Belongs to the thread that opened it; close it, or use it as a context manager.
@@ -150,6 +158,15 @@ class Store:
         self._set("recluster.seconds", repr(last.seconds))
         self._set("recluster.faces", str(last.faces))
         self._set("recluster.people", str(last.people))
+
+    def held(self) -> HeldRecluster | None:
+        """The last reclustering, where it is held."""
+        why = self._get("recluster.held")
+        return HeldRecluster(why, int(self._get("recluster.held_faces"))) if why else None
+
+    def set_held(self, held: HeldRecluster | None) -> None:
+        self._set("recluster.held", held.why if held is not None else "")
+        self._set("recluster.held_faces", str(held.faces) if held is not None else "")
 
     def vitals(self) -> str:
         """What the daemon last said of itself, for `status` of another process; JSON, empty if it never ran."""

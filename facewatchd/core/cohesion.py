@@ -1,0 +1,56 @@
+"""
+Do the faces of a group fit together? What links face to face, one after the other, may end far from where it began:
+blurred, turned and half-hidden faces resemble each other more than themselves, and gather in a group of everybody.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewatchd.domain import Embeddings
+
+# Of a real person's faces at most so many pairs are as unlike as strangers. By the tenth least similar pair of a hundred
+# mixed groups are told from people better than by the mean or least similarity to the medoid, or the share of members
+# near any medoid (benchmarks/bench_grouping.py, 'mixed groups').
+_UNLIKE = 0.1
+# members of a group that are compared, each with each: with more the tenth changes by less than a hundredth
+_MOST = 256
+
+
+def cohesion(embeddings: Embeddings) -> float:
+    """
+    How well the faces of a group fit together.
+
+    Args:
+        embeddings: The members, float32, shape (n_members, dim), n_members >= 2, L2-normalised.
+
+    Returns:
+        The similarity that nine of ten pairs of them reach, -1..1.
+    """
+    step = -(-len(embeddings) // _MOST)
+    members = embeddings[::step]
+    pairs = (members @ members.T)[np.triu_indices(len(members), 1)]
+    return float(np.quantile(pairs, _UNLIKE))
+
+
+def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, exempt: NDArray[np.bool_]) -> list[int]:
+    """
+    The clusters whose faces do not fit together.
+
+    Args:
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        labels: Of each face the cluster, -1 for none, shape (n_faces,).
+        least: Cohesion of a person, -1..1.
+        exempt: Of each face whether the user said whose it is: clusters with such a face are left alone.
+
+    Returns:
+        Their labels, ascending.
+    """
+    order = np.argsort(labels, kind="stable")
+    known, first = np.unique(labels[order], return_index=True)
+    found = []
+    for label, rows in zip(known.tolist(), np.split(order, first)[1:], strict=True):
+        if label >= 0 and len(rows) > 1 and not exempt[rows].any() and cohesion(embeddings[rows]) < least:
+            found.append(label)
+    return found
