@@ -89,6 +89,7 @@ class PeopleConfig(Section):
     min_faces: Annotated[int, Field(ge=2)] = 3
     links: Literal["relative", "absolute"] = "relative"
     max_deletions: Fraction = 0.2
+    allow_same_photo: bool = False
 
 
 class StateConfig(Section):

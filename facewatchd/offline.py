@@ -65,7 +65,11 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
     if is_running(config.state.dir):
         return ask(config.state.dir, name, arguments)
     with _held(config) as store:
-        said, scope = ({}, None) if name == "tree" else carry_out(store, name, arguments)
+        said, scope = (
+            ({}, None)
+            if name == "tree"
+            else carry_out(store, name, arguments, allow_same_photo=config.people.allow_same_photo)
+        )
         done = materialize(store, TreeSettings.of(config), scope, anew=name == "tree")
     return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
 

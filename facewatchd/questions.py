@@ -46,6 +46,7 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
                 thresholds.assign,
                 thresholds.margin,
                 [frozenset()] * len(found),
+                apart=not thresholds.allow_same_photo,
             )
             for face, assignment in zip(found, assignments, strict=True):
                 nearest = best_people(face.embedding, gallery)[0]

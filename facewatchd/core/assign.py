@@ -128,9 +128,11 @@ def assign_photo(
     margin: float,
     refused: Sequence[frozenset[PersonId]],
     taken: frozenset[PersonId] = frozenset(),
+    *,
+    apart: bool = True,
 ) -> list[Assignment]:
     """
-    Decide whose faces those of one photo are: two of them are never one person, and the surest comes first.
+    Decide whose faces those of one photo are: two of them are not one person, and the surest comes first.
 
     Args:
         embeddings: One a face.
@@ -139,6 +141,7 @@ def assign_photo(
         margin: See `assign`.
         refused: Per face, people that it is not.
         taken: People who are in the photo already (faces that the user confirmed).
+        apart: Whether two faces of the photo are two people.
 
     Returns:
         One assignment per face, in the order given.
@@ -154,6 +157,7 @@ def assign_photo(
             break
         surest = max(found, key=lambda at: (tried[at].similarity, -at))
         results[surest] = tried[surest]
-        taken |= {person} if (person := tried[surest].person_id) is not None else frozenset()
+        if apart and (person := tried[surest].person_id) is not None:
+            taken |= {person}
         waiting.discard(surest)
     return [result for result in results if result is not None]

@@ -9,6 +9,7 @@ here; how a link leads to a photo is the shell's business.
 | moves a person's folder into `_ignored` | stop showing this person |
 | deletes a person's folder, or moves it out of the tree | hide the person; back in the tree it is shown again |
 | moves a link from A to B | it is B and not A |
+| moves a link from A to B beside B's own of the same photo | both faces are B: a mirror, a collage |
 | moves a link to a folder of their own making | a new person with the folder's name |
 | copies a link to B | B is in the photo too |
 | moves a link to `_ignored` | stop showing this face |
@@ -39,11 +40,19 @@ class LeftFolder:
 
 @dataclass(frozen=True, slots=True)
 class FoundFolder:
-    """A folder as it is found; `marker` is the person whose folder it says to be."""
+    """
+    A folder as it is found.
+
+    Attributes:
+        marker: The person whose folder it says to be.
+        photos: Those that it links to.
+        again: Of these, those with more links than the person has faces in them.
+    """
 
     path: bytes
     marker: PersonId | None
     photos: frozenset[PhotoId]
+    again: frozenset[PhotoId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,15 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """A photo's link went from a person's folder to another's, beside the one that is there: both faces are theirs."""
+
+    photo_id: PhotoId
+    source: PersonId
+    to: PersonId
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
     photo_id: PhotoId
     source: Owner
@@ -101,7 +119,7 @@ class Founded:
     photos: tuple[tuple[PhotoId, Owner | None], ...]
 
 
-Gesture = Renamed | Merged | Hidden | Shown | Moved | Deleted | Founded
+Gesture = Renamed | Merged | Hidden | Shown | Moved | Joined | Deleted | Founded
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +172,8 @@ def read_gestures(
             deletions.append(Hidden(folder.owner, None))
             for photo in folder.photos:
                 removed[photo].discard(folder.owner)
-    linked, founded, deleted = _links(removed, added)
+    again = {photo: owner for owner, home in homes.items() if isinstance(owner, int) for photo in home.again}
+    linked, founded, deleted = _links(removed, added, again)
     deletions += deleted
     count = sum(_weight(gesture, left) for gesture in deletions)
     total = sum(len(folder.photos) for folder in left)
@@ -267,7 +286,7 @@ def _took_links(folder: LeftFolder, added: Mapping[PhotoId, set[_Target]]) -> bo
 
 
 def _links(
-    removed: Mapping[PhotoId, set[Owner]], added: Mapping[PhotoId, set[_Target]]
+    removed: Mapping[PhotoId, set[Owner]], added: Mapping[PhotoId, set[_Target]], again: Mapping[PhotoId, PersonId]
 ) -> tuple[list[Gesture], list[Gesture], list[Gesture]]:
     """What became of single links: moves and copies, folders founded, deletions."""
     linked: list[Gesture] = []
@@ -288,6 +307,11 @@ def _links(
                 continue
             else:
                 linked.append(Moved(photo, source, target))
+        beside = again.get(photo)
+        first = sources[0] if sources else None
+        if beside is not None and isinstance(first, int) and first != beside:
+            linked.append(Joined(photo, first, beside))
+            sources.remove(first)
         deleted += [Deleted(photo, source) for source in sources]
     return linked, [Founded(path, tuple(photos)) for path, photos in sorted(founded.items())], deleted
 

@@ -57,6 +57,7 @@ class ReclusterSettings:
         strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on; None where they
             are to be taken as they are, whatever the archive.
         faces: See `strangers`.
+        allow_same_photo: Whether two faces of a photo may be one person.
     """
 
     min_faces: int
@@ -67,6 +68,7 @@ class ReclusterSettings:
     large: float = 0.0
     strangers: Strangers | None = None
     faces: int = 5000
+    allow_same_photo: bool = False
 
 
 def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:

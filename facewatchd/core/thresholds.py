@@ -39,6 +39,7 @@ class Thresholds:
         strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on: they follow the
             strangers of the user's archive from there. None where the user has set `link`.
         faces: See `strangers`.
+        allow_same_photo: Whether two faces of a photo may be one person.
     """
 
     assign: float
@@ -51,6 +52,7 @@ class Thresholds:
     coherent: float = -1.0
     strangers: Strangers | None = None
     faces: int = 5000
+    allow_same_photo: bool = False
 
 
 # Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): `assign` lets in about

@@ -111,7 +111,9 @@ class Requests:
             case "tree":
                 pass
             case _ if command in COMMANDS:
-                said, scope = carry_out(self._store, command, arguments)
+                said, scope = carry_out(
+                    self._store, command, arguments, allow_same_photo=self._tree.settings.allow_same_photo
+                )
             case _:
                 raise FacewatchError(
                     f"The running facewatchd knows no {command!r}", "Is it an older version? Restart it."

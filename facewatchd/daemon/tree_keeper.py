@@ -33,7 +33,7 @@ class TreeKeeper:
 
     def __init__(self, store: Store, settings: TreeSettings) -> None:
         self._store = store
-        self._settings = settings
+        self.settings = settings
         # everything: the tree may have changed in any way while nobody looked
         self._scope: Scope | None = None
         self._dirty = True
@@ -93,10 +93,10 @@ class TreeKeeper:
         Raises:
             TreeError: It cannot be; it stays to be done.
         """
-        done = materialize(self._store, self._settings, self._scope, anew=anew, looked=self._looked)
+        done = materialize(self._store, self.settings, self._scope, anew=anew, looked=self._looked)
         if done.doubted:
             self.notice = (
-                f"{done.doubted} links were deleted at once in {displayable(self._settings.path)}, which is not believed: "
+                f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}, which is not believed: "
                 "they are back. Delete fewer at a time, or raise people.max_deletions."
             )
             log.warning("%s", self.notice)
@@ -105,5 +105,5 @@ class TreeKeeper:
         self.failure = None
         self._scope, self._dirty = set(), False
         if done.actions:
-            log.debug("%d changes in %s", len(done.actions), displayable(self._settings.path))
+            log.debug("%d changes in %s", len(done.actions), displayable(self.settings.path))
         return done

@@ -16,7 +16,9 @@ COMMANDS = frozenset({"rename", "merge", "split", "hide", "unhide", "confirm", "
 """What `carry_out` knows."""
 
 
-def carry_out(store: Store, name: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], Scope]:
+def carry_out(
+    store: Store, name: str, arguments: Mapping[str, Any], *, allow_same_photo: bool = False
+) -> tuple[dict[str, Any], Scope]:
     """
     Carry one of `COMMANDS` into the state.
 
@@ -24,6 +26,7 @@ def carry_out(store: Store, name: str, arguments: Mapping[str, Any]) -> tuple[di
         store: The state.
         name: The command.
         arguments: JSON: `person`, `name`, `into`, `face`, `faces`, as the command has them.
+        allow_same_photo: Whether two faces of a photo may be one person.
 
     Returns:
         What came of it: `people`, those concerned, as `id`, `title` and `faces`; and whose folders change.
@@ -37,7 +40,7 @@ def carry_out(store: Store, name: str, arguments: Mapping[str, Any]) -> tuple[di
             scope = rename(store, int(arguments["person"]), str(arguments["name"]))
             concerned = [int(arguments["person"])]
         case "merge":
-            scope = merge(store, int(arguments["person"]), int(arguments["into"]))
+            scope = merge(store, int(arguments["person"]), int(arguments["into"]), allow_same_photo=allow_same_photo)
             concerned = [int(arguments["into"])]
         case "split":
             concerned, scope = split(store, int(arguments["person"]), [int(face) for face in arguments["faces"]])
@@ -46,8 +49,11 @@ def carry_out(store: Store, name: str, arguments: Mapping[str, Any]) -> tuple[di
             concerned = [int(arguments["person"])]
         case "confirm" | "reject":
             whose = arguments.get("person")
-            word = confirm_face if name == "confirm" else reject_face
-            person, scope = word(store, int(arguments["face"]), None if whose is None else int(whose))
+            face, who = int(arguments["face"]), None if whose is None else int(whose)
+            if name == "confirm":
+                person, scope = confirm_face(store, face, who, allow_same_photo=allow_same_photo)
+            else:
+                person, scope = reject_face(store, face, who)
             concerned = [person.person_id]
         case _:
             raise ValueError(f"there is no command {name!r}")

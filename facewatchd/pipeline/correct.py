@@ -70,9 +70,9 @@ def rename(store: Store, person_id: PersonId, name: str) -> Scope:
     return {person.person_id}
 
 
-def merge(store: Store, person_id: PersonId, into: PersonId) -> Scope:
+def merge(store: Store, person_id: PersonId, into: PersonId, *, allow_same_photo: bool = False) -> Scope:
     """
-    Two people are one: all faces of the first are the second's, for good.
+    Two people are one: all faces of the first are the second's, for good; of two in a photo both, where that is allowed.
 
     Returns:
         Whose folders change.
@@ -90,7 +90,7 @@ def merge(store: Store, person_id: PersonId, into: PersonId) -> Scope:
         one, two = person.person_id, other.person_id
         faces = store.people.faces_concerned(one) | store.people.faces_concerned(two)
         store.journal.remember(time.time(), f"{person.title} is {other.title}", faces, (one, two))
-        store.people.merge(one, two)
+        store.people.merge(one, two, allow_same_photo=allow_same_photo)
     return {person.person_id, other.person_id, None}
 
 
@@ -183,7 +183,9 @@ def hide(store: Store, person_id: PersonId, *, hidden: bool) -> Scope:
     return {person.person_id, None}
 
 
-def confirm_face(store: Store, face_id: FaceId, person_id: PersonId | None) -> tuple[Person, Scope]:
+def confirm_face(
+    store: Store, face_id: FaceId, person_id: PersonId | None, *, allow_same_photo: bool = False
+) -> tuple[Person, Scope]:
     """
     A face is a person's, for good.
 
@@ -191,6 +193,7 @@ def confirm_face(store: Store, face_id: FaceId, person_id: PersonId | None) -> t
         store: The state.
         face_id: The face.
         person_id: Whose; None for the person whose it is believed to be.
+        allow_same_photo: Whether another face of the photo may be the same person's, though that is not confirmed.
 
     Returns:
         The person, and whose folders change.
@@ -206,6 +209,7 @@ def confirm_face(store: Store, face_id: FaceId, person_id: PersonId | None) -> t
             other.face_id
             for other in store.faces.of_photo(face.photo_id)
             if other.person_id == person.person_id and not other.confirmed and other.face_id != face_id
+            if not allow_same_photo
         ]
         concerned = {person.person_id} | ({face.person_id} if face.person_id else set())
         title = f"Face {face_id} is {person.title}"

@@ -80,6 +80,7 @@ def thresholds_for(config: Config, pack: str) -> Thresholds:
         else shipped.coherent - max(shipped.link - recluster.threshold, 0),
         # what the user sets is meant as it is; what is shipped follows the archive
         strangers=shipped.strangers if recluster.threshold is None else None,
+        allow_same_photo=config.people.allow_same_photo,
     )
 
 
@@ -244,5 +245,9 @@ def _assign(
         for face in face_ids
     ]
     embeddings = np.stack([taken.faces[number].embedding for number in at])
-    assignments = assign_photo(embeddings, gallery, thresholds.assign, thresholds.margin, refused, in_photo)
+    apart = not thresholds.allow_same_photo
+    taken_by = in_photo if apart else frozenset[PersonId]()
+    assignments = assign_photo(
+        embeddings, gallery, thresholds.assign, thresholds.margin, refused, taken_by, apart=apart
+    )
     return dict(zip(face_ids, assignments, strict=True))

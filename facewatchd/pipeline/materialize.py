@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -64,6 +65,7 @@ class TreeSettings:
         relative: Whether links are relative.
         max_megapixels: For the photos that covers are cut out of.
         max_deletions: More links than this share of the tree are not deleted by the user at once.
+        allow_same_photo: Whether two faces of a photo may be one person.
     """
 
     path: bytes
@@ -71,6 +73,7 @@ class TreeSettings:
     relative: bool
     max_megapixels: float
     max_deletions: float = 0.2
+    allow_same_photo: bool = False
 
     @classmethod
     def of(cls, config: Config) -> TreeSettings:
@@ -80,6 +83,7 @@ class TreeSettings:
             config.people.links == "relative",
             config.ingest.max_megapixels,
             config.people.max_deletions,
+            config.people.allow_same_photo,
         )
 
 
@@ -135,7 +139,7 @@ def materialize(
             _recover(store, present)
         reading = _read(store, settings, present) if tree.changed else Reading(())
         if not dry_run:
-            obedience = Obedience(store, time.time(), reading.gestures)
+            obedience = Obedience(store, time.time(), reading.gestures, allow_same_photo=settings.allow_same_photo)
             for gesture in reading.gestures:
                 obedience.obey(gesture)
             if scope is not None:
@@ -181,11 +185,21 @@ def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
         for folder in written
     ]
     found = [
-        FoundFolder(path, folder.marker, frozenset(_photos(store, settings, path, folder, photo_of)))
+        _found(store, path, folder.marker, Counter(_photos(store, settings, path, folder, photo_of)))
         for path, folder in present.folders.items()
         if path not in busy
     ]
     return read_gestures(left, found, store.people.hidden(), settings.max_deletions)
+
+
+def _found(store: Store, path: bytes, marker: PersonId | None, links: Counter[PhotoId]) -> FoundFolder:
+    """A folder with how often it links to each photo; of somebody's two faces in a photo, two links are no news."""
+    again = {
+        photo
+        for photo, count in links.items()
+        if count > 1 and count > sum(face.person_id == marker for face in store.faces.of_photo(photo))
+    }
+    return FoundFolder(path, marker, frozenset(links), frozenset(again))
 
 
 def _photos(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from facewatchd.core.corrections import Candidate, meant, meant_together, owned
-from facewatchd.core.gestures import Deleted, Founded, Gesture, Hidden, Merged, Moved, Renamed, Shown
+from facewatchd.core.gestures import Deleted, Founded, Gesture, Hidden, Joined, Merged, Moved, Renamed, Shown
 from facewatchd.core.names import folder_name, is_variant
 from facewatchd.domain import (
     Constraint,
@@ -39,11 +39,15 @@ class Obedience:
         store: The state.
         now: Seconds since 1970.
         gestures: All that are going to be obeyed: of two people who change names, neither has the other's.
+        allow_same_photo: Whether two faces of a photo may be one person.
     """
 
-    def __init__(self, store: Store, now: float, gestures: Sequence[Gesture] = ()) -> None:
+    def __init__(
+        self, store: Store, now: float, gestures: Sequence[Gesture] = (), *, allow_same_photo: bool = False
+    ) -> None:
         self._store = store
         self._now = now
+        self._allow_same_photo = allow_same_photo
         self._renaming = {gesture.person_id for gesture in gestures if isinstance(gesture, Renamed)}
         self._model: StoredModel | None = store.model()
         self.scope: set[Owner] = set()
@@ -67,6 +71,8 @@ class Obedience:
                 return self._show(person_id, path)
             case Moved(photo_id, source, to):
                 return self._ignore(photo_id, source) if to is Pool.IGNORED else self._move(photo_id, source, to)
+            case Joined(photo_id, source, to):
+                return self._move(photo_id, source, to, both=True)
             case Deleted(photo_id, source):
                 return self._delete(photo_id, source)
             case Founded(path, photos):
@@ -100,7 +106,7 @@ class Obedience:
         title = f"{person.title} is {other.title}"
         faces = store.people.faces_concerned(person_id) | store.people.faces_concerned(into)
         store.journal.remember(self._now, title, faces, (person_id, into))
-        store.people.merge(person_id, into)
+        store.people.merge(person_id, into, allow_same_photo=self._allow_same_photo)
         self.scope |= _with_unknown(person_id, into)
         return f"{title}, as their folders were merged"
 
@@ -151,7 +157,7 @@ class Obedience:
 
     # --- single faces
 
-    def _move(self, photo_id: PhotoId, source: Owner | None, to: Owner) -> str:
+    def _move(self, photo_id: PhotoId, source: Owner | None, to: Owner, *, both: bool = False) -> str:
         store = self._store
         person = store.people.get(to) if isinstance(to, int) else None
         if person is None:
@@ -167,7 +173,11 @@ class Obedience:
         title = f"{name}: it is {person.title}" + self._and_not(source)
         concerned = {person.person_id} | ({source} if isinstance(source, int) else set())
         store.journal.remember(self._now, title, [face.face_id, *(c.face_id for c in others)], concerned)
-        store.faces.give([other.face_id for other in others], None)
+        if both:
+            for other in others:
+                confirm(store, other.face_id, None, person.person_id)
+        elif not self._allow_same_photo:
+            store.faces.give([other.face_id for other in others], None)
         confirm(store, face.face_id, source, person.person_id)
         return title
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,11 +80,15 @@ def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSetting
         large=thresholds.large,
         strangers=thresholds.strangers,
         faces=thresholds.faces,
+        allow_same_photo=thresholds.allow_same_photo,
     )
 
 
 def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings) -> Snapshot:
     table = store.faces.good(model_id)
+    if settings.allow_same_photo:
+        # as if each face had a photo of its own, so that no two of them are kept apart
+        table = replace(table, photos=table.faces)
     word = _word(store)
     refused: dict[FaceId, set[PersonId]] = defaultdict(set)
     for face, person in word.refused:

@@ -103,12 +103,12 @@ class People:
         )
         return {face_id for (face_id,) in rows}
 
-    def merge(self, person_id: PersonId, into: PersonId) -> None:
+    def merge(self, person_id: PersonId, into: PersonId, *, allow_same_photo: bool = False) -> None:
         """
         The two are one person, for good: the faces of the first are confirmed as the second's. Whoever was merged
         stands for the person whom they were merged into; where the two are one already nothing happens. In photos of
         both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people. A face
-        that the user confirmed stays in any case.
+        that the user confirmed stays in any case, and every face does where two of a photo may be one person.
         """
         one, other = self.get(person_id), self.get(into)
         if one is None or other is None or one.person_id == other.person_id:
@@ -133,7 +133,7 @@ class People:
         )
         self._db.execute(f"DELETE FROM medoids WHERE person_id = ? AND face_id IN ({refused})", (into, into))
         sure = "SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'must-be'"
-        for goes, stays in ((person_id, into), (into, person_id)):
+        for goes, stays in () if allow_same_photo else ((person_id, into), (into, person_id)):
             self._db.execute(
                 f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id NOT IN ({sure})"
                 " AND photo_id IN (SELECT photo_id FROM faces WHERE person_id = ?)",

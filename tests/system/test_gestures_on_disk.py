@@ -9,11 +9,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
 
+from facewatchd.core.gestures import Deleted
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import MARKER
 from facewatchd.errors import TreeError
@@ -174,6 +176,55 @@ def test_one_of_two_in_a_photo(archive: Archive, tree: Path) -> None:
     assert b"both.jpg" in after[ADA]
     assert b"both.jpg" not in after[BOB]
     assert b"both.jpg" in after[b"_unknown"]
+
+
+def test_a_link_moved_beside_the_one_that_is_there(archive: Archive, tree: Path) -> None:
+    """A photo of Ada and her mirror image, taken for Bob's: both faces are hers. The second link is the user's."""
+    (tree / "Person 2" / "both.jpg").rename(tree / "Person 1" / "both (2).jpg")
+    after = settles(archive)
+    assert after == {
+        ADA: BEFORE[ADA] | {b"both (2).jpg"},
+        BOB: BEFORE[BOB] - {b"both.jpg"},
+        b"_unknown": BEFORE[b"_unknown"],
+    }
+    (summary,) = archive.store.people.summaries([1])
+    assert (summary.faces, summary.photos, summary.confirmed) == (7, 6, 2)
+    assert archive.store.journal.entries(1)[0].title == "both.jpg: it is Person 1 and not Person 2"
+    assert undone(archive) == {**BEFORE, ADA: after[ADA]}
+
+
+def test_two_links_say_nothing_more_once_they_are_understood(archive: Archive, tree: Path) -> None:
+    """Another link of the same photo that is deleted later is deleted."""
+    eve = archive.store.people.add("Eve")
+    archive.add(b"three.jpg", [(1, unit(0)), (2, unit(1)), (eve, unit(5))])
+    look(archive)
+    (tree / "Person 2" / "three.jpg").rename(tree / "Person 1" / "three (2).jpg")
+    look(archive)
+    (tree / "Eve" / "three.jpg").unlink()
+    photo = archive.store.photos.at(archive.photos + b"/three.jpg")
+    assert photo is not None
+    assert look(archive).gestures == (Deleted(photo, eve),)
+    assert archive.faces_of(eve) == []
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_two_faces_of_a_photo_may_be_one_person_where_that_is_allowed(archive: Archive, allowed: bool) -> None:
+    """In collages; by a gesture as well as by grouping."""
+    allowing = replace(archive, tree=replace(archive.tree, allow_same_photo=allowed))
+    ada = archive.person("Ada", [b"a.jpg", b"b.jpg"], 0)
+    for name in (b"c.jpg", b"d.jpg"):
+        archive.add(name, [(None, unit(0)), (None, unit(0))])
+    eve = archive.store.people.add("Eve")
+    archive.add(b"e.jpg", [(eve, unit(0)), (ada, unit(0))])
+    look(allowing)
+    top = Path(os.fsdecode(archive.tree.path))
+    (top / "Eve").rename(top / "Ada" / "Eve")
+    look(allowing)
+    assert len(archive.faces_of(ada)) == (4 if allowed else 3)
+    for _ in range(2):
+        regroup(archive, ReclusterSettings(2, 2, 0.7, 0.0, allow_same_photo=allowed))
+        assert len(archive.faces_of(ada)) == (8 if allowed else 5)
+        assert look(allowing).gestures == ()
 
 
 def test_a_folder_with_links_is_a_new_person(archive: Archive, tree: Path) -> None:

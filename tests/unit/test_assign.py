@@ -216,6 +216,13 @@ def test_the_unknown_pool_grows_with_threshold_and_margin(
         assert strict is None or strict == assign(face, known, low, margin).person_id
 
 
+def test_two_faces_of_a_photo_may_be_one_person_where_that_is_allowed() -> None:
+    """A collage: both are Anna."""
+    known, faces, refused = gallery((ANNA, 0), (BOB, 90)), at(0, 10), [NONE, NONE]
+    assert [found.person_id for found in assign_photo(faces, known, 0.5, 0.1, refused)] == [ANNA, None]
+    assert [found.person_id for found in assign_photo(faces, known, 0.5, 0.1, refused, apart=False)] == [ANNA, ANNA]
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
 def test_nobody_is_in_a_photo_twice(
