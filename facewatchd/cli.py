@@ -95,7 +95,7 @@ def recluster(config: Config, *, dry_run: bool, force: bool) -> None:
         f"{figures['moved']} faces {would}moved, {figures['unknown']} are of nobody known."
     )
     if figures["incoherent"]:
-        click.echo(f"{figures['incoherent']} groups are nobody, as their faces do not fit together.")
+        click.echo(f"Groups left out, as their faces do not fit together: {figures['incoherent']}.")
     if dry_run:
         click.echo(f"It would not be carried out. {figures['held']}" if figures["held"] else "It would be carried out.")
 

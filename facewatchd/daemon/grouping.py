@@ -122,7 +122,7 @@ class Grouping:
             regrouping.unknown,
         )
         if regrouping.incoherent:
-            log.info("%d groups whose faces do not fit together are of nobody known", regrouping.incoherent)
+            log.info("Groups left out, as their faces do not fit together: %d", regrouping.incoherent)
         return regrouping
 
     def forget(self) -> None:

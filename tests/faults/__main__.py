@@ -31,6 +31,7 @@ SCRIPTS = {
     "full_disk": "the disk is full",
     "kills": "kill -9",
     "dates": "kill -9 while dates are written",
+    "corrections": "people are named and corrected, and everything is grouped anew",
 }
 NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
 LIMITS = (
