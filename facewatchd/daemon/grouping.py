@@ -97,6 +97,8 @@ class Grouping:
         """The clusters are there: carry them into the state. None where the computation failed, which is logged."""
         self._running = None
         if isinstance(clustered.outcome, FacewatchError):
+            # whoever asked for it whatever it moves is told so, and may ask again
+            self.forced = False
             self.problem = f"The last reclustering failed: {clustered.outcome}"
             log.error("%s", self.problem)
             return None
@@ -128,7 +130,7 @@ class Grouping:
     def forget(self) -> None:
         """The clusters are there and cannot be stored: they are to be made again."""
         self._running = None
-        self.wanted = True
+        self.wanted, self.forced = True, False
 
     def stop(self) -> None:
         """Break off what is under way; it starts anew next time."""

@@ -11,6 +11,7 @@ from running import Home, prepared
 
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.thresholds import Thresholds
+from facewatchd.daemon.grouping import Grouping
 from facewatchd.domain import Constraint, ConstraintKind, FaceState, PersonId
 from facewatchd.pipeline.guarded import apply_guarded, objection
 from facewatchd.pipeline.regroup import Regrouping, compute, decide, take_snapshot
@@ -75,6 +76,17 @@ def test_who_is_new_is_added_all_the_same(archive: Archive, mixed: tuple[PersonI
     assert archive.store.faces.counts()[FaceState.UNKNOWN] == 1
     assert regroup(archive)
     assert [s for s in archive.store.people.summaries() if not s.person.name] == new
+
+
+def test_what_is_held_is_not_tried_again_with_every_photo(archive: Archive, mixed: tuple[PersonId, PersonId]) -> None:
+    """Only when as much more has come in as makes any reclustering worth while."""
+    grouping = Grouping(archive.store, MODEL, USUAL, THRESHOLDS, 0.2, 0.3, lambda _: None)
+    assert grouping.much_is_new()
+    regroup(archive)
+    for more, wanted in ((1, False), (7, False), (1, True)):
+        fill(archive, f"more {archive.store.faces.count_good(MODEL)}", 9, more)
+        grouping.grew()
+        assert grouping.much_is_new() == wanted
 
 
 def test_too_many_moves_are_told_in_figures(archive: Archive) -> None:
