@@ -18,7 +18,15 @@ from dataclasses import dataclass, field
 import pillow_heif
 from PIL import AvifImagePlugin
 
-from facewatchd.photos.formats import JPEG_APP1, JPEG_SOS, PhotoKind, jpeg_segments, png_chunks, riff_chunks
+from facewatchd.photos.formats import JPEG_APP1, JPEG_SOS, Part, PhotoKind, jpeg_segments, png_chunks, riff_chunks
+from facewatchd.photos.raw_containers import (
+    BYTE_ORDERS,
+    CR3_BRAND,
+    RAF_MAGIC,
+    RAW_BYTE_ORDERS,
+    cr3_directories,
+    raf_jpeg,
+)
 
 MAKE, MODEL, ORIENTATION, DATE_TIME = 271, 272, 274, 306
 EXIF_DIRECTORY, GPS_DIRECTORY = 34665, 34853
@@ -80,20 +88,22 @@ class Exif:
 
 def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
     """
-    The Exif block as a TIFF structure, or None where the photo has none.
+    The Exif block as a TIFF structure, or None where the photo has none, or several (CR3).
 
     Raises:
         ValueError: The container is damaged before the block could be found.
     """
     block: bytes | None = None
-    if kind is PhotoKind.TIFF:
+    if kind is PhotoKind.RAW and data.startswith(RAF_MAGIC):
+        return exif_block(raf_jpeg(data), PhotoKind.JPEG)
+    if kind is PhotoKind.TIFF or (kind is PhotoKind.RAW and data[4:8] != b"ftyp"):
         block = data
     elif kind is PhotoKind.JPEG:
         for part in jpeg_segments(data):
             # metadata stand before the picture, and the walk through that is the long one
             if part.name[0] == JPEG_SOS:
                 break
-            if part.name[0] == JPEG_APP1 and data.startswith(_PREFIX, part.body):
+            if is_exif(data, part):
                 block = data[part.body : part.end]
                 break
     elif kind is PhotoKind.PNG:
@@ -103,6 +113,11 @@ def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
     elif kind in {PhotoKind.HEIC, PhotoKind.AVIF}:
         block = _heif_block(data, kind)
     return block.removeprefix(_PREFIX) if block else None
+
+
+def is_exif(data: bytes, part: Part) -> bool:
+    """Whether a JPEG's segment holds an Exif block."""
+    return part.name[0] == JPEG_APP1 and data.startswith(_PREFIX, part.body)
 
 
 def _heif_block(data: bytes, kind: PhotoKind) -> bytes | None:
@@ -117,10 +132,38 @@ def _heif_block(data: bytes, kind: PhotoKind) -> bytes | None:
     return block if isinstance(block, bytes) else None
 
 
+def read_exif(data: bytes, kind: PhotoKind) -> Exif:
+    """
+    A photo's wanted tags; none where it has no Exif block.
+
+    Raises:
+        ValueError: As `exif_block`.
+    """
+    if kind is PhotoKind.RAW and data[8:12] == CR3_BRAND:
+        return _read_cr3(cr3_directories(data))
+    block = exif_block(data, kind)
+    return parse_exif(block) if block else Exif()
+
+
+def _read_cr3(directories: Mapping[bytes, bytes]) -> Exif:
+    """Every directory is a TIFF structure of its own, with its tags in the first place."""
+    problems: list[str] = []
+    found: list[dict[int, Value]] = []
+    for name, wanted in ((b"CMT1", _MAIN_TAGS), (b"CMT2", _EXIF_TAGS), (b"CMT4", _GPS_TAGS)):
+        block = directories.get(name, b"")
+        order = BYTE_ORDERS.get(block[:4])
+        if order is None or len(block) < 8:
+            found.append({})
+            continue
+        (first,) = struct.unpack_from(order + "I", block, 4)
+        found.append(_read_directory(block, order, first, wanted, problems))
+    main, exif, gps = found
+    return Exif(main | exif, gps, tuple(problems))
+
+
 def parse_exif(block: bytes) -> Exif:
     """Read the wanted tags. Never raises: what does not parse is among the problems."""
-    orders = {b"II*\0": "<", b"MM\0*": ">"}
-    order = orders.get(block[:4])
+    order = BYTE_ORDERS.get(block[:4]) or RAW_BYTE_ORDERS.get(block[:4])
     if order is None or len(block) < 8:
         return Exif(problems=("the Exif block has no valid header",))
     problems: list[str] = []

@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-EXTENSIONS = frozenset(b".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .bmp .heic .heif .hif .avif".split())
-"""Lower case, with the dot. Camera RAW and JPEG XL are not read yet (issue 7)."""
+from facewatchd.photos.raw_containers import is_raw
+
+RAW_EXTENSIONS = frozenset(b".cr2 .cr3 .nef .arw .dng .raf .orf .rw2".split())
+EXTENSIONS = RAW_EXTENSIONS | frozenset(
+    b".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .bmp .heic .heif .hif .avif .jxl".split()
+)
+"""Lower case, with the dot."""
 
 SNIFF_BYTES = 512
 """How much of a file's beginning `kind_of` may need: a `ftyp` box lists its brands behind one another."""
@@ -43,6 +48,8 @@ class PhotoKind(StrEnum):
     BMP = "BMP"
     HEIC = "HEIC"
     AVIF = "AVIF"
+    JPEG_XL = "JPEG XL"
+    RAW = "camera RAW"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,20 @@ def is_photo_name(path: bytes) -> bool:
 
 
 def kind_of(data: bytes) -> PhotoKind | None:
-    """The format that the first `SNIFF_BYTES` of a file speak of, or None for anything that is not on the list."""
+    """
+    The format of a file, or None for anything that is not on the list.
+
+    The first `SNIFF_BYTES` are enough to tell whether it is on the list; camera RAW that is made like a TIFF is only told
+    from one by the whole file, and taken for one before.
+    """
     if data.startswith(b"\xff\xd8\xff"):
         return PhotoKind.JPEG
     if data.startswith(_PNG_SIGNATURE):
         return PhotoKind.PNG
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return PhotoKind.WEBP
+    if is_raw(data):
+        return PhotoKind.RAW
     if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return PhotoKind.TIFF
     if data.startswith((b"GIF87a", b"GIF89a")):
@@ -85,6 +99,8 @@ def kind_of(data: bytes) -> PhotoKind | None:
         return PhotoKind.BMP
     if data[4:8] == b"ftyp":
         return _heif_kind(data)
+    if data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return PhotoKind.JPEG_XL
     return None
 
 

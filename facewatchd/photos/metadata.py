@@ -31,8 +31,7 @@ from facewatchd.photos.exif import (
     SUBSEC_DIGITIZED,
     SUBSEC_ORIGINAL,
     Exif,
-    exif_block,
-    parse_exif,
+    read_exif,
 )
 from facewatchd.photos.formats import PhotoKind, kind_of
 
@@ -54,7 +53,7 @@ _XMP_DATES = {
 
 def read_tags(data: bytes, kind: PhotoKind | None = None) -> Tags:
     """
-    The date tags of a photo, without decoding it. GIF and BMP have none.
+    The date tags of a photo, without decoding it. GIF and BMP have none, those of JPEG XL are not read.
 
     Args:
         data: The whole file.
@@ -64,10 +63,9 @@ def read_tags(data: bytes, kind: PhotoKind | None = None) -> Tags:
     if kind is None:
         return Tags(problems=("it is no photo",))
     try:
-        block = exif_block(data, kind)
+        return _tags(read_exif(data, kind))
     except ValueError as error:
         return Tags(problems=(f"no tags can be read: {error}",))
-    return _tags(parse_exif(block)) if block else Tags()
 
 
 def _tags(exif: Exif) -> Tags:

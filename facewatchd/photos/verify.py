@@ -53,6 +53,8 @@ def flaw(old: bytes, new: bytes, edits: Sequence[Edit], value: datetime, max_meg
     kind = kind_of(old)
     if kind is None or kind_of(new) is not kind:
         return "the file would be of another format"
+    if kind is PhotoKind.RAW:
+        return "camera RAW is never written into"
     try:
         if not _same_picture(old, new, kind, max_megapixels):
             return "the picture would change"

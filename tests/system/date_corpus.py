@@ -15,6 +15,7 @@ import numpy as np
 import piexif
 import pillow_heif
 from PIL import Image as PillowImage
+from raw_files import cr2, dng
 
 from facewatchd.core.date_plan import Act
 
@@ -452,6 +453,9 @@ def corpus() -> dict[str, Sample]:
         "PNG with Exif": (saved("PNG", exif=plain), ".png"),
         "GIF": (saved("GIF", "P"), ".gif"),
         "BMP": (saved("BMP"), ".bmp"),
+        "camera RAW without a date": (dng(np.zeros((32, 48, 3), np.uint8), date=""), ".dng"),
+        "camera RAW with a date of zeros": (dng(np.zeros((32, 48, 3), np.uint8), date="0000:00:00 00:00:00"), ".dng"),
+        "camera RAW of Canon's": (cr2("0000:00:00 00:00:00"), ".cr2"),
     }
     return {
         **{name: Sample(data, _ending(name), Act.PATCH) for name, data in patched.items()},
