@@ -60,6 +60,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "pending": pending,
             "failed": photos[PhotoState.FAILED],
             "missing": photos[PhotoState.MISSING],
+            "stacked": store.stacks.count(),
         },
         "faces": {"total": sum(faces.values()), **{state.value: count for state, count in faces.items()}},
         "people": {

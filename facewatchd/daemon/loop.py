@@ -35,6 +35,7 @@ from facewatchd.pipeline.discover import Discovery
 from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, thresholds_for
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
+from facewatchd.pipeline.stacks import leave, meet_all
 from facewatchd.store import Store
 from facewatchd.watch.hints import HintKind
 
@@ -118,6 +119,7 @@ class Daemon:
         """
         try:
             recover(self._store)
+            meet_all(self._store, self._thresholds)
             self._sources.start()
             notify("READY=1")
             while True:
@@ -272,7 +274,7 @@ class Daemon:
             self._progress.took(len(result.faces))
             self._grouping.grew()
         elif isinstance(result, SamePhoto):
-            scope = keep_same(self._store, result)
+            scope = keep_same(self._store, result, self._thresholds)
             if scope is None:
                 # the picture has turned up where it was: this is another copy
                 self._backlog.take_for_itself(seen)
@@ -286,6 +288,8 @@ class Daemon:
             with self._store.transaction():
                 passing = isinstance(result, PhotoBusyError | PhotoTroubleError)
                 self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
+                failed = self._store.photos.find(seen.root_id, seen.path)
+                self._tree.touch_people(leave(self._store, [failed.photo_id] if failed is not None else []))
             self._progress.took(0)
 
     def _clustered(self, clustered: Clustered) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from facewatchd.core.stacks import HEIC_ENDINGS, JPEG_ENDINGS, RAW_ENDINGS
 from facewatchd.photos.raw_containers import is_raw
 
-RAW_EXTENSIONS = frozenset(b".cr2 .cr3 .nef .arw .dng .raf .orf .rw2".split())
-EXTENSIONS = RAW_EXTENSIONS | frozenset(
-    b".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .bmp .heic .heif .hif .avif .jxl".split()
+EXTENSIONS = (
+    JPEG_ENDINGS | HEIC_ENDINGS | RAW_ENDINGS | frozenset(b".png .webp .tif .tiff .gif .bmp .avif .jxl".split())
 )
 """Lower case, with the dot."""
 

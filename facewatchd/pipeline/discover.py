@@ -14,6 +14,7 @@ from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState,
 from facewatchd.photos.beside import fingerprint, names_beside
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.stacks import leave, move
 from facewatchd.store import Store
 from facewatchd.watch.ignore import is_ignored_file
 from facewatchd.watch.scanner import ScannedFolder, stat_photo
@@ -191,7 +192,7 @@ class Discovery:
             return None, set()  # a hard link, or a second way to the same folder: one name is enough (R8)
         if gone:
             photo_id = gone[0].photo.photo_id
-            photos.move(photo_id, seen)
+            move(self._store, photo_id, seen)
             return None, {*photos.people_in([photo_id]), None}
         photos.wait(seen)
         return seen, set()
@@ -261,4 +262,4 @@ class Discovery:
         photos.absent([photo_id for photo_id, _ in still], now, 1)
         gone = [photo_id for photo_id, absence in still if is_gone(absence, now)]
         photos.miss(gone)
-        return ({*photos.people_in(gone), None} if gone else set()), ""
+        return ({*photos.people_in(gone), None, *leave(self._store, gone)} if gone else set()), ""

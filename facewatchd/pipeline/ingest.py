@@ -36,6 +36,7 @@ from facewatchd.photos.read import read_photo
 from facewatchd.pipeline.dates import rules_of
 from facewatchd.pipeline.discover import is_gone_from
 from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.stacks import AnyPicture, join, lead, meet, move, stand_in
 from facewatchd.store import Store
 
 
@@ -147,13 +148,14 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
     with store.transaction():
         _recognise_moved(store, taken.seen, taken.content_hash)
         is_same_picture = store.photos.find_content(taken.seen) == taken.content_hash
+        has_more = lead(store, taken, thresholds)
         photo_id = store.photos.take(taken, model_id)
         stored = store.faces.of_photo(photo_id)
         scope: Scope = {face.person_id for face in stored}
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
         # what the user said of a face in this picture holds, even if the models of today do not see it
         spoken_of = {word.face_id for word in store.people.constraints_on([face.face_id for face in stored])}
-        kept = spoken_of if is_same_picture else set[FaceId]()
+        kept = spoken_of if is_same_picture or has_more else set[FaceId]()
         ids = store.faces.replace(photo_id, taken.faces, same_as, model_id, kept)
         owners = {face.face_id: face.person_id for face in stored}
         ignored = {face.face_id for face in stored if face.ignored}
@@ -175,27 +177,33 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         scope |= {face.person_id for face in store.faces.of_photo(photo_id) if not face.poor}
         if taken.faces:
             scope.add(None)
+        scope |= meet(store, photo_id, thresholds)
     return scope
 
 
 def known_contents(store: Store, seen: SeenFile, model_id: str) -> frozenset[bytes]:
-    """The pictures that a file may be again; see `take_in`."""
+    """The pictures that a file may be again; see `take_in`. Any, where another file is shown instead."""
+    if stand_in(store, seen) is not None:
+        return AnyPicture()
     here = store.photos.content_of(seen.root_id, seen.path, model_id)
     gone = store.photos.gone_contents(model_id)
     return gone if here is None else gone | {here}
 
 
-def keep_same(store: Store, same: SamePhoto) -> Scope | None:
+def keep_same(store: Store, same: SamePhoto, thresholds: Thresholds) -> Scope | None:
     """
     Store that a picture known already is (also, or again) in this file.
 
     Returns:
-        Whose folders change; None where the picture has turned up elsewhere in the meantime, so that this file has to
-        be taken in for itself.
+        Whose folders change; None where the picture has turned up elsewhere in the meantime, or no other file is shown
+        instead any more, so that this file has to be taken in for itself.
     """
     with store.transaction():
         _recognise_moved(store, same.seen, same.content_hash)
-        if store.photos.find_content(same.seen) != same.content_hash:
+        leader = stand_in(store, same.seen, same.date)
+        if leader is not None:
+            return join(store, same, leader, thresholds)
+        if store.photos.find_content(same.seen) != same.content_hash or not store.stacks.is_embedded(same.seen):
             return None
         photo_id = store.photos.look_again(same.seen, same.date, same.beside)
         return {*store.photos.people_in([photo_id]), None}
@@ -208,7 +216,7 @@ def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes) -> None:
         return
     for photo in placed:
         if is_gone_from(store, photo):
-            store.photos.move(photo.photo.photo_id, seen)
+            move(store, photo.photo.photo_id, seen)
             return
 
 

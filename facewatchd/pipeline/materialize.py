@@ -169,6 +169,8 @@ def _key(owner: Owner) -> PersonId | None:
 def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
     """What the user did to the tree since it was written. Folders that we were about to write say nothing."""
     busy = store.manifest.busy()
+    # the faces may have gone over to another file of the photo since
+    shown = store.stacks.shown()
     written = [folder for folder in store.manifest.folders() if folder.name not in busy]
     photo_of = {
         entry.content: entry.photo_id
@@ -180,16 +182,27 @@ def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
         LeftFolder(
             Pool.UNKNOWN if folder.person_id is None else folder.person_id,
             folder.name,
-            frozenset(entry.photo_id for entry in folder.entries if entry.photo_id is not None),
+            frozenset(
+                shown.get(entry.photo_id, entry.photo_id) for entry in folder.entries if entry.photo_id is not None
+            ),
         )
         for folder in written
     ]
     found = [
-        _found(store, path, folder.marker, Counter(_photos(store, settings, path, folder, photo_of)))
+        _found(store, path, folder.marker, _counted(_photos(store, settings, path, folder, photo_of), shown))
         for path, folder in present.folders.items()
         if path not in busy
     ]
     return read_gestures(left, found, store.people.hidden(), settings.max_deletions)
+
+
+def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Counter[PhotoId]:
+    """How often each photo is linked to; links to two files of one photo are one and the same link."""
+    links: Counter[PhotoId] = Counter()
+    for photo, count in Counter(photos).items():
+        one = shown.get(photo, photo)
+        links[one] = max(links[one], count)
+    return links
 
 
 def _found(store: Store, path: bytes, marker: PersonId | None, links: Counter[PhotoId]) -> FoundFolder:

@@ -248,7 +248,7 @@ class Photos:
         """Their files are there after all; a tombstone comes back to life."""
         self._db.executemany(
             "UPDATE photos SET absent_since = NULL, absent_scans = 0, state = iif(state != 'missing', state,"
-            " iif(content_hash IS NULL OR size < 0, 'pending', 'done')) WHERE photo_id = ?",
+            " iif(content_hash IS NULL OR size < 0 OR shown_as IS NOT NULL, 'pending', 'done')) WHERE photo_id = ?",
             [(photo_id,) for photo_id in photo_ids],
         )
 

@@ -161,4 +161,10 @@ MIGRATIONS = (
     -- what the sidecars beside the photo looked like when its date was last looked for; empty where there were none
     ALTER TABLE photos ADD COLUMN beside BLOB NOT NULL DEFAULT x'';
     """,
+    """
+    -- files of one photo, such as a RAW beside its JPEG: the photo that is shown instead of this one, which has no faces
+    ALTER TABLE photos ADD COLUMN shown_as INTEGER REFERENCES photos ON DELETE SET NULL;
+    CREATE INDEX photos_by_shown ON photos (shown_as) WHERE shown_as IS NOT NULL;
+    CREATE INDEX photos_by_name ON photos (root_id, lower(CAST(path AS TEXT)));
+    """,
 )

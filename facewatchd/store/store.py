@@ -20,6 +20,7 @@ from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
 from facewatchd.store.photos import Photos
+from facewatchd.store.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Store:
         self._read_only = read_only
         self._db = connect(state_dir, read_only=read_only)
         self.photos = Photos(self._db)
+        self.stacks = Stacks(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.manifest = Manifest(self._db)
@@ -167,6 +169,13 @@ class Store:
     def set_held(self, held: HeldRecluster | None) -> None:
         self._set("recluster.held", held.why if held is not None else "")
         self._set("recluster.held_faces", str(held.faces) if held is not None else "")
+
+    def stacks_are_told(self) -> bool:
+        """Whether the photos of a state that knew no stacks have been looked through for them."""
+        return bool(self._get("stacks.told"))
+
+    def tell_stacks(self) -> None:
+        self._set("stacks.told", "1")
 
     def vitals(self) -> str:
         """What the daemon last said of itself, for `status` of another process; JSON, empty if it never ran."""

@@ -263,7 +263,7 @@ def test_a_touched_photo_needs_no_look_at_its_faces(ingest: Ingest, astronaut: I
     ingest.archive.store.photos.wait(seen)
     same = ingest.look(seen, known=True)
     assert isinstance(same, SamePhoto)
-    assert keep_same(ingest.archive.store, same) == {ada, None}
+    assert keep_same(ingest.archive.store, same, ingest.thresholds) == {ada, None}
     assert ingest.faces(b"1.jpg") == [replace(before, person_id=ada, confirmed=True)]
     known = ingest.archive.store.photos.find(1, b"1.jpg")
     assert known is not None
@@ -286,7 +286,7 @@ def test_a_photo_moved_by_copying_keeps_everything(ingest: Ingest, astronaut: Im
         result = ingest.look(seen, known=known)
         if isinstance(result, SamePhoto):
             assert known
-            keep_same(ingest.archive.store, result)
+            keep_same(ingest.archive.store, result, ingest.thresholds)
         else:
             assert not known
             ingest.keep(result)
@@ -321,8 +321,8 @@ def test_a_picture_that_turns_up_twice_is_one_of_them_only(ingest: Ingest, astro
     first, second = (ingest.look(seen, known=True) for seen in copies)
     assert isinstance(first, SamePhoto)
     assert isinstance(second, SamePhoto)
-    assert keep_same(ingest.archive.store, first) is not None
-    assert keep_same(ingest.archive.store, second) is None
+    assert keep_same(ingest.archive.store, first, ingest.thresholds) is not None
+    assert keep_same(ingest.archive.store, second, ingest.thresholds) is None
     assert {seen.path for seen in ingest.archive.store.photos.pending([1], 9)} == {b"3.jpg"}
     (face,) = ingest.take(b"3.jpg")
     assert ingest.id_of(b"2.jpg") == photo
