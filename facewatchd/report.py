@@ -73,6 +73,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         if last is None
         else {"at": _iso(last.at), "seconds": round(last.seconds, 2), "faces": last.faces, "people": last.people},
         "next_recluster": _iso(vitals.next_recluster) if running and vitals.next_recluster is not None else None,
+        "progress": vitals.progress,
         "blocked": blocked,
         "failures": [
             {"path": displayable(path), "reason": reason, "retry_at": _iso(retry_at) if retry_at is not None else None}

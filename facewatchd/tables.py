@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from facewatchd.daemon.progress import duration
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 
@@ -51,6 +52,8 @@ def show_status(document: dict[str, Any]) -> None:
     table = _table("", "")
     table.show_header = False
     table.add_row("daemon", "running" if document["running"] else "not running")
+    if progress := document["progress"]:
+        table.add_row("doing", escape(_progress(progress)))
     if model:
         table.add_row("models", f"{model['pack']} on {model['provider']}. {model['reason']}".strip())
     for root in document["roots"]:
@@ -72,6 +75,17 @@ def show_status(document: dict[str, Any]) -> None:
     if len(document["failures"]) > _MOST_LINES:
         table.add_row("", f"... and {len(document['failures']) - _MOST_LINES} more: see 'status --json'")
     _show(table)
+
+
+def _progress(progress: dict[str, Any]) -> str:
+    if not progress["to_go"]:
+        return str(progress["doing"])
+    parts = [f"{progress['doing']}: {progress['done']} with {progress['faces']} faces done, {progress['to_go']} to go"]
+    if progress["seconds_left"] is not None:
+        left = duration(progress["seconds_left"])
+        parts.append(f"{progress['photos_per_second']:.1f} a second, about {left} left")
+    parts += [f"slow: {slow['path']} ({slow['seconds']:.0f} s)" for slow in progress["slow"]]
+    return "; ".join(parts)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -17,13 +17,13 @@ from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.pause import Pause
-from facewatchd.daemon.progress import Progress
+from facewatchd.daemon.progress import Figures, Progress
 from facewatchd.daemon.requests import Requests
 from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.service import notify
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
-from facewatchd.daemon.vitals import Vitals, root_entry
+from facewatchd.daemon.vitals import Vitals, progress_entry, root_entry
 from facewatchd.daemon.workers import Workers
 from facewatchd.domain import FaceEngine, Health, Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, PhotoTroubleError, StoreFullError, displayable
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 # the loop looks around this often even when nothing happens
 _PATIENCE_S = 2.0
 _VITALS_S = 2.0
+_DRAW_S = 0.25
 # SIGTERM to exit takes at most 5 s; closing needs some of them
 _LAST_PHOTOS_S = 3.5
 
@@ -93,7 +94,9 @@ class Daemon:
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
         self._dates = DateSettings.of(config)
         self._requests = Requests(store, self._tree, self._grouping, self.vitals, self._dates)
-        self._progress = Progress()
+        self._progress = Progress(self._backlog.pending)
+        self._show: Callable[[Figures], None] | None = None
+        self._drawn = 0.0
         self._pause = Pause()
         self._doubts: dict[int, str] = {}
         self._stopping = False
@@ -108,6 +111,11 @@ class Daemon:
         if isinstance(event, Stop):
             self._stopping = True
         self._events.put(event)
+
+    def show_by(self, show: Callable[[Figures], None]) -> None:
+        """Show how far it has come by this, and not in the log."""
+        self._show = show
+        self._progress.in_log = False
 
     def run(self) -> None:
         """
@@ -164,6 +172,7 @@ class Daemon:
         """The state cannot be written. Nothing is begun; what is dropped here is found again by a scan afterwards."""
         if isinstance(event, Taken):
             self._backlog.ended(event.seen)
+            self._progress.ended(event.seen)
         elif isinstance(event, Clustered):
             self._grouping.forget()
             self._requests.grouped(None, self._pause.reason)
@@ -264,6 +273,7 @@ class Daemon:
 
     def _taken(self, seen: SeenFile, result: TakenPhoto | SamePhoto | PhotoError) -> None:
         self._backlog.ended(seen)
+        self._progress.ended(seen)
         if not self._backlog.is_wanted(seen):
             # the file changed, or went, while it was looked into: what is there now has its own turn
             return
@@ -335,6 +345,7 @@ class Daemon:
             is_copy = self._backlog.is_for_itself(seen)
             known = frozenset[bytes]() if is_copy else known_contents(self._store, seen, self._engine.info.id)
             self._workers.submit(seen, known)
+            self._progress.began(seen)
         idle = self._is_idle()
         if idle:
             self._be_ready()
@@ -344,7 +355,8 @@ class Daemon:
         elif self._grouping.wanted:
             self._grouping.start()
         self._tree.tend(idle=idle)
-        self._progress.tell(self._backlog.pending)
+        self._progress.tell(self._doing())
+        self._draw()
         self._tell()
 
     def _is_idle(self) -> bool:
@@ -366,6 +378,26 @@ class Daemon:
             self._ready = True
             self._progress.end()
             log.info("Everything there is was taken in; %s", "done" if self._once else "watching for changes")
+
+    def _doing(self) -> str:
+        """What is being done, in a few words."""
+        if self._pause.reason:
+            return "waiting for space"
+        if not self._backlog.is_empty():
+            return "taking in photos"
+        if self._sources.scanning:
+            return "looking through the folders"
+        if self._discovery.settling():
+            return "waiting until new files are complete"
+        if self._grouping.running:
+            return "grouping the faces"
+        return "making links" if self._tree.next_due() is not None else "watching for changes"
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if self._show is not None and now - self._drawn >= _DRAW_S:
+            self._drawn = now
+            self._show(self._progress.figures(self._doing()))
 
     def _tell(self) -> None:
         """Write down how things are, where that changed, and tell the service manager that work goes on."""
@@ -389,10 +421,12 @@ class Daemon:
             next_recluster=self.next_recluster(),
             blocked=tuple(blocked),
             models=self._models_reason,
+            progress=progress_entry(self._progress.figures(self._doing())),
         )
 
     def _write_vitals(self) -> None:
-        vitals = self.vitals()
+        # how far it has come is of interest only while it goes on
+        vitals = self.vitals().model_copy(update={"progress": None})
         if vitals != self._vitals:
             with self._store.transaction():
                 self._store.set_vitals(vitals.model_dump_json())

@@ -1,58 +1,153 @@
 """
-How far a long backlog has come, as a line in the log now and then.
+How far the work has come: the figures that `status`, the display on a terminal and the log have in common.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from facewatchd.domain import SeenFile
+from facewatchd.errors import displayable
 
 log = logging.getLogger(__name__)
 
-_EVERY_S = 10.0
+_LOG_EVERY_S = 60.0
+_COUNT_EVERY_S = 2.0
+# the rate is that of the last minute: photos differ, and so does what else the machine does
+_WINDOW_S = 60.0
+# a photo of a camera takes a fraction of a second
+_SLOW_S = 5.0
+_MOST_SLOW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SlowPhoto:
+    """A photo that is being looked at for so many seconds."""
+
+    path: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """
+    How far it has come.
+
+    Attributes:
+        doing: What is being done, in a few words.
+        done: Photos taken in since there was nothing to do.
+        to_go: Photos that wait, those in hand too.
+        faces: Found in those done.
+        rate: Photos a second over the last minute; 0 where that is not known yet.
+        slow: Photos in hand for unusually long, the longest first.
+    """
+
+    doing: str
+    done: int = 0
+    to_go: int = 0
+    faces: int = 0
+    rate: float = 0.0
+    slow: tuple[SlowPhoto, ...] = ()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long what waits takes; None where that cannot be told."""
+        return self.to_go / self.rate if self.rate > 0 else None
 
 
 class Progress:
-    """Counts what is taken in since the backlog was last empty."""
+    """
+    Counts what is taken in since the backlog was last empty. Belongs to the loop's thread.
 
-    def __init__(self) -> None:
-        self._began = self._told = time.monotonic()
+    Args:
+        count_pending: Counts the photos that wait; asked now and then only.
+        clock: Seconds since whenever.
+    """
+
+    def __init__(self, count_pending: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._count_pending = count_pending
+        self._clock = clock
+        self._began = self._told = clock()
         self._photos = 0
         self._faces = 0
+        self._pending = 0
+        self._counted = clock() - _COUNT_EVERY_S
+        self._in_hand: dict[SeenFile, float] = {}
+        self._ends: deque[float] = deque()
+        self.in_log = True
+        """Whether the log says how far it has come: nobody looks at a terminal."""
+
+    def began(self, seen: SeenFile) -> None:
+        """A photo is being looked at from now on."""
+        self._in_hand[seen] = self._clock()
+
+    def ended(self, seen: SeenFile) -> None:
+        """It is not any more, whatever it came to."""
+        self._in_hand.pop(seen, None)
 
     def took(self, faces: int) -> None:
         """A photo with so many faces is done."""
+        now = self._clock()
         if self._photos == 0:
-            self._began = self._told = time.monotonic()
+            self._began = self._told = now
         self._photos += 1
         self._faces += faces
+        self._pending = max(0, self._pending - 1)
+        self._ends.append(now)
 
-    def tell(self, count_pending: Callable[[], int]) -> None:
-        """Say how far it has come, if it is time to; only then is counted how much there is to go."""
-        now = time.monotonic()
-        if now - self._told < _EVERY_S or self._photos == 0:
+    def figures(self, doing: str) -> Figures:
+        """How far it has come."""
+        now = self._clock()
+        if now - self._counted >= _COUNT_EVERY_S or len(self._in_hand) > self._pending:
+            self._counted = now
+            self._pending = self._count_pending()
+        while self._ends and self._ends[0] < now - _WINDOW_S:
+            self._ends.popleft()
+        seconds = min(now - self._began, _WINDOW_S)
+        slow = sorted(((now - since, seen.path) for seen, since in self._in_hand.items()), reverse=True)
+        return Figures(
+            doing,
+            self._photos,
+            self._pending,
+            self._faces,
+            len(self._ends) / seconds if self._photos and seconds >= 1 else 0.0,
+            tuple(SlowPhoto(displayable(path), seconds) for seconds, path in slow[:_MOST_SLOW] if seconds >= _SLOW_S),
+        )
+
+    def tell(self, doing: str) -> None:
+        """Say in the log how far it has come, if it is time to, and when the backlog is empty."""
+        now = self._clock()
+        if now - self._told < _LOG_EVERY_S or self._photos == 0:
             return
         self._told = now
-        pending = count_pending()
-        rate = self._photos / (now - self._began)
-        if pending:
-            log.info(
-                "%d photos taken in, %d to go; %.1f a second, about %s left",
-                self._photos,
-                pending,
-                rate,
-                duration(pending / rate),
-            )
-        else:
+        figures = self.figures(doing)
+        if not figures.to_go:
             self.end()
+        elif self.in_log:
+            log.info("%s", sentence(figures))
 
     def end(self) -> None:
         """The backlog is empty."""
         if self._photos:
-            seconds = time.monotonic() - self._began
+            seconds = self._clock() - self._began
             log.info("%d photos with %d faces taken in, in %s", self._photos, self._faces, duration(seconds))
         self._photos = self._faces = 0
+        self._ends.clear()
+
+
+def sentence(figures: Figures) -> str:
+    """The figures as a line."""
+    parts = [f"{figures.done} photos with {figures.faces} faces taken in, {figures.to_go} to go"]
+    if figures.rate:
+        parts.append(f"{figures.rate:.1f} a second")
+    if figures.seconds_left is not None:
+        parts.append(f"about {duration(figures.seconds_left)} left")
+    parts += [f"slow: {slow.path} ({duration(slow.seconds)})" for slow in figures.slow]
+    return "; ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from types import FrameType
@@ -44,8 +45,18 @@ def run(config: Config, *, once: bool) -> None:
 def run_with(config: Config, store: Store, engine: FaceEngine, reason: str = "", *, once: bool) -> None:
     """The same, with the state held and opened, and the models loaded."""
     daemon = Daemon(config, store, engine, reason, once=once)
-    with _signals(daemon), _helpers(config, store, daemon):
+    with _signals(daemon), _helpers(config, store, daemon), _display(daemon):
         daemon.run()
+
+
+def _display(daemon: Daemon) -> contextlib.AbstractContextManager[None]:
+    """What goes on, where somebody looks at a terminal."""
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    # a service never needs it
+    from facewatchd.daemon.display import on_terminal  # noqa: PLC0415
+
+    return on_terminal(daemon.show_by)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from facewatchd.daemon.progress import Figures
 from facewatchd.domain import RootStatus
 
 
@@ -20,6 +21,7 @@ class Vitals(BaseModel):
         next_recluster: Seconds since 1970, None where none is planned.
         blocked: Sentences: what waits, and what would clear it.
         models: Why these models are used, empty where the user asked for them.
+        progress: See `progress_entry`; None in the state, where it would be old.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +30,21 @@ class Vitals(BaseModel):
     next_recluster: float | None = None
     blocked: tuple[str, ...] = ()
     models: str = ""
+    progress: dict[str, Any] | None = None
+
+
+def progress_entry(figures: Figures) -> dict[str, Any]:
+    """How far the work has come, as `status --json` shows it."""
+    left = figures.seconds_left
+    return {
+        "doing": figures.doing,
+        "done": figures.done,
+        "to_go": figures.to_go,
+        "faces": figures.faces,
+        "photos_per_second": round(figures.rate, 2),
+        "seconds_left": None if left is None else round(left),
+        "slow": [{"path": slow.path, "seconds": round(slow.seconds, 1)} for slow in figures.slow],
+    }
 
 
 def root_entry(status: RootStatus) -> dict[str, Any]:

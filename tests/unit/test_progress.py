@@ -1,0 +1,117 @@
+"""The figures of how far the work has come, and how they are said."""
+
+from __future__ import annotations
+
+import pytest
+
+from facewatchd.daemon.progress import Figures, Progress, SlowPhoto, duration, sentence
+from facewatchd.daemon.vitals import progress_entry
+from facewatchd.domain import FileStat, SeenFile
+
+
+def seen(number: int) -> SeenFile:
+    return SeenFile(1, b"%d.jpg" % number, FileStat(1, 1, 1, number, 1))
+
+
+class Clock:
+    """Time as the test has it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_counted() -> None:
+    """Done, faces, and what is to go, which is counted now and then and goes down in between."""
+    counts, clock = iter([10, 6]), Clock()
+    progress = Progress(lambda: next(counts), clock)
+    assert (progress.figures("x").done, progress.figures("x").to_go) == (0, 10)
+    for number in range(3):
+        progress.began(seen(number))
+        progress.ended(seen(number))
+        progress.took(number)
+    figures = progress.figures("x")
+    assert (figures.done, figures.faces, figures.to_go, figures.rate) == (3, 3, 7, 0)
+    clock.now += 2
+    figures = progress.figures("x")
+    assert (figures.to_go, figures.rate, figures.seconds_left) == (6, 1.5, 4)
+    progress.end()
+    assert (progress.figures("x").done, progress.figures("x").faces) == (0, 0)
+
+
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    """What came before says little of what comes."""
+    clock = Clock()
+    progress = Progress(lambda: 600, clock)
+    for _ in range(1000):
+        progress.took(0)
+    clock.now += 100
+    for _ in range(30):
+        progress.took(0)
+    assert progress.figures("x").rate == 0.5
+
+
+def test_photos_that_take_long_are_named() -> None:
+    """The longest first, until they end."""
+    clock = Clock()
+    progress = Progress(lambda: 1, clock)
+    progress.began(seen(1))
+    clock.now += 3
+    progress.began(seen(2))
+    assert progress.figures("x").slow == ()
+    clock.now += 5
+    assert progress.figures("x").slow == (SlowPhoto("1.jpg", 8), SlowPhoto("2.jpg", 5))
+    progress.ended(seen(1))
+    assert progress.figures("x").slow == (SlowPhoto("2.jpg", 5),)
+
+
+@pytest.mark.parametrize("in_log", [True, False])
+def test_the_log_has_a_line_a_minute(caplog: pytest.LogCaptureFixture, in_log: bool) -> None:
+    """Where no terminal shows it; the end is told in any case."""
+    clock, left = Clock(), [5]
+    caplog.set_level("INFO")
+    progress = Progress(lambda: left[0], clock)
+    progress.in_log = in_log
+    for _ in range(241):
+        progress.took(1)
+        progress.tell("taking in photos")
+        clock.now += 1
+    assert len(caplog.messages) == (4 if in_log else 0)
+    left[0] = 0
+    clock.now += 60
+    progress.tell("taking in photos")
+    progress.tell("taking in photos")
+    assert [line for line in caplog.messages if "to go" not in line] == ["241 photos with 241 faces taken in, in 5 min"]
+
+
+FIGURES = Figures("taking in photos", 120, 600, 250, 4.0, (SlowPhoto("a/1.CR2", 14.2),))
+
+
+def test_they_are_said_in_a_line() -> None:
+    """With what is slow; what is not known yet is left out."""
+    assert sentence(FIGURES) == (
+        "120 photos with 250 faces taken in, 600 to go; 4.0 a second; about 2 min left; slow: a/1.CR2 (14 s)"
+    )
+    assert sentence(Figures("x", 1, 2, 0)) == "1 photos with 0 faces taken in, 2 to go"
+
+
+def test_status_has_the_same_figures() -> None:
+    """By their fixed keys."""
+    assert progress_entry(FIGURES) == {
+        "doing": "taking in photos",
+        "done": 120,
+        "to_go": 600,
+        "faces": 250,
+        "photos_per_second": 4.0,
+        "seconds_left": 150,
+        "slow": [{"path": "a/1.CR2", "seconds": 14.2}],
+    }
+    assert progress_entry(Figures("x"))["seconds_left"] is None
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3, "3 s"), (89, "89 s"), (100, "2 min"), (7200, "2.0 h")])
+def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
+    """No more than two digits matter."""
+    assert duration(seconds) == said
