@@ -63,6 +63,7 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_grouping.py
+	$(BIN)/python benchmarks/bench_tiles.py
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:

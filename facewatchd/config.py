@@ -53,6 +53,11 @@ def _plain_text(value: object) -> object:
     return str(value) if isinstance(value, dt.date) or type(value) is int else value
 
 
+def _off_for_false(value: object) -> object:
+    """YAML 1.1 reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
 def _plain_difference(value: object) -> object:
     """YAML reads +12:00:00 as a number of seconds."""
     if type(value) is not int:
@@ -109,12 +114,13 @@ class ModelsConfig(Section):
 
 
 class FacesConfig(Section):
-    """Which faces are fit to be grouped; the others are kept and marked poor."""
+    """How faces are looked for, and which are fit to be grouped; the others are kept and marked poor."""
 
     min_score: Fraction = 0.5
     min_size: Annotated[float, Field(ge=1)] = 32
     min_sharpness: Annotated[float, Field(ge=0)] = 12
     max_turn: Annotated[float, Field(ge=0)] = 1.6
+    tiles: Annotated[Literal["auto", "off"], BeforeValidator(_off_for_false)] = "auto"
 
 
 class AssignConfig(Section):
@@ -186,8 +192,7 @@ class DatesConfig(Section):
 
     mode: Annotated[
         Literal["inplace", "sidecar", "report", "off"],
-        # YAML 1.1 reads a bare `off` as false
-        BeforeValidator(lambda value: "off" if value is False else value),
+        BeforeValidator(_off_for_false),
     ] = "inplace"
     timezone: Annotated[str, AfterValidator(_known_zone)] = ""
     write_date_only: bool = False

@@ -102,7 +102,8 @@ def compare(config: Config, photo_a: Path, photo_b: Path) -> dict[str, Any]:
 
 def _faces(config: Config, engine: FaceEngine, photo: Path) -> tuple[FoundFace, ...]:
     image = read_picture(os.fsencode(photo), config.ingest.max_megapixels)
-    return find_faces(engine, image, IngestSettings.of(config).limits)
+    settings = IngestSettings.of(config)
+    return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)
 
 
 def _title(store: Store, person_id: int | None) -> str:

@@ -35,6 +35,7 @@ from facewatchd.domain import (
 from facewatchd.photos.read import read_photo
 from facewatchd.pipeline.dates import rules_of
 from facewatchd.pipeline.discover import is_gone_from
+from facewatchd.pipeline.look import look_for_faces
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.stacks import AnyPicture, join, lead, meet, move, stand_in
 from facewatchd.store import Store
@@ -48,12 +49,14 @@ class IngestSettings:
         max_megapixels: Larger photos are refused.
         timezone: Of moments known in UTC only; None for the machine's.
         rules: The user's word about dates; None where dates are not to be looked at.
+        in_tiles: See `faces.tiles`.
     """
 
     limits: QualityLimits
     max_megapixels: float
     timezone: ZoneInfo | None
     rules: DateRules | None
+    in_tiles: bool = False
 
     @classmethod
     def of(cls, config: Config) -> IngestSettings:
@@ -63,6 +66,7 @@ class IngestSettings:
             config.ingest.max_megapixels,
             ZoneInfo(config.dates.timezone) if config.dates.timezone else None,
             rules_of(config) if config.dates.mode != "off" else None,
+            faces.tiles == "auto",
         )
 
 
@@ -85,9 +89,11 @@ def thresholds_for(config: Config, pack: str) -> Thresholds:
     )
 
 
-def find_faces(engine: FaceEngine, image: Image, limits: QualityLimits) -> tuple[FoundFace, ...]:
-    """All faces of an upright image, judged and embedded."""
-    detections = engine.detect(image)
+def find_faces(
+    engine: FaceEngine, image: Image, limits: QualityLimits, *, in_tiles: bool = False
+) -> tuple[FoundFace, ...]:
+    """All faces of an upright image, judged and embedded; `in_tiles` as in `look_for_faces`."""
+    detections = look_for_faces(engine, image, in_tiles=in_tiles)
     chips = [engine.align(image, detection.landmarks) for detection in detections]
     embeddings = engine.embed(chips)
     return tuple(
@@ -133,7 +139,7 @@ def take_in(
         width=width,
         height=height,
         date=date,
-        faces=find_faces(engine, image, settings.limits),
+        faces=find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles),
         beside=read.beside,
     )
 
