@@ -91,6 +91,11 @@ def _libraries(_config: Config) -> Iterator[Finding]:
         version,
         "" if safe else "Versions before 1.22 have known holes (CVE-2026-32740); update pillow-heif.",
     )
+    try:
+        rawpy = importlib.import_module("rawpy")
+        yield Finding("LibRaw", Verdict.OK, ".".join(map(str, rawpy.libraw_version)))
+    except ImportError as error:
+        yield Finding("LibRaw", Verdict.PROBLEM, str(error), "Camera RAW cannot be read; install rawpy again.")
 
 
 def _runtime(_config: Config) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def test_status_has_all_that_is_promised(home: Home) -> None:
     assert set(status) >= {
         "version", "model", "photos", "faces", "people", "roots", "dates", "last_recluster", "next_recluster", "blocked",
     }  # fmt: skip
-    assert status["photos"] == {"total": 61, "done": 61, "pending": 0, "failed": 0, "missing": 0}
+    assert status["photos"] == {"total": 61, "done": 61, "pending": 0, "failed": 0, "missing": 0, "stacked": 0}
     states = Counter(face["state"] for face in home.faces())
     assert set(status["faces"]) == {"total", "confirmed", "assigned", "unknown", "review", "ignored", "poor"}
     assert status["faces"]["total"] == sum(states.values())
@@ -549,7 +549,7 @@ def test_doctor(home: Home) -> None:
     """All is well here; both as a document and as a table."""
     findings = home.run("doctor", "--json").json["findings"]
     assert {finding["verdict"] for finding in findings} <= {"ok", "warning"}
-    assert {"facewatchd", "OpenCV", "models", "provider", "photos", "people tree", "state"} <= {
+    assert {"facewatchd", "OpenCV", "LibRaw", "models", "provider", "photos", "people tree", "state"} <= {
         finding["what"] for finding in findings
     }
     assert "builtin" in home.run("doctor").out
