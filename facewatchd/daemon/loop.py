@@ -17,7 +17,7 @@ from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.pause import Pause
-from facewatchd.daemon.progress import Figures, Progress
+from facewatchd.daemon.progress import Progress
 from facewatchd.daemon.requests import Requests
 from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.service import notify
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 # the loop looks around this often even when nothing happens
 _PATIENCE_S = 2.0
 _VITALS_S = 2.0
-_DRAW_S = 0.25
 # SIGTERM to exit takes at most 5 s; closing needs some of them
 _LAST_PHOTOS_S = 3.5
 
@@ -94,9 +93,7 @@ class Daemon:
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
         self._dates = DateSettings.of(config)
         self._requests = Requests(store, self._tree, self._grouping, self.vitals, self._dates)
-        self._progress = Progress(self._backlog.pending)
-        self._show: Callable[[Figures], None] | None = None
-        self._drawn = 0.0
+        self.progress = Progress(self._backlog.pending)
         self._pause = Pause()
         self._doubts: dict[int, str] = {}
         self._stopping = False
@@ -111,11 +108,6 @@ class Daemon:
         if isinstance(event, Stop):
             self._stopping = True
         self._events.put(event)
-
-    def show_by(self, show: Callable[[Figures], None]) -> None:
-        """Show how far it has come by this, and not in the log."""
-        self._show = show
-        self._progress.in_log = False
 
     def run(self) -> None:
         """
@@ -172,7 +164,7 @@ class Daemon:
         """The state cannot be written. Nothing is begun; what is dropped here is found again by a scan afterwards."""
         if isinstance(event, Taken):
             self._backlog.ended(event.seen)
-            self._progress.ended(event.seen)
+            self.progress.ended(event.seen)
         elif isinstance(event, Clustered):
             self._grouping.forget()
             self._requests.grouped(None, self._pause.reason)
@@ -273,7 +265,7 @@ class Daemon:
 
     def _taken(self, seen: SeenFile, result: TakenPhoto | SamePhoto | PhotoError) -> None:
         self._backlog.ended(seen)
-        self._progress.ended(seen)
+        self.progress.ended(seen)
         if not self._backlog.is_wanted(seen):
             # the file changed, or went, while it was looked into: what is there now has its own turn
             return
@@ -281,7 +273,7 @@ class Daemon:
             info = self._engine.info
             self._tree.touch_people(keep(self._store, result, info.id, info.dim, self._thresholds))
             self._tree.touch_people(arrived(self._store, self._dates, seen, time.time()))
-            self._progress.took(len(result.faces))
+            self.progress.took(len(result.faces))
             self._grouping.grew()
         elif isinstance(result, SamePhoto):
             scope = keep_same(self._store, result, self._thresholds)
@@ -300,7 +292,7 @@ class Daemon:
                 self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
                 failed = self._store.photos.find(seen.root_id, seen.path)
                 self._tree.touch_people(leave(self._store, [failed.photo_id] if failed is not None else []))
-            self._progress.took(0)
+            self.progress.took(0)
 
     def _clustered(self, clustered: Clustered) -> None:
         regrouping = self._grouping.end(clustered)
@@ -345,7 +337,7 @@ class Daemon:
             is_copy = self._backlog.is_for_itself(seen)
             known = frozenset[bytes]() if is_copy else known_contents(self._store, seen, self._engine.info.id)
             self._workers.submit(seen, known)
-            self._progress.began(seen)
+            self.progress.began(seen)
         idle = self._is_idle()
         if idle:
             self._be_ready()
@@ -355,8 +347,7 @@ class Daemon:
         elif self._grouping.wanted:
             self._grouping.start()
         self._tree.tend(idle=idle)
-        self._progress.tell(self._doing())
-        self._draw()
+        self.progress.tell(self._doing())
         self._tell()
 
     def _is_idle(self) -> bool:
@@ -376,7 +367,7 @@ class Daemon:
     def _be_ready(self) -> None:
         if not self._ready:
             self._ready = True
-            self._progress.end()
+            self.progress.end()
             log.info("Everything there is was taken in; %s", "done" if self._once else "watching for changes")
 
     def _doing(self) -> str:
@@ -392,12 +383,6 @@ class Daemon:
         if self._grouping.running:
             return "grouping the faces"
         return "making links" if self._tree.next_due() is not None else "watching for changes"
-
-    def _draw(self) -> None:
-        now = time.monotonic()
-        if self._show is not None and now - self._drawn >= _DRAW_S:
-            self._drawn = now
-            self._show(self._progress.figures(self._doing()))
 
     def _tell(self) -> None:
         """Write down how things are, where that changed, and tell the service manager that work goes on."""
@@ -421,7 +406,7 @@ class Daemon:
             next_recluster=self.next_recluster(),
             blocked=tuple(blocked),
             models=self._models_reason,
-            progress=progress_entry(self._progress.figures(self._doing())),
+            progress=progress_entry(self.progress.figures(self._doing())),
         )
 
     def _write_vitals(self) -> None:
@@ -449,4 +434,4 @@ class Daemon:
                 self._requests.refuse(event, "facewatchd is stopping")
         self._requests.give_up()
         # links that are not made yet are made at the next start, which looks after the whole tree
-        self._progress.end()
+        self.progress.end()

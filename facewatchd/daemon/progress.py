@@ -16,6 +16,7 @@ from facewatchd.errors import displayable
 log = logging.getLogger(__name__)
 
 _LOG_EVERY_S = 60.0
+_SHOW_EVERY_S = 0.25
 _COUNT_EVERY_S = 2.0
 # the rate is that of the last minute: photos differ, and so does what else the machine does
 _WINDOW_S = 60.0
@@ -78,8 +79,12 @@ class Progress:
         self._counted = clock() - _COUNT_EVERY_S
         self._in_hand: dict[SeenFile, float] = {}
         self._ends: deque[float] = deque()
-        self.in_log = True
-        """Whether the log says how far it has come: nobody looks at a terminal."""
+        self._show: Callable[[Figures], None] | None = None
+        self._shown = 0.0
+
+    def show_by(self, show: Callable[[Figures], None]) -> None:
+        """Show how far it has come by this, several times a second, and not in the log."""
+        self._show = show
 
     def began(self, seen: SeenFile) -> None:
         """A photo is being looked at from now on."""
@@ -119,15 +124,18 @@ class Progress:
         )
 
     def tell(self, doing: str) -> None:
-        """Say in the log how far it has come, if it is time to, and when the backlog is empty."""
+        """Show how far it has come, or say so in the log, if it is time to; and when the backlog is empty."""
         now = self._clock()
+        if self._show is not None and now - self._shown >= _SHOW_EVERY_S:
+            self._shown = now
+            self._show(self.figures(doing))
         if now - self._told < _LOG_EVERY_S or self._photos == 0:
             return
         self._told = now
         figures = self.figures(doing)
         if not figures.to_go:
             self.end()
-        elif self.in_log:
+        elif self._show is None:
             log.info("%s", sentence(figures))
 
     def end(self) -> None:

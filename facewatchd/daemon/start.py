@@ -56,7 +56,7 @@ def _display(daemon: Daemon) -> contextlib.AbstractContextManager[None]:
     # a service never needs it
     from facewatchd.daemon.display import on_terminal  # noqa: PLC0415
 
-    return on_terminal(daemon.show_by)
+    return on_terminal(daemon.progress.show_by)
 
 
 @contextlib.contextmanager

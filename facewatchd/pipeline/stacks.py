@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Self
 
 from facewatchd.core.rematch import same_faces
 from facewatchd.core.stacks import Member, first, is_same_photo, rank, shown_for
@@ -33,6 +34,10 @@ class AnyPicture(frozenset[bytes]):
 
     def __contains__(self, _picture: object) -> bool:
         return True
+
+    def union(self, *_others: Iterable[object]) -> Self:
+        """There are no more."""
+        return self
 
 
 def stand_in(store: Store, seen: SeenFile, date: DateFinding | None = None) -> PhotoId | None:
@@ -59,7 +64,7 @@ def join(store: Store, same: SamePhoto, leader: PhotoId, thresholds: Thresholds)
     Returns:
         Whose folders change.
     """
-    photo_id = store.photos.look_again(same.seen, same.date)
+    photo_id = store.photos.look_again(same.seen, same.date, same.beside)
     store.stacks.set_content(photo_id, same.content_hash)
     log.debug("%s is shown as %s", displayable(same.seen.path), displayable(store.photos.path_of(leader) or b"?"))
     scope = _absorb(store, leader, photo_id, thresholds)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from facewatchd.core.stacks import Member, stack_name
 from facewatchd.domain import FaceId, PhotoId, PhotoState, RootId, SeenFile
-from facewatchd.store.photos import DATE_COLUMNS, date_finding
+from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
 
 
 @dataclass(frozen=True, slots=True)

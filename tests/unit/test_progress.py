@@ -73,12 +73,15 @@ def test_the_log_has_a_line_a_minute(caplog: pytest.LogCaptureFixture, in_log: b
     clock, left = Clock(), [5]
     caplog.set_level("INFO")
     progress = Progress(lambda: left[0], clock)
-    progress.in_log = in_log
+    shown: list[Figures] = []
+    if not in_log:
+        progress.show_by(shown.append)
     for _ in range(241):
         progress.took(1)
         progress.tell("taking in photos")
         clock.now += 1
     assert len(caplog.messages) == (4 if in_log else 0)
+    assert [figures.done for figures in shown] == ([] if in_log else list(range(1, 242)))
     left[0] = 0
     clock.now += 60
     progress.tell("taking in photos")
