@@ -16,6 +16,7 @@ from facewatchd.config import Config
 from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
+from facewatchd.daemon.older_state import tell_stacks
 from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.progress import Progress
 from facewatchd.daemon.requests import Requests
@@ -35,7 +36,7 @@ from facewatchd.pipeline.discover import Discovery
 from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, thresholds_for
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
-from facewatchd.pipeline.stacks import leave, meet_all
+from facewatchd.pipeline.stacks import stand_down
 from facewatchd.store import Store
 from facewatchd.watch.hints import HintKind
 
@@ -119,9 +120,9 @@ class Daemon:
         """
         try:
             recover(self._store)
-            meet_all(self._store, self._thresholds)
             self._sources.start()
             notify("READY=1")
+            tell_stacks(self._store, self._thresholds, lambda: self._stopping)
             while True:
                 event = self._wait()
                 if self._stopping:
@@ -290,8 +291,7 @@ class Daemon:
             with self._store.transaction():
                 passing = isinstance(result, PhotoBusyError | PhotoTroubleError)
                 self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
-                failed = self._store.photos.find(seen.root_id, seen.path)
-                self._tree.touch_people(leave(self._store, [failed.photo_id] if failed is not None else []))
+                self._tree.touch_people(stand_down(self._store, seen))
             self.progress.took(0)
 
     def _clustered(self, clustered: Clustered) -> None:

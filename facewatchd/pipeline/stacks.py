@@ -8,7 +8,7 @@ A photo that stands for itself again is taken in like a new one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 from facewatchd.core.rematch import same_faces
@@ -25,6 +25,7 @@ _THERE = frozenset({PhotoState.DONE, PhotoState.PENDING})
 _AWAY = frozenset({PhotoState.MISSING, PhotoState.FAILED})
 # pictures of one shot may be cropped by a hair; of other proportions the places of faces say nothing
 _SAME_SHAPE = 0.02
+_PER_TRANSACTION = 500
 
 
 class AnyPicture(frozenset[bytes]):
@@ -125,13 +126,22 @@ def meet(store: Store, photo_id: PhotoId, thresholds: Thresholds) -> Scope:
     return scope
 
 
-def meet_all(store: Store, thresholds: Thresholds) -> None:
-    """The photos of a state that was made before there were stacks, once."""
+def meet_all(store: Store, thresholds: Thresholds) -> Iterator[int]:
+    """
+    The photos of a state that was made before there were stacks, once, a few at a time.
+
+    Yields:
+        How many photos have been looked at.
+    """
     if store.stacks_are_told():
         return
+    photos = store.stacks.candidates()
+    for start in range(0, len(photos), _PER_TRANSACTION):
+        with store.transaction():
+            for photo_id in photos[start : start + _PER_TRANSACTION]:
+                meet(store, photo_id, thresholds)
+        yield min(start + _PER_TRANSACTION, len(photos))
     with store.transaction():
-        for photo_id in store.stacks.candidates():
-            meet(store, photo_id, thresholds)
         store.tell_stacks()
     if hidden := store.stacks.count():
         log.info("%d photos are shown once now: a RAW or HEIC beside its JPEG", hidden)
@@ -180,6 +190,12 @@ def leave(store: Store, photo_ids: Iterable[PhotoId]) -> Scope:
             _hand_over(store, photo_id, heir.photo_id)
             scope |= {*store.photos.people_in([heir.photo_id]), None}
     return scope
+
+
+def stand_down(store: Store, seen: SeenFile) -> Scope:
+    """The same for a file that could not be taken in."""
+    known = store.photos.find(seen.root_id, seen.path)
+    return leave(store, [known.photo_id]) if known is not None else set()
 
 
 def _scale(size: tuple[int, int] | None, to: tuple[int, int] | None) -> float | None:

@@ -42,7 +42,7 @@ from facewatchd.domain import (
 from facewatchd.pipeline.discover import Discovery
 from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, take_in
 from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.stacks import leave, meet_all
+from facewatchd.pipeline.stacks import leave, meet_all, stand_down
 from facewatchd.store import Store, StoredModel
 from facewatchd.store.database import DATABASE
 
@@ -323,7 +323,7 @@ def test_a_jpeg_that_cannot_be_read_stands_for_nothing(stack: Stack) -> None:
     assert stack.turn(RAW) == "joined"
     with stack.store.transaction():
         stack.store.photos.fail(stack.archive.seen(JPG), "damaged", NOW, passing=False)
-        leave(stack.store, [stack.id_of(JPG)])
+        stand_down(stack.store, stack.archive.seen(JPG))
     assert stack.waiting() == [RAW]
     assert stack.turn(RAW) == "looked at"
     assert stack.face()[0] == RAW
@@ -369,7 +369,8 @@ def test_a_state_without_stacks_is_looked_through_once(stack: Stack) -> None:
         db.commit()
     os.rename(os.path.join(stack.archive.photos, moved), os.path.join(stack.archive.photos, JPG))
     assert len(stack.faces()) == 2
-    meet_all(stack.store, stack.thresholds)
+    assert list(meet_all(stack.store, stack.thresholds)) == [1]
+    assert list(meet_all(stack.store, stack.thresholds)) == []
     path, face = stack.face()
     assert (path, face.person_id, face.confirmed) == (JPG, person, True)
     assert stack.store.people.medoids(person) == [face.face_id]
@@ -457,7 +458,7 @@ def test_a_person_is_counted_once(archive: Archive, builtin_thresholds: Threshol
     store.faces.ignore([face.face_id for face in store.faces.of_photo(photo)], ignored=True)
     with store.transaction():
         store.set_model(StoredModel("x", MODEL, 16, "cpu"))
-    meet_all(store, builtin_thresholds)
+    assert list(meet_all(store, builtin_thresholds))
     (summary,) = store.people.summaries()
     assert (summary.faces, summary.photos) == (1, 1)
     assert {state: count for state, count in store.faces.counts().items() if count} == {
