@@ -7,6 +7,7 @@ before the RAW. Several JPEGs are several photos, as somebody has made them apar
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ JPEG_ENDINGS = frozenset(b".jpg .jpeg .jpe .jfif".split())
 HEIC_ENDINGS = frozenset(b".heic .heif .hif".split())
 RAW_ENDINGS = frozenset(b".cr2 .cr3 .nef .arw .dng .raf .orf .rw2".split())
 
+_PIXEL = re.compile(rb"\.RAW-[0-9]{2}\.[A-Z.]+$", re.IGNORECASE)
 # a camera that writes two files may round the second differently; no two shots with one name are this close
 _SAME_MOMENT = timedelta(seconds=2)
 
@@ -41,9 +43,10 @@ def rank(path: bytes) -> int | None:
 def stack_name(path: bytes) -> bytes:
     """
     What the files of a stack have in common: the folder, and the name without its ending and in lower case. Programs that
-    develop `IMG_1.CR2` may call the result `IMG_1.CR2.jpg`, which is the same photo.
+    develop `IMG_1.CR2` may call the result `IMG_1.CR2.jpg`, and Pixel phones write `PXL_1.RAW-01.COVER.jpg` beside
+    `PXL_1.RAW-02.ORIGINAL.dng`, which are the same photo.
     """
-    stem, _ = posixpath.splitext(path)
+    stem = _PIXEL.sub(b"", posixpath.splitext(path)[0])
     inner, ending = posixpath.splitext(stem)
     if ending.lower() in HEIC_ENDINGS | RAW_ENDINGS:
         stem = inner
