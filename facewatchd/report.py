@@ -60,8 +60,8 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "pending": pending,
             "failed": photos[PhotoState.FAILED],
             "missing": photos[PhotoState.MISSING],
-            "stacked": store.stacks.count(),
         },
+        "stacked": store.stacks.count(),
         "faces": {"total": sum(faces.values()), **{state.value: count for state, count in faces.items()}},
         "people": {
             "total": sum(1 for summary in people if summary.faces),

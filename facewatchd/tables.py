@@ -59,6 +59,8 @@ def show_status(document: dict[str, Any]) -> None:
     for root in document["roots"]:
         table.add_row("photos in", f"{escape(root['path'])} ({root['mode']}, {root['health']})")
     table.add_row("photos", ", ".join(f"{count} {key}" for key, count in photos.items()))
+    if document["stacked"]:
+        table.add_row("", f"{document['stacked']} are shown as another: a RAW or HEIC beside its JPEG")
     table.add_row("faces", ", ".join(f"{count} {key}" for key, count in faces.items()))
     table.add_row("people", f"{people['total']}, {people['named']} of them named")
     table.add_row("dates", ", ".join(f"{count} {key}" for key, count in document["dates"].items()))

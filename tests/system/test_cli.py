@@ -71,7 +71,7 @@ def test_status_has_all_that_is_promised(home: Home) -> None:
     assert set(status) >= {
         "version", "model", "photos", "faces", "people", "roots", "dates", "last_recluster", "next_recluster", "blocked",
     }  # fmt: skip
-    assert status["photos"] == {"total": 61, "done": 61, "pending": 0, "failed": 0, "missing": 0, "stacked": 0}
+    assert status["photos"] == {"total": 61, "done": 61, "pending": 0, "failed": 0, "missing": 0}
     states = Counter(face["state"] for face in home.faces())
     assert set(status["faces"]) == {"total", "confirmed", "assigned", "unknown", "review", "ignored", "poor"}
     assert status["faces"]["total"] == sum(states.values())

@@ -449,7 +449,7 @@ def test_a_disappearance_that_is_believed_hands_over(stack: Stack) -> None:
 
 
 def test_a_person_is_counted_once(archive: Archive, builtin_thresholds: Thresholds) -> None:
-    """Three files of two photos are two faces; an ignored one stays so."""
+    """Three files of two photos are two faces, an ignored one stays so; that links go is not the user's doing."""
     store = archive.store
     ada = store.people.add("Ada")
     for path in (b"1.jpg", b"1.nef", b"2.jpg"):
@@ -458,7 +458,13 @@ def test_a_person_is_counted_once(archive: Archive, builtin_thresholds: Threshol
     store.faces.ignore([face.face_id for face in store.faces.of_photo(photo)], ignored=True)
     with store.transaction():
         store.set_model(StoredModel("x", MODEL, 16, "cpu"))
+    materialize(store, archive.tree)
+    assert len([path for path in links(archive.tree.path) if path.startswith(b"Ada/")]) == 3
     assert list(meet_all(store, builtin_thresholds))
+    assert materialize(store, archive.tree).gestures == ()
+    assert [
+        os.path.basename(target) for path, target in links(archive.tree.path).items() if path.startswith(b"Ada/")
+    ] == [b"1.jpg"]
     (summary,) = store.people.summaries()
     assert (summary.faces, summary.photos) == (1, 1)
     assert {state: count for state, count in store.faces.counts().items() if count} == {
@@ -479,7 +485,8 @@ def test_a_stack_in_the_running_daemon(tmp_path: Path, picture: Image) -> None:
         (home.album / f"IMG_{number}.MOV").write_bytes(b"a film")
     home.run("run", "--once")
     status = home.status()
-    assert (status["photos"]["total"], status["photos"]["stacked"], status["faces"]["total"]) == (6, 3, 3)
+    assert (status["photos"]["total"], status["stacked"], status["faces"]["total"]) == (6, 3, 3)
+    assert "3 are shown as another: a RAW or HEIC beside its JPEG" in home.run("status").out
     assert home.links() == {"Person 1": {"IMG_0.jpg", "IMG_1.jpg", "IMG_2.jpg"}}
     with home.watching():
         shot = np.asarray(cv2.convertScaleAbs(picture, alpha=0.96), np.uint8)
