@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from facewatchd.core.tree import owner_text
 from facewatchd.domain import Owner, PersonId, PhotoId, Pool
 
 # a folder whose links went to one other folder was merged into it, even if the file manager left out a few doubles
@@ -44,13 +45,13 @@ class FoundFolder:
     A folder as it is found.
 
     Attributes:
-        marker: The person whose folder it says to be.
+        marker: Whose it says to be.
         photos: Those that it links to.
         again: Of these, those with more links than the person has faces in them.
     """
 
     path: bytes
-    marker: PersonId | None
+    marker: Owner | None
     photos: frozenset[PhotoId]
     again: frozenset[PhotoId] = frozenset()
 
@@ -191,7 +192,7 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
     at = {folder.path: folder for folder in found}
     marked: dict[PersonId, list[FoundFolder]] = defaultdict(list)
     for seen in sorted(found, key=lambda seen: seen.path):
-        if seen.marker is not None:
+        if isinstance(seen.marker, int):
             marked[seen.marker].append(seen)
     homes: dict[Owner, FoundFolder] = {}
     moves: list[Gesture] = []
@@ -204,7 +205,7 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
             lost.append(folder)
     by_path = {home.path: owner for owner, home in homes.items()}
     for folder in sorted(lost, key=lambda folder: folder.path):
-        if isinstance(folder.owner, Pool) or not marked[folder.owner]:
+        if not isinstance(folder.owner, int) or not marked[folder.owner]:
             continue
         # of several copies of a folder that is gone itself, the one at the top is the one that was renamed
         now = min(marked[folder.owner], key=lambda seen: (seen.path.count(b"/"), seen.path))
@@ -233,7 +234,7 @@ def _shown(
         person = folder.marker
         is_new = person in hidden and person not in shown and b"/" not in folder.path
         is_new = is_new and (person, folder.path) not in still
-        if person is not None and is_new and (person not in homes or homes[person] is folder):
+        if isinstance(person, int) and is_new and (person not in homes or homes[person] is folder):
             shown.add(person)
             yield Shown(person, folder.path)
 
@@ -319,7 +320,7 @@ def _links(
 def _order(target: _Target) -> tuple[int, int, bytes]:
     if isinstance(target, bytes):
         return (1, 0, target)
-    return (2, 0, target.encode()) if isinstance(target, Pool) else (0, target, b"")
+    return (0, target, b"") if isinstance(target, int) else (2, 0, owner_text(target).encode())
 
 
 def _weight(gesture: Gesture, left: Sequence[LeftFolder]) -> int:

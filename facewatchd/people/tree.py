@@ -21,6 +21,8 @@ from typing import Self
 
 from facewatchd.core.tree import (
     MARKER,
+    REVIEW,
+    TOGETHER,
     UNKNOWN,
     Action,
     Adopt,
@@ -35,15 +37,17 @@ from facewatchd.core.tree import (
     RemoveFolder,
     RemoveLink,
     RenameFolder,
+    owner_of,
+    owner_text,
 )
-from facewatchd.domain import PersonId, Pool
+from facewatchd.domain import Owner, Pool
 from facewatchd.errors import TreeError, displayable
 
 log = logging.getLogger(__name__)
 
 _TEMPORARY = b".facewatchd-tmp"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MARKER_LINE = re.compile(rb"^person: (\d{1,18})$", re.MULTILINE)
+_MARKER_LINE = re.compile(rb"^(?:person: (\d{1,18})|folder: ([a-z0-9 ]+))$", re.MULTILINE)
 _STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)
 
 # keep other programs' indexers out of a tree of duplicates (R4)
@@ -69,15 +73,11 @@ class Done:
     signature: bytes = b""
 
 
-def marker_text(person_id: PersonId, state_id: str) -> bytes:
-    """What a person's folder carries, so that it is known by whatever name the user gives it."""
-    return (
-        b"# facewatchd knows this folder by this file. Rename the folder to name the person.\nperson: %d\nstate: %s\n"
-        % (
-            person_id,
-            state_id.encode(),
-        )
-    )
+def marker_text(owner: Owner, state_id: str) -> bytes:
+    """What a folder of ours carries, so that it is known by whatever name the user gives it."""
+    kind, advice = (b"person", b"Rename the folder to name the person.") if isinstance(owner, int) else (b"folder", b"")
+    about = b"# facewatchd knows this folder by this file. " + advice
+    return b"%s\n%s: %s\nstate: %s\n" % (about.rstrip(), kind, owner_text(owner).encode(), state_id.encode())
 
 
 class PeopleTree:
@@ -132,10 +132,10 @@ class PeopleTree:
 
     def look(self, needed: Container[bytes] = ()) -> Present:
         """
-        What is there now: all real folders at the top, and one level down those with a marker of ours.
+        What is there now: all real folders at the top, and one level down those needed or with a marker of ours.
 
         Args:
-            needed: Folders that must not be closed to us; others of the user's may be, and are left out.
+            needed: Paths of folders that must not be closed to us; others of the user's may be, and are left out.
         """
         self.changed.clear()
         with self._errors("The people tree cannot be read"):
@@ -172,11 +172,11 @@ class PeopleTree:
         finally:
             os.close(folder)
         is_inner = b"/" in path
-        if found.marker is not None or not is_inner:
+        if found.marker is not None or not is_inner or path in needed:
             folders[path] = found
         if not is_inner:
             for name in inner:
-                self._look_into(path + b"/" + name, (), folders)
+                self._look_into(path + b"/" + name, needed, folders)
 
     def _open(self, path: bytes) -> int:
         """Open a folder of the tree, step by step, so that no symlink leads elsewhere."""
@@ -190,7 +190,7 @@ class PeopleTree:
             folder = below
         return folder
 
-    def _marker(self, folder: int) -> PersonId | None:
+    def _marker(self, folder: int) -> Owner | None:
         try:
             # O_NONBLOCK: a pipe would wait for its other end
             marker = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -202,10 +202,10 @@ class PeopleTree:
             return None
         finally:
             os.close(marker)
-        person, state = _MARKER_LINE.search(text), _STATE_LINE.search(text)
-        if person is None or state is None or state[1] != self._state_id.encode():
+        owner, state = _MARKER_LINE.search(text), _STATE_LINE.search(text)
+        if owner is None or state is None or state[1] != self._state_id.encode():
             return None
-        return int(person[1])
+        return owner_of((owner[1] or owner[2]).decode())
 
     # --- doing
 
@@ -262,13 +262,9 @@ class PeopleTree:
         """Returns the signature of a file written, empty for other deeds, None where nothing was done."""
         match action:
             case MakeFolder(_, name):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, 0o755, dir_fd=self._top)
-                os.close(os.open(name, _FOLDER, dir_fd=self._top))
+                self._make_folder(name)
             case RenameFolder(_, name, to):
-                if _exists(to, self._top) or not _exists(name, self._top):
-                    return None
-                os.rename(name, to, src_dir_fd=self._top, dst_dir_fd=self._top)
+                return self._rename_folder(name, to)
             case RemoveFolder(_, name):
                 self._remove_folder(name)
             case Adopt() | Forget():
@@ -277,21 +273,51 @@ class PeopleTree:
                 return self._inside(action)
         return b""
 
-    def _remove_folder(self, name: bytes) -> None:
-        above, _, own_name = name.rpartition(b"/")
+    @contextlib.contextmanager
+    def _above(self, path: bytes) -> Iterator[tuple[int, bytes]]:
+        """The open folder that a path lies in, and the path's own name."""
+        place, _, name = path.rpartition(b"/")
+        folder = self._open(place) if place else self._top
         try:
-            parent = self._open(above) if above else self._top
-            try:
-                os.rmdir(own_name, dir_fd=parent)
-            finally:
-                if above:
-                    os.close(parent)
+            yield folder, name
+        finally:
+            if place:
+                os.close(folder)
+
+    def _make_folder(self, path: bytes) -> None:
+        """... and the one that it lies in."""
+        for end in (*(match.start() for match in re.finditer(b"/", path)), len(path)):
+            with self._above(path[:end]) as (folder, name):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o755, dir_fd=folder)
+                os.close(os.open(name, _FOLDER, dir_fd=folder))
+
+    def _rename_folder(self, path: bytes, to: bytes) -> bytes | None:
+        try:
+            with self._above(path) as (source, name), self._above(to) as (target, new_name):
+                if _exists(new_name, target) or not _exists(name, source):
+                    return None
+                os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+        except FileNotFoundError:
+            return None
+        return b""
+
+    def _remove_folder(self, path: bytes) -> None:
+        """... and the one that it lies in, if that is ours and holds nothing else."""
+        try:
+            with self._above(path) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
                 raise
-            log.info("%s stays, as there are files of yours in it", displayable(os.path.join(self._path, name)))
+            log.info("%s stays, as there are files of yours in it", displayable(os.path.join(self._path, path)))
+            return
+        place = path.rpartition(b"/")[0]
+        if place in {REVIEW, TOGETHER}:
+            with contextlib.suppress(OSError):
+                os.rmdir(place, dir_fd=self._top)
 
     def _inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes | None:
         try:

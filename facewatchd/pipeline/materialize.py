@@ -35,9 +35,10 @@ from facewatchd.core.tree import (
     WantedFolder,
     WantedLink,
     Written,
-    plan,
+    WrittenFolder,
 )
-from facewatchd.domain import Owner, PersonId, PhotoId, Pool
+from facewatchd.core.tree_plan import plan
+from facewatchd.domain import Owner, PersonId, PhotoId, Pool, Review, Suggestion, Together
 from facewatchd.errors import PhotoError, TreeError, displayable
 from facewatchd.people.covers import COVER, cut_cover
 from facewatchd.people.tree import KEPT_OUT, Done, Looked, PeopleTree, marker_text
@@ -48,7 +49,7 @@ from facewatchd.store import PersonPhoto, Store
 log = logging.getLogger(__name__)
 
 Scope = set[PersonId | None]
-"""Whose folders to look after; None stands for the unknown pool."""
+"""Whose folders to look after, with those of several people that they are among; None stands for the pools."""
 
 _NOTHING = Present(frozenset(), {})
 
@@ -127,7 +128,7 @@ def materialize(
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
     if dry_run and not os.path.isdir(settings.path):
-        return Materialized((), tuple(plan(_wanted(store, settings, scope), store.manifest.folders(scope), _NOTHING)))
+        return Materialized((), tuple(plan(_wanted(store, settings, scope), _written(store, scope), _NOTHING)))
     names = store.manifest.names()
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
@@ -144,7 +145,7 @@ def materialize(
                 obedience.obey(gesture)
             if scope is not None:
                 scope = scope | {_key(owner) for owner in obedience.scope if owner is not Pool.IGNORED}
-        actions = plan(_wanted(store, settings, scope), store.manifest.folders(scope), present)
+        actions = plan(_wanted(store, settings, scope), _written(store, scope), present)
         if not dry_run and actions:
             tree.claim()
             _announce(store, actions)
@@ -162,8 +163,27 @@ def _lost(settings: TreeSettings) -> TreeError:
     )
 
 
+def _written(store: Store, scope: Scope | None) -> list[WrittenFolder]:
+    return store.manifest.folders(None if scope is None else lambda owner: _concerns(scope, owner))
+
+
+def _concerns(scope: Scope, owner: Owner) -> bool:
+    """Whether a folder may change when something about these people does."""
+    match owner:
+        case Pool():
+            return None in scope
+        case Together(people):
+            return not scope.isdisjoint(people)
+        case Review(person_id):
+            return None in scope or person_id in scope
+        case Suggestion(one, other):
+            return not scope.isdisjoint({None, one, other})
+        case _:
+            return owner in scope
+
+
 def _key(owner: Owner) -> PersonId | None:
-    return None if isinstance(owner, Pool) else owner
+    return owner if isinstance(owner, int) else None
 
 
 def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
@@ -180,7 +200,7 @@ def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
     }
     left = [
         LeftFolder(
-            Pool.UNKNOWN if folder.person_id is None else folder.person_id,
+            folder.owner,
             folder.name,
             frozenset(
                 shown.get(entry.photo_id, entry.photo_id) for entry in folder.entries if entry.photo_id is not None
@@ -205,7 +225,7 @@ def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Cou
     return links
 
 
-def _found(store: Store, path: bytes, marker: PersonId | None, links: Counter[PhotoId]) -> FoundFolder:
+def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[PhotoId]) -> FoundFolder:
     """A folder with how often it links to each photo; of somebody's two faces in a photo, two links are no news."""
     again = {
         photo
@@ -236,7 +256,7 @@ def _recover(store: Store, present: Present) -> None:
     names = store.manifest.names()
     for name in store.manifest.busy() - present.folders.keys():
         owner = next(owner for owner, known in names.items() if known == name)
-        marked = [path for path, folder in present.folders.items() if folder.marker == owner is not None]
+        marked = [path for path, folder in present.folders.items() if folder.marker == owner]
         if len(marked) == 1 and marked[0] not in names.values():
             with store.transaction():
                 store.manifest.renamed(owner, marked[0])
@@ -250,7 +270,7 @@ def _announce(store: Store, actions: list[Action]) -> None:
     with store.transaction():
         for action in actions:
             if isinstance(action, MakeFolder):
-                store.manifest.made(action.person_id, action.folder)
+                store.manifest.made(action.owner, action.folder)
         store.manifest.begin({action.folder for action in actions})
 
 
@@ -292,7 +312,7 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     if scope is None or None in scope:
         unknown = _links(store.people.unknown_photos(settings.min_faces), target)
         if unknown:
-            folders.append(WantedFolder(None, UNKNOWN.decode(), unknown))
+            folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown))
     return folders
 
 
@@ -325,9 +345,8 @@ def _target_maker(store: Store, settings: TreeSettings) -> Callable[[bytes], byt
 
 def _content(store: Store, settings: TreeSettings, action: PutFile) -> bytes | None:
     """The content of a small file of ours, None where it cannot be made."""
-    assert action.person_id is not None
     if action.name == MARKER:
-        return marker_text(action.person_id, action.version)
+        return marker_text(action.owner, action.version)
     face = store.people.face(int(action.version))
     if face is None:
         return None
@@ -344,10 +363,10 @@ def _record(store: Store, done: Done) -> None:
     match done.action:
         case MakeFolder():
             pass
-        case RenameFolder(person_id, _, to):
-            manifest.renamed(person_id, to)
-        case RemoveFolder(person_id, _):
-            manifest.removed(person_id)
+        case RenameFolder(owner, _, to):
+            manifest.renamed(owner, to)
+        case RemoveFolder(owner, _):
+            manifest.removed(owner)
         case PutLink(folder, name, photo_id, target) | Adopt(folder, name, photo_id, target):
             manifest.put(folder, Written(name, photo_id, target))
         case PutFile(_, folder, name, version):

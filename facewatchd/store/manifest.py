@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from facewatchd.core.tree import Written, WrittenFolder
-from facewatchd.domain import PersonId
+from facewatchd.core.tree import Written, WrittenFolder, owner_of, owner_text
+from facewatchd.domain import Owner
 
 
 class Manifest:
@@ -18,16 +18,18 @@ class Manifest:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def names(self) -> dict[PersonId | None, bytes]:
-        """The folder of every person who has one; the pool's under None."""
-        return dict(self._db.execute("SELECT person_id, name FROM tree_folders ORDER BY folder_id").fetchall())
+    def names(self) -> dict[Owner, bytes]:
+        """The path of every folder of ours."""
+        rows = self._db.execute("SELECT owner, name FROM tree_folders ORDER BY folder_id")
+        return {_owner(text): name for text, name in rows}
 
-    def folders(self, scope: set[PersonId | None] | None = None) -> list[WrittenFolder]:
-        """The folders of these people with all their entries, or all folders."""
-        rows = self._db.execute("SELECT folder_id, person_id, name FROM tree_folders ORDER BY folder_id").fetchall()
-        wanted = [row for row in rows if scope is None or row[1] in scope]
+    def folders(self, concerned: Callable[[Owner], bool] | None = None) -> list[WrittenFolder]:
+        """The folders of these owners with all their entries, or all folders."""
+        rows = self._db.execute("SELECT folder_id, owner, name FROM tree_folders ORDER BY folder_id").fetchall()
+        folders = [(folder_id, _owner(text), name) for folder_id, text, name in rows]
+        wanted = [folder for folder in folders if concerned is None or concerned(folder[1])]
         entries: dict[int, list[Written]] = defaultdict(list)
-        if scope is None:
+        if concerned is None:
             found = self._db.execute("SELECT folder_id, name, photo_id, content, signature FROM tree_entries")
             for folder_id, *entry in found:
                 entries[folder_id].append(Written(*entry))
@@ -37,7 +39,7 @@ class Manifest:
                     "SELECT name, photo_id, content, signature FROM tree_entries WHERE folder_id = ?", (folder_id,)
                 )
                 entries[folder_id] = [Written(*entry) for entry in found]
-        return [WrittenFolder(person_id, name, tuple(entries[folder_id])) for folder_id, person_id, name in wanted]
+        return [WrittenFolder(owner, name, tuple(entries[folder_id])) for folder_id, owner, name in wanted]
 
     def begin(self, names: Iterable[bytes]) -> None:
         """These folders are about to be written."""
@@ -51,16 +53,16 @@ class Manifest:
         """Folders whose writing was begun and, for a crash or a full disk, not ended."""
         return {name for (name,) in self._db.execute("SELECT name FROM tree_folders WHERE busy")}
 
-    def made(self, person_id: PersonId | None, name: bytes) -> None:
+    def made(self, owner: Owner, name: bytes) -> None:
         """A folder was made; nothing of ours is in it yet."""
-        self._db.execute("DELETE FROM tree_folders WHERE person_id IS ?", (person_id,))
-        self._db.execute("INSERT INTO tree_folders (person_id, name) VALUES (?, ?)", (person_id, name))
+        self.removed(owner)
+        self._db.execute("INSERT INTO tree_folders (owner, name) VALUES (?, ?)", (owner_text(owner), name))
 
-    def renamed(self, person_id: PersonId | None, name: bytes) -> None:
-        self._db.execute("UPDATE tree_folders SET name = ? WHERE person_id IS ?", (name, person_id))
+    def renamed(self, owner: Owner, name: bytes) -> None:
+        self._db.execute("UPDATE tree_folders SET name = ? WHERE owner = ?", (name, owner_text(owner)))
 
-    def removed(self, person_id: PersonId | None) -> None:
-        self._db.execute("DELETE FROM tree_folders WHERE person_id IS ?", (person_id,))
+    def removed(self, owner: Owner) -> None:
+        self._db.execute("DELETE FROM tree_folders WHERE owner = ?", (owner_text(owner),))
 
     def put(self, folder: bytes, entry: Written) -> None:
         """A link or file of ours is in the folder of this name."""
@@ -76,3 +78,9 @@ class Manifest:
             " AND folder_id = (SELECT folder_id FROM tree_folders WHERE name = ?)",
             (name, folder),
         )
+
+
+def _owner(text: str) -> Owner:
+    owner = owner_of(text)
+    assert owner is not None
+    return owner

@@ -167,4 +167,30 @@ MIGRATIONS = (
     CREATE INDEX photos_by_shown ON photos (shown_as) WHERE shown_as IS NOT NULL;
     CREATE INDEX photos_by_name ON photos (root_id, lower(CAST(path AS TEXT)));
     """,
+    """
+    -- folders inside folders of ours, each known by its owner (`core.tree.owner_text`)
+    CREATE TABLE new_tree_folders (
+        folder_id INTEGER PRIMARY KEY,
+        owner TEXT NOT NULL UNIQUE,
+        name BLOB NOT NULL,
+        -- being written: what is there and what is written here may differ for the moment
+        busy INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    INSERT INTO new_tree_folders
+        SELECT folder_id, coalesce(CAST(person_id AS TEXT), '_unknown'), name, busy FROM tree_folders;
+    CREATE TABLE new_tree_entries (
+        folder_id INTEGER NOT NULL REFERENCES new_tree_folders ON DELETE CASCADE,
+        name BLOB NOT NULL,
+        photo_id INTEGER,
+        content BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        PRIMARY KEY (folder_id, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO new_tree_entries SELECT folder_id, name, photo_id, content, signature FROM tree_entries;
+    DROP TABLE tree_entries;
+    DROP TABLE tree_folders;
+    ALTER TABLE new_tree_folders RENAME TO tree_folders;
+    ALTER TABLE new_tree_entries RENAME TO tree_entries;
+    CREATE INDEX tree_folders_by_name ON tree_folders (name);
+    """,
 )

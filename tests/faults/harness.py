@@ -243,7 +243,9 @@ class Home:
         }
         folders = {
             person: os.path.join(os.fsencode(self.people), name)
-            for person, name in self.query("SELECT person_id, name FROM tree_folders WHERE person_id IS NOT NULL")
+            for person, name in self.query(
+                "SELECT CAST(owner AS INTEGER), name FROM tree_folders WHERE owner GLOB '[0-9]*'"
+            )
         }
         there = {
             (person, os.path.normpath(os.path.join(folder, os.readlink(entry.path))))

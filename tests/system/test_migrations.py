@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import without_roots_rights
 
-from facewatchd.domain import ZoneSource
+from facewatchd.domain import Pool, ZoneSource
 from facewatchd.errors import StoreError
 from facewatchd.store import Store
 from facewatchd.store.database import DATABASE, connect
@@ -177,3 +177,18 @@ def test_dates_found_by_older_versions_are_kept(tmp_path: Path) -> None:
         (photo,) = store.photos.dated()
     assert photo.date is not None
     assert (photo.date.zone, photo.date.zone_source, photo.beside) == ("+02:00", ZoneSource.NONE, b"")
+
+
+def test_the_manifest_knows_its_folders_by_their_owners(tmp_path: Path) -> None:
+    """What was written into the tree by older versions is still known as ours."""
+    with contextlib.closing(connect(tmp_path, migrations=MIGRATIONS[:2])) as db:
+        db.execute("INSERT INTO people (person_id, name) VALUES (7, 'Ada')")
+        db.execute("INSERT INTO tree_folders (folder_id, person_id, name) VALUES (1, 7, x'41'), (2, NULL, x'5f')")
+        db.execute("INSERT INTO tree_entries VALUES (1, x'61', 3, x'2e', x''), (2, x'62', 4, x'2e', x'')")
+    with Store(tmp_path) as store:
+        assert [(folder.owner, len(folder.entries)) for folder in store.manifest.folders()] == [
+            (7, 1),
+            (Pool.UNKNOWN, 1),
+        ]
+        store.manifest.removed(7)
+    assert read(tmp_path / DATABASE, "SELECT count(*) FROM tree_entries") == [(1,)]

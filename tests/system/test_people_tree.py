@@ -26,6 +26,7 @@ from facewatchd.core.tree import (
     RemoveLink,
     RenameFolder,
 )
+from facewatchd.domain import Pool
 from facewatchd.errors import TreeError
 from facewatchd.people.tree import Done, Looked, PeopleTree, marker_text
 
@@ -36,8 +37,7 @@ TEMPORARY = b".facewatchd-tmp"
 
 def content(action: PutFile) -> bytes | None:
     if action.name == MARKER:
-        assert action.person_id is not None
-        return marker_text(action.person_id, STATE)
+        return marker_text(action.owner, STATE)
     return f"version {action.version}".encode() if action.version else None
 
 
@@ -302,7 +302,7 @@ def test_something_in_the_place_of_a_pool_is_said(tree: PeopleTree, top: Path, w
     with pytest.raises(
         TreeError, match=r"_unknown.*There is something else than a folder in its place; move that away"
     ):
-        do(tree, MakeFolder(None, b"_unknown"))
+        do(tree, MakeFolder(Pool.UNKNOWN, b"_unknown"))
     assert {path: entry for path, entry in untouched(top.parent).items() if path in before} == before
     assert b"_unknown" not in tree.look().folders
 
@@ -310,9 +310,9 @@ def test_something_in_the_place_of_a_pool_is_said(tree: PeopleTree, top: Path, w
 def test_a_folder_of_the_users_with_the_pools_name_is_shared(tree: PeopleTree, top: Path) -> None:
     """Their files stay beside our links, and when those go."""
     plant(top / "_unknown", "folder")
-    do(tree, MakeFolder(None, b"_unknown"), PutLink(b"_unknown", b"a.jpg", 1, b"x"))
+    do(tree, MakeFolder(Pool.UNKNOWN, b"_unknown"), PutLink(b"_unknown", b"a.jpg", 1, b"x"))
     assert sorted(os.listdir(top / "_unknown")) == ["a.jpg", "inner"]
-    do(tree, RemoveLink(b"_unknown", b"a.jpg", b"x"), RemoveFolder(None, b"_unknown"))
+    do(tree, RemoveLink(b"_unknown", b"a.jpg", b"x"), RemoveFolder(Pool.UNKNOWN, b"_unknown"))
     assert os.listdir(top / "_unknown") == ["inner"]
 
 

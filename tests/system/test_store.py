@@ -56,9 +56,11 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
     PhotoState,
+    Pool,
     Precision,
     Root,
     SeenFile,
+    Suggestion,
     TakenPhoto,
 )
 from facewatchd.errors import FacewatchError, StoreError
@@ -256,30 +258,35 @@ def test_the_few_facts_come_back_as_they_went_in(tmp_path: Path) -> None:
         assert store.state_id() == state_id
 
 
+PAIR, PAIR_AT = Suggestion(1, 12), b"_review/Ada + Person 12?"
+
+
 def test_the_manifest_comes_back_as_it_went_in(store: Store) -> None:
-    """Folders of people and of the pool, renamed and removed, with their entries."""
+    """Folders of people, of the pool and of a suggestion, renamed and removed, with their entries."""
     ada, bob = store.people.add("Ada"), store.people.add("Bob")
     link = Written(b"caf\xe9.jpg", 7, b"../../Photos/caf\xe9.jpg")
     file = Written(b"folder.jpg", None, b"12", b"1 2 3")
     store.manifest.made(ada, b"Ada")
-    store.manifest.made(None, b"_unknown")
+    store.manifest.made(Pool.UNKNOWN, b"_unknown")
     store.manifest.made(bob, b"Bob")
+    store.manifest.made(PAIR, PAIR_AT)
     store.manifest.put(b"Ada", link)
     store.manifest.put(b"Ada", file)
     store.manifest.put(b"_unknown", link)
     store.manifest.put(b"nobody's", link)
     store.manifest.renamed(ada, b"Ad\xe9")
     store.manifest.removed(bob)
-    assert store.manifest.names() == {ada: b"Ad\xe9", None: b"_unknown"}
+    assert store.manifest.names() == {ada: b"Ad\xe9", Pool.UNKNOWN: b"_unknown", PAIR: PAIR_AT}
     assert store.manifest.folders() == [
         WrittenFolder(ada, b"Ad\xe9", (link, file)),
-        WrittenFolder(None, b"_unknown", (link,)),
+        WrittenFolder(Pool.UNKNOWN, b"_unknown", (link,)),
+        WrittenFolder(PAIR, PAIR_AT, ()),
     ]
-    assert store.manifest.folders({None}) == [WrittenFolder(None, b"_unknown", (link,))]
+    assert store.manifest.folders({Pool.UNKNOWN}.__contains__) == [WrittenFolder(Pool.UNKNOWN, b"_unknown", (link,))]
     store.manifest.dropped(b"_unknown", link.name)
-    assert store.manifest.folders({None}) == [WrittenFolder(None, b"_unknown", ())]
+    assert store.manifest.folders({Pool.UNKNOWN}.__contains__) == [WrittenFolder(Pool.UNKNOWN, b"_unknown", ())]
     store.manifest.made(ada, b"Ada again")
-    assert store.manifest.folders({ada}) == [WrittenFolder(ada, b"Ada again", ())]
+    assert store.manifest.folders({ada}.__contains__) == [WrittenFolder(ada, b"Ada again", ())]
 
 
 # --- transactions ----------------------------------------------------------------------------------------------------

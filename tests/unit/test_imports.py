@@ -88,7 +88,7 @@ def test_the_package_is_here() -> None:
     """The tests below look at something."""
     assert {"domain", "errors", "cli", "config", "core/tree", "pipeline/ingest", "daemon/loop"} <= set(MODULES)
     assert all(inside(stage) for stage in STAGES)
-    assert ours("core/tree") == {"core", "domain"}
+    assert ours("core/tree_plan") == {"core", "domain"}
 
 
 @pytest.mark.parametrize("name", ["domain", "errors"])

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -37,24 +37,47 @@ from facewatchd.core.tree import (
     WantedLink,
     Written,
     WrittenFolder,
-    plan,
+    owner_of,
+    owner_text,
 )
-from facewatchd.domain import PersonId, Pool
+from facewatchd.core.tree_plan import plan
+from facewatchd.domain import Owner, PersonId, Pool, Review, Suggestion, Together
 
 COVER = b"folder.jpg"
+
+owners = st.one_of(
+    st.integers(1, 10**17),
+    st.sampled_from(Pool),
+    st.builds(Review, st.integers(1, 99)),
+    st.builds(Suggestion, st.integers(1, 99), st.integers(1, 99)),
+    st.builds(Together, st.lists(st.integers(1, 99), min_size=2, max_size=4).map(tuple)),
+)
+
+
+@given(owners)
+def test_an_owner_is_known_again_by_its_word(owner: Owner) -> None:
+    """Markers and the manifest hold it."""
+    assert owner_of(owner_text(owner)) == owner
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "1 2", "review", "review x", "review 1 2", "together 1", "-1", "\u0661", "9" * 30]
+)
+def test_no_owner(text: str) -> None:
+    """A marker that somebody edited says nothing."""
+    assert owner_of(text) is None
+
 
 # --- tables: one difference, one action ------------------------------------------------------------------------------
 
 
-def wanted(
-    *links: tuple[int, bytes], title: str = "Anna", person: PersonId | None = 1, cover: str = ""
-) -> WantedFolder:
+def wanted(*links: tuple[int, bytes], title: str = "Anna", person: Owner = 1, cover: str = "") -> WantedFolder:
     """A person's folder with links to photos of these numbers, under these names."""
     files = (WantedFile(COVER, cover),) if cover else ()
     return WantedFolder(person, title, tuple(WantedLink(photo, name, b"../%d" % photo) for photo, name in links), files)
 
 
-def written(*links: tuple[int, bytes], name: bytes = b"Anna", person: PersonId | None = 1) -> WrittenFolder:
+def written(*links: tuple[int, bytes], name: bytes = b"Anna", person: Owner = 1) -> WrittenFolder:
     return WrittenFolder(person, name, tuple(Written(name, photo, b"../%d" % photo) for photo, name in links))
 
 
@@ -67,7 +90,7 @@ def file(signature: bytes = b"theirs") -> PresentEntry:
 
 
 def there(
-    folders: Mapping[bytes, tuple[PersonId | None, Mapping[bytes, PresentEntry]]],
+    folders: Mapping[bytes, tuple[Owner | None, Mapping[bytes, PresentEntry]]],
     others: AbstractSet[bytes] = frozenset(),
 ) -> Present:
     """A tree with these folders (marker, entries) and other names at the top."""
@@ -341,19 +364,19 @@ TARGET = b"../7"
             id="somebody else's folder stands where ours was",
         ),
         pytest.param(
-            [wanted(A, person=None, title="_unknown")],
+            [wanted(A, person=Pool.UNKNOWN, title="_unknown")],
             [],
             there({b"_unknown": (None, {b"notes.txt": file(), b"a.jpg": link(TARGET)})}),
-            [MakeFolder(None, b"_unknown"), Adopt(b"_unknown", b"a.jpg", 7, TARGET)],
+            [MakeFolder(Pool.UNKNOWN, b"_unknown"), Adopt(b"_unknown", b"a.jpg", 7, TARGET)],
             id="the pool's name is fixed: a folder that stands there is used",
         ),
         pytest.param(
-            [wanted(A, person=None, title="_unknown"), wanted((8, b"a.jpg"), title="_unknown")],
+            [wanted(A, person=Pool.UNKNOWN, title="_unknown"), wanted((8, b"a.jpg"), title="_unknown")],
             [written((8, b"a.jpg"), name=b"_unknown")],
             there({b"_unknown": (1, {b"a.jpg": link(b"../8")})}),
             [
                 RenameFolder(1, b"_unknown", b"_unknown (2)"),
-                MakeFolder(None, b"_unknown"),
+                MakeFolder(Pool.UNKNOWN, b"_unknown"),
                 PutLink(b"_unknown", b"a.jpg", 7, TARGET),
             ],
             id="a person called like the pool makes way for it",
@@ -456,10 +479,7 @@ def test_somebody_elses_marker_is_left_alone() -> None:
 
 def gestures(manifest: Sequence[WrittenFolder], present: Present) -> list[Renamed]:
     """The folders that were renamed, of all that the user did."""
-    left = [
-        LeftFolder(Pool.UNKNOWN if folder.person_id is None else folder.person_id, folder.name, frozenset())
-        for folder in manifest
-    ]
+    left = [LeftFolder(folder.owner, folder.name, frozenset()) for folder in manifest]
     found = [FoundFolder(name, folder.marker, frozenset()) for name, folder in present.folders.items()]
     return [each for each in read_gestures(left, found, (), 1.0).gestures if isinstance(each, Renamed)]
 
@@ -508,7 +528,9 @@ def gestures(manifest: Sequence[WrittenFolder], present: Present) -> list[Rename
         ),
         pytest.param([written()], there({b"Anna": (None, {})}), [], id="the marker was deleted"),
         pytest.param([written()], there({}, {b"Anna"}), [], id="a file stands in its place"),
-        pytest.param([written(name=UNKNOWN, person=None)], there({b"Pool": (None, {})}), [], id="a pool has no name"),
+        pytest.param(
+            [written(name=UNKNOWN, person=Pool.UNKNOWN)], there({b"Pool": (None, {})}), [], id="a pool has no name"
+        ),
         pytest.param([], there({b"Anna": (1, {})}), [], id="a marker that the manifest does not know"),
     ],
 )
@@ -526,7 +548,7 @@ class Thing:
 
     target: bytes | None = None
     signature: bytes | None = None
-    marker: PersonId | None = None
+    marker: Owner | None = None
 
 
 @dataclass(eq=False)
@@ -536,7 +558,7 @@ class Folder:
     things: dict[bytes, Thing] = field(default_factory=dict)
 
     @property
-    def marker(self) -> PersonId | None:
+    def marker(self) -> Owner | None:
         return self.things[MARKER].marker if MARKER in self.things else None
 
 
@@ -556,7 +578,7 @@ class Model:
 
     def __init__(self) -> None:
         self.disk: dict[bytes, Folder | Thing] = {}
-        self.manifest: dict[PersonId | None, Row] = {}
+        self.manifest: dict[Owner, Row] = {}
         self._serial = itertools.count(1)
 
     def folder(self, name: bytes) -> Folder | None:
@@ -610,11 +632,11 @@ class Model:
             case RemoveLink(_, name, target):
                 if now is not None and now.target == target:
                     del inside.things[name]
-            case PutFile(person_id, _, name, _, instead_of):
+            case PutFile(owner, _, name, _, instead_of):
                 if (now.signature if now else None) != instead_of:
                     return None
                 signature = b"ours %d" % next(self._serial)
-                inside.things[name] = Thing(signature=signature, marker=person_id if name == MARKER else None)
+                inside.things[name] = Thing(signature=signature, marker=owner if name == MARKER else None)
                 return signature
             case RemoveFile(_, name, signature):
                 if now is not None and now.signature == signature:
@@ -664,7 +686,7 @@ class TreeMachine(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         self.titles: dict[PersonId, str] = {}
-        self.links: dict[PersonId | None, dict[int, tuple[bytes, bytes]]] = {None: {}}
+        self.links: dict[Owner, dict[int, tuple[bytes, bytes]]] = {Pool.UNKNOWN: {}}
         self.covers: dict[PersonId, str] = {}
         self.theirs: list[tuple[Folder, bytes, Thing]] = []
         self.theirs_at_top: dict[bytes, Folder | Thing] = {}
@@ -677,15 +699,15 @@ class TreeMachine(RuleBasedStateMachine):
         folders = []
         for who, links in self.links.items():
             wanted_links = tuple(WantedLink(photo, name, target) for photo, (name, target) in links.items())
-            if who is not None:
+            if isinstance(who, int):
                 cover = (WantedFile(COVER, self.covers[who]),) if who in self.covers else ()
                 marker = WantedFile(MARKER, "state")
                 folders.append(WantedFolder(who, self.titles[who], wanted_links, (marker, *cover)))
             elif wanted_links:
-                folders.append(WantedFolder(None, UNKNOWN.decode(), wanted_links))
+                folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), wanted_links))
         return folders
 
-    def someone(self, number: int) -> PersonId | None:
+    def someone(self, number: int) -> Owner:
         everyone = list(self.links)
         return everyone[number % len(everyone)]
 
@@ -698,20 +720,20 @@ class TreeMachine(RuleBasedStateMachine):
     @rule(number=who_is_it)
     def a_person_goes(self, number: int) -> None:
         who = self.someone(number)
-        if who is not None:
+        if isinstance(who, int):
             del self.titles[who], self.links[who]
             self.covers.pop(who, None)
 
     @rule(number=who_is_it, title=st.sampled_from(TITLES))
     def a_person_is_renamed_by_command(self, number: int, title: str) -> None:
         who = self.someone(number)
-        if who is not None:
+        if isinstance(who, int):
             self.titles[who] = title
 
     @rule(number=who_is_it, other=who_is_it)
     def a_person_is_merged_into_another(self, number: int, other: int) -> None:
         who, into = self.someone(number), self.someone(other)
-        if who is not None and into is not None and who != into:
+        if isinstance(who, int) and isinstance(into, int) and who != into:
             self.titles[into] = self.titles.pop(who)
             self.links[into] |= self.links.pop(who)
             self.covers.pop(who, None)
@@ -734,7 +756,7 @@ class TreeMachine(RuleBasedStateMachine):
     @rule(number=who_is_it, has=st.booleans())
     def a_cover_changes(self, number: int, has: bool) -> None:
         who = self.someone(number)
-        if who is not None:
+        if isinstance(who, int):
             self.covers.pop(who, None)
             if has:
                 self.covers[who] = str(next(self.serial))
@@ -781,7 +803,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     def ours(self) -> list[Row]:
         """Rows of the manifest whose folder stands and has its marker."""
-        rows = [row for who, row in self.model.manifest.items() if who is not None]
+        rows = [row for who, row in self.model.manifest.items() if isinstance(who, int)]
         return [row for row in rows if (folder := self.model.folder(row.name)) and folder.marker is not None]
 
     @precondition(lambda self: self.ours())
@@ -868,9 +890,9 @@ class TreeMachine(RuleBasedStateMachine):
     def every_wanted_link_is_there_once(self) -> None:
         count = 0
         for want in self.wanted():
-            folder = self.model.folder(self.model.manifest[want.person_id].name)
+            folder = self.model.folder(self.model.manifest[want.owner].name)
             assert folder is not None
-            assert folder.marker == want.person_id
+            assert folder.marker == (want.owner if isinstance(want.owner, int) else None)
             for wanted_link in want.links:
                 found = [name for name, thing in folder.things.items() if thing.target == wanted_link.target]
                 assert len(found) == 1

@@ -1,0 +1,234 @@
+"""
+The people tree, three-way: what the state wants, what was written last (the manifest), what is there now.
+
+The difference becomes a list of actions, complete before anything is touched (what the user did in the meantime is told
+by `core.gestures` before).
+We own what the manifest names *and* what still is as we left it; everything else is the user's and stays (R32), even
+in the way of a name that we wanted: then ours gets a number.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from facewatchd.core.names import fold, folder_name, is_variant, unique
+from facewatchd.core.tree import (
+    MARKER,
+    RESERVED,
+    Action,
+    Adopt,
+    Forget,
+    MakeFolder,
+    Present,
+    PresentEntry,
+    PresentFolder,
+    PutFile,
+    PutLink,
+    RemoveFile,
+    RemoveFolder,
+    RemoveLink,
+    RenameFolder,
+    WantedFolder,
+    WantedLink,
+    Written,
+    WrittenFolder,
+    place_of,
+)
+from facewatchd.domain import Owner, Pool
+
+
+def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], present: Present) -> list[Action]:
+    """
+    What makes the tree as it is wanted.
+
+    Args:
+        wanted: The folders to have. Written folders of people who are not among them go.
+        manifest: The folders written last; those outside the scope of this plan belong in `present.names` only.
+        present: What is there now.
+
+    Returns:
+        Actions in the order to carry them out. Once they are, a second plan is empty.
+    """
+    actions: list[Action] = []
+    ours = {folder.owner: folder for folder in manifest if _is_ours(folder, present)}
+    kept = {folder.owner for folder in wanted}
+    vacated = set()
+    for left in manifest:
+        if left.owner not in kept:
+            actions += _leave(left, present)
+            if left.owner in ours and _empties(left, present):
+                vacated.add(left.name)
+
+    standing = _standing(present, vacated)
+    taken = {place: set(names) for place, names in standing.items()}
+    orphans = _orphans(ours.values(), present)
+    # people first: one whose folder has the name of a pool makes way for it
+    for folder in sorted(wanted, key=lambda folder: not isinstance(folder.owner, int)):
+        place = place_of(folder.owner)
+        names, counts = taken.setdefault(place, set()), standing.get(place, Counter())
+        written = ours.get(folder.owner)
+        at = written.name if written else _orphan(folder, orphans)
+        is_in_place = at is not None and posixpath.dirname(at) == place
+        own = {fold(posixpath.basename(at))} if at is not None and is_in_place else set()
+        names -= {name for name in own if counts[name] == 1}
+        name = _folder_name(folder, at if is_in_place else None, names)
+        if written is None:
+            actions.append(MakeFolder(folder.owner, at or name))
+        if at is not None and name != at:
+            actions.append(RenameFolder(folder.owner, at, name))
+            vacated.add(at)
+        names |= {fold(posixpath.basename(name))} | own
+        there = present.folders.get(at) if at is not None else None
+        if at is None and name not in vacated:
+            there = present.folders.get(name)
+        actions += _fill(folder, name, written.entries if written else (), there)
+    return actions
+
+
+def _standing(present: Present, vacated: AbstractSet[bytes]) -> dict[bytes, Counter[str]]:
+    """Per place how many names there are that a file system may take for one."""
+    standing = {
+        path: Counter(fold(name) for name in folder.entries if posixpath.join(path, name) not in vacated)
+        for path, folder in present.folders.items()
+        if path in RESERVED
+    }
+    standing[b""] = Counter(fold(name) for name in present.names - vacated)
+    standing[b""].update(fold(name) for name in RESERVED)
+    return standing
+
+
+def _is_ours(written: WrittenFolder, present: Present) -> bool:
+    """A written folder that still stands there as a real folder, and is not somebody else's by its marker."""
+    there = present.folders.get(written.name)
+    return there is not None and there.marker in {None, written.owner}
+
+
+def _empties(folder: WrittenFolder, present: Present) -> bool:
+    """Whether nothing is left in a folder once all that is ours is taken out, so that its name is free again."""
+    entries = present.folders[folder.name].entries
+    mine = {entry.name for entry in folder.entries if _unchanged(entry, entries.get(entry.name))}
+    return mine == set(entries)
+
+
+def _orphans(ours: Iterable[WrittenFolder], present: Present) -> dict[Owner, list[bytes]]:
+    """Folders with an owner's marker that the manifest does not know: made just before a crash, or the user's copies."""
+    known = {folder.name for folder in ours}
+    found: dict[Owner, list[bytes]] = {}
+    for name, folder in sorted(present.folders.items()):
+        if folder.marker is not None and name not in known:
+            found.setdefault(folder.marker, []).append(name)
+    return found
+
+
+def _orphan(folder: WantedFolder, orphans: Mapping[Owner, Sequence[bytes]]) -> bytes | None:
+    """The folder of an owner that was made but not written down; a copy has another name, or there are two."""
+    if isinstance(folder.owner, Pool):
+        return None
+    found = orphans.get(folder.owner, ())
+    wanted = posixpath.join(place_of(folder.owner), folder_name(folder.title))
+    return found[0] if len(found) == 1 and is_variant(found[0], wanted) else None
+
+
+def _folder_name(folder: WantedFolder, at: bytes | None, taken: AbstractSet[str]) -> bytes:
+    """The path of a folder; `at` is where it stands, if that is in the right place."""
+    if isinstance(folder.owner, Pool):
+        return folder.title.encode()
+    base = folder_name(folder.title)
+    if at is not None:
+        name = posixpath.basename(at)
+        if is_variant(name, base) and fold(name) not in taken:
+            return at
+    return posixpath.join(place_of(folder.owner), unique(base, taken))
+
+
+def _fill(
+    folder: WantedFolder, name: bytes, written: Sequence[Written], there: PresentFolder | None
+) -> Iterable[Action]:
+    """The actions inside one wanted folder, whose name is `name` by then."""
+    entries = there.entries if there else {}
+    ours = {entry.name: entry for entry in written if _unchanged(entry, entries.get(entry.name))}
+    foreign = {fold(entry) for entry in entries if entry not in ours}
+    files = {file.name for file in folder.files}
+    links = _named_links(folder.links, written, ours, foreign | {fold(file) for file in files}, entries)
+    for entry in written:
+        if entry.name not in ours:
+            if entry.name in entries or entry.name not in files | links.keys():
+                yield Forget(name, entry.name)
+        elif entry.photo_id is None and entry.name not in files:
+            yield RemoveFile(name, entry.name, entry.signature)
+        elif entry.photo_id is not None and entry.name not in links:
+            yield RemoveLink(name, entry.name, entry.content)
+    for file in folder.files:
+        mine = ours.get(file.name)
+        if mine is not None and mine.photo_id is None:
+            if mine.content != file.version.encode():
+                yield PutFile(folder.owner, name, file.name, file.version, mine.signature)
+        elif there and file.name == MARKER in entries and there.marker is not None and there.marker == folder.owner:
+            # whoever touched it last (a restored backup, a crash), it says what ours says
+            yield PutFile(folder.owner, name, file.name, file.version, entries[MARKER].signature)
+        elif fold(file.name) not in foreign:
+            yield PutFile(folder.owner, name, file.name, file.version)
+    recorded = {entry.name: entry for entry in written}
+    for at, link in links.items():
+        now = entries.get(at)
+        known = recorded.get(at)
+        if now is not None and now.target == link.target:
+            if known is None or known.content != link.target or known.photo_id != link.photo_id:
+                yield Adopt(name, at, link.photo_id, link.target)
+        else:
+            yield PutLink(name, at, link.photo_id, link.target, now.target if now else None)
+
+
+def _named_links(
+    links: Sequence[WantedLink],
+    written: Sequence[Written],
+    ours: Mapping[bytes, Written],
+    foreign: AbstractSet[str],
+    entries: Mapping[bytes, PresentEntry],
+) -> dict[bytes, WantedLink]:
+    """Give every link its name: the one that it had, if that still fits, else the next free one."""
+    had = {entry.photo_id: entry.name for entry in written if entry.photo_id is not None}
+    # links that are not written down but as wanted: made by us just before a crash
+    strays: dict[bytes, list[bytes]] = {}
+    for name, entry in sorted(entries.items()):
+        if entry.target is not None and name not in ours:
+            strays.setdefault(entry.target, []).append(name)
+    named: dict[bytes, WantedLink] = {}
+    taken = set(foreign)
+    later = []
+    for link in sorted(links, key=lambda link: link.photo_id):
+        own = had.get(link.photo_id)
+        made = next((at for at in strays.get(link.target, ()) if is_variant(at, link.name)), None)
+        if own is not None and is_variant(own, link.name) and fold(own) not in taken and (own in ours or made is None):
+            named[own] = link
+            taken.add(fold(own))
+        else:
+            later.append((link, made))
+    for link, made in later:
+        name = made if made is not None and made not in named else unique(link.name, taken)
+        named[name] = link
+        taken.add(fold(name))
+    return named
+
+
+def _unchanged(entry: Written, there: PresentEntry | None) -> bool:
+    if there is None:
+        return False
+    return there.signature == entry.signature if entry.photo_id is None else there.target == entry.content
+
+
+def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
+    """Take out of a folder what is ours, and the folder if nothing else is in it."""
+    if _is_ours(folder, present):
+        there = present.folders[folder.name].entries
+        for entry in folder.entries:
+            if not _unchanged(entry, there.get(entry.name)):
+                yield Forget(folder.name, entry.name)
+            elif entry.photo_id is None:
+                yield RemoveFile(folder.name, entry.name, entry.signature)
+            else:
+                yield RemoveLink(folder.name, entry.name, entry.content)
+    yield RemoveFolder(folder.owner, folder.name)
