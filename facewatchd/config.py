@@ -67,6 +67,14 @@ def _plain_difference(value: object) -> object:
     return f"{'-' if value < 0 else '+'}{days}d {hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
 
 
+def _photos_or_false(value: object) -> int:
+    if value is False:
+        return 0
+    if type(value) is not int or value < 1:
+        raise ValueError("write false, or how many photos two people need in common")
+    return value
+
+
 def _xdg(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback)
 
@@ -95,6 +103,8 @@ class PeopleConfig(Section):
     links: Literal["relative", "absolute"] = "relative"
     max_deletions: Fraction = 0.2
     allow_same_photo: bool = False
+    together: Annotated[int, BeforeValidator(_photos_or_false)] = 0
+    """Photos that two people need in common; 0 (`false`): no such folders."""
 
 
 class StateConfig(Section):

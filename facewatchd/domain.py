@@ -333,8 +333,6 @@ class SamePhoto:
 
 
 class FaceState(StrEnum):
-    """`review` and `ignored` belong to the fixed export format."""
-
     CONFIRMED = "confirmed"
     ASSIGNED = "assigned"
     UNKNOWN = "unknown"
@@ -352,11 +350,13 @@ class Assignment:
         person_id: The person, or None for the unknown pool.
         similarity: Cosine to the nearest medoid of the best person, -1..1; NaN where there is no person at all.
         gap: How much nearer that is than the nearest medoid of anyone else; infinite where there is nobody else.
+        review: Of a face in the unknown pool, the person whose it may be: too close to call.
     """
 
     person_id: PersonId | None
     similarity: float
     gap: float
+    review: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +368,7 @@ class Face:
         confirmed: Whether the user said that it is `person_id`'s.
         cluster_id: The cluster of the last reclustering that it was in, or None.
         ignored: Whether the user does not want to see it, or the person.
+        review: The person whose it may be, if it is nobody's and that is too close to call.
     """
 
     face_id: FaceId
@@ -381,6 +382,7 @@ class Face:
     cluster_id: int | None
     similarity: float | None
     ignored: bool = False
+    review: PersonId | None = None
 
     @property
     def state(self) -> FaceState:
@@ -391,7 +393,9 @@ class Face:
             return FaceState.CONFIRMED
         if self.poor:
             return FaceState.POOR
-        return FaceState.UNKNOWN if self.person_id is None else FaceState.ASSIGNED
+        if self.person_id is not None:
+            return FaceState.ASSIGNED
+        return FaceState.UNKNOWN if self.review is None else FaceState.REVIEW
 
 
 # --- people ---------------------------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ def assign(
     threshold: float,
     margin: float,
     refused: frozenset[PersonId] = frozenset(),
+    review: float = 0.0,
 ) -> Assignment:
     """
     Decide whose face it is.
@@ -100,6 +101,8 @@ def assign(
         margin: Least gap between its fit and the runner-up's.
         refused: People that it is not: the user's word, or another face of the same photo is theirs already. They are
             no runners-up either.
+        review: A face that misses either the threshold, by no more than this, or the margin is too close to call. One
+            that misses both is a stranger's far more often than not.
 
     Returns:
         With the similarity to the nearest medoid of who fits best, and the gap of the fits.
@@ -117,8 +120,11 @@ def assign(
     # of equals the nearer, then the lower id: the order they are in
     first, *rest = sorted(range(len(fits)), key=lambda at: -fits[at])
     gap = fits[first] - fits[rest[0]] if rest else float("inf")
-    accepted = fits[first] >= threshold and gap >= margin
-    return Assignment(int(people[allowed[first]]) if accepted else None, float(similarities[allowed[first]]), gap)
+    person, similarity = int(people[allowed[first]]), float(similarities[allowed[first]])
+    if fits[first] >= threshold and gap >= margin:
+        return Assignment(person, similarity, gap)
+    is_close = fits[first] >= threshold - review and (fits[first] >= threshold or gap >= margin)
+    return Assignment(None, similarity, gap, person if is_close and review else None)
 
 
 def assign_photo(
@@ -128,6 +134,7 @@ def assign_photo(
     margin: float,
     refused: Sequence[frozenset[PersonId]],
     taken: frozenset[PersonId] = frozenset(),
+    review: float = 0.0,
     *,
     apart: bool = True,
 ) -> list[Assignment]:
@@ -141,6 +148,7 @@ def assign_photo(
         margin: See `assign`.
         refused: Per face, people that it is not.
         taken: People who are in the photo already (faces that the user confirmed).
+        review: See `assign`.
         apart: Whether two faces of the photo are two people.
 
     Returns:
@@ -149,7 +157,7 @@ def assign_photo(
     results: list[Assignment | None] = [None] * len(embeddings)
     waiting = set(range(len(embeddings)))
     while waiting:
-        tried = {at: assign(embeddings[at], gallery, threshold, margin, refused[at] | taken) for at in waiting}
+        tried = {at: assign(embeddings[at], gallery, threshold, margin, refused[at] | taken, review) for at in waiting}
         found = [at for at in waiting if tried[at].person_id is not None]
         if not found:
             for at in waiting:

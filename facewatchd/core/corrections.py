@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewatchd.domain import Embedding, Embeddings, FaceId, Owner, PersonId, PhotoId, Pool
+from facewatchd.domain import Embedding, Embeddings, FaceId, Owner, PersonId, PhotoId, Pool, Review, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Candidate:
     Attributes:
         confirmed: Whether the user said before that it is `person_id`'s.
         embedding: None where the present models have not embedded it.
+        review: The person whose it may be, where it is nobody's.
+        ignored: Whether the user does not want to see it.
     """
 
     face_id: FaceId
@@ -28,19 +30,30 @@ class Candidate:
     poor: bool
     quality: float
     embedding: Embedding | None
+    review: PersonId | None = None
+    ignored: bool = False
 
 
 def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
     The faces that made a photo appear in an owner's folder: the person's; of a pool those of nobody. None: any that the
-    user has not confirmed as someone's. Poor faces only where there is no other.
+    user has not confirmed as someone's. Poor faces only where there is no other, ignored ones only from `_ignored`.
     """
-    if isinstance(source, Pool):
-        among = [face for face in faces if face.person_id is None]
-    elif source is None:
-        among = [face for face in faces if not face.confirmed]
-    else:
-        among = [face for face in faces if face.person_id == source]
+    if source is Pool.IGNORED:
+        return [face for face in faces if face.ignored]
+    faces = [face for face in faces if not face.ignored]
+    match source:
+        case Pool.UNKNOWN:
+            nobodys = [face for face in faces if face.person_id is None]
+            among = [face for face in nobodys if face.review is None] or nobodys
+        case Review(person_id):
+            among = [face for face in faces if face.person_id is None and face.review == person_id]
+        case Suggestion(one, other):
+            among = [face for face in faces if face.person_id in {one, other}]
+        case int():
+            among = [face for face in faces if face.person_id == source]
+        case _:
+            among = [face for face in faces if not face.confirmed]
     return [face for face in among if not face.poor] or among
 
 

@@ -30,6 +30,9 @@ class Thresholds:
     Attributes:
         assign: A new face is taken for a person whom it fits this well (`core.assign.fit`).
         margin: ... and only if it fits the runner-up at least this much less.
+        review: A face that fits this much less than `assign`, or that fits so well and the runner-up nearly as well, is put
+            before the user instead of into the unknown pool.
+        suggest: Two groups that miss `link` by this much are put before the user as one person perhaps.
         link: Reclustering joins two faces whose similarity reaches this.
         bonus: Two groups that the density step puts together need this much less.
         same: Two single faces are called the same person from here on (`facewatchd verify`).
@@ -47,6 +50,8 @@ class Thresholds:
     link: float
     bonus: float
     same: float
+    review: float = 0.0
+    suggest: float = 0.0
     loose: float = 0.0
     large: float = 0.0
     coherent: float = -1.0
@@ -59,7 +64,10 @@ class Thresholds:
 # 0.5 % of strangers; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
 # people, each half judged by what the other chose; `same` is right oftenest on pairs. `coherent` is 0.6 of the way from
 # strangers to `link`, within what told groups of several people best from people on nearly every half, by both families:
-# of the people at most 0.4 % are lost by it, of the mixed groups 0.3 % get through. The embeddings of the ArcFace
+# of the people at most 0.4 % are lost by it, of the mixed groups 0.3 % get through. Of the faces within `review` of
+# `assign` about half are the person's (41 % with ArcFace, 74 % with dlib; a step further below one in eight), and they
+# are few, 0.6 % and 4 % of the new faces: worth a glance, and no chore. Within `suggest` of `link` there is one pair of
+# strangers among 50 to 100 people. The embeddings of the ArcFace
 # family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
 # strangers are already 0.85 similar.
 _ARCFACE = Thresholds(
@@ -68,6 +76,8 @@ _ARCFACE = Thresholds(
     link=0.495,
     bonus=0.03,
     same=0.35,
+    review=0.04,
+    suggest=0.05,
     loose=0.35,
     large=0.07,
     coherent=0.301,
@@ -79,6 +89,8 @@ _DLIB = Thresholds(
     link=0.9481,
     bonus=0.0056,
     same=0.92,
+    review=0.012,
+    suggest=0.0045,
     loose=0.3,
     large=0.0038,
     coherent=0.907,

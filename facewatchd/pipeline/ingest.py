@@ -262,6 +262,6 @@ def _assign(
     apart = not thresholds.allow_same_photo
     taken_by = in_photo if apart else frozenset[PersonId]()
     assignments = assign_photo(
-        embeddings, gallery, thresholds.assign, thresholds.margin, refused, taken_by, apart=apart
+        embeddings, gallery, thresholds.assign, thresholds.margin, refused, taken_by, thresholds.review, apart=apart
     )
     return dict(zip(face_ids, assignments, strict=True))

@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
-from facewatchd.core.gestures import FoundFolder, Gesture, LeftFolder, Reading, read_gestures
+from facewatchd.core.gestures import Gesture
 from facewatchd.core.names import link_name
 from facewatchd.core.tree import (
     MARKER,
@@ -24,7 +23,6 @@ from facewatchd.core.tree import (
     Forget,
     MakeFolder,
     Present,
-    PresentFolder,
     PutFile,
     PutLink,
     RemoveFile,
@@ -38,18 +36,23 @@ from facewatchd.core.tree import (
     WrittenFolder,
 )
 from facewatchd.core.tree_plan import plan
-from facewatchd.domain import Owner, PersonId, PhotoId, Pool, Review, Suggestion, Together
+from facewatchd.domain import Owner, PersonId, Pool, Review, Suggestion, Together
 from facewatchd.errors import PhotoError, TreeError, displayable
 from facewatchd.people.covers import COVER, cut_cover
 from facewatchd.people.tree import KEPT_OUT, Done, Looked, PeopleTree, marker_text
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.pictures import read_picture
+from facewatchd.pipeline.shown import wanted_reviews, wanted_together
+from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over
 from facewatchd.store import PersonPhoto, Store
 
 log = logging.getLogger(__name__)
 
 Scope = set[PersonId | None]
 """Whose folders to look after, with those of several people that they are among; None stands for the pools."""
+
+# how many folders deep links of ours may lie: a review's or a year's, moved into another folder
+_DEEPEST = 3
 
 _NOTHING = Present(frozenset(), {})
 
@@ -67,6 +70,7 @@ class TreeSettings:
         max_megapixels: For the photos that covers are cut out of.
         max_deletions: More links than this share of the tree are not deleted by the user at once.
         allow_same_photo: Whether two faces of a photo may be one person.
+        together: Two people with so many photos in common have a folder of these; 0 for none.
     """
 
     path: bytes
@@ -75,6 +79,7 @@ class TreeSettings:
     max_megapixels: float
     max_deletions: float = 0.2
     allow_same_photo: bool = False
+    together: int = 0
 
     @classmethod
     def of(cls, config: Config) -> TreeSettings:
@@ -85,6 +90,7 @@ class TreeSettings:
             config.ingest.max_megapixels,
             config.people.max_deletions,
             config.people.allow_same_photo,
+            config.people.together,
         )
 
 
@@ -137,14 +143,18 @@ def materialize(
         if names and not anew and KEPT_OUT not in present.names and present.names.isdisjoint(names.values()):
             raise _lost(settings)
         if not dry_run:
-            _recover(store, present)
-        reading = _read(store, settings, present) if tree.changed else Reading(())
-        if not dry_run:
-            obedience = Obedience(store, time.time(), reading.gestures, allow_same_photo=settings.allow_same_photo)
-            for gesture in reading.gestures:
-                obedience.obey(gesture)
+            recover(store, present)
+        read = TreeReading()
+        if tree.changed:
+            read = read_tree(store, settings.path, present, settings.max_deletions)
+        if not dry_run and (read.changed or read.reading.gestures):
+            obedience = Obedience(store, time.time(), read.reading.gestures, allow_same_photo=settings.allow_same_photo)
+            with store.transaction():
+                for gesture in read.reading.gestures:
+                    obedience.obey(gesture)
+                present = take_over(store, present, read.ours)
             if scope is not None:
-                scope = scope | {_key(owner) for owner in obedience.scope if owner is not Pool.IGNORED}
+                scope = scope.union(*map(_whom, obedience.scope | read.changed))
         actions = plan(_wanted(store, settings, scope), _written(store, scope), present)
         if not dry_run and actions:
             tree.claim()
@@ -152,7 +162,7 @@ def materialize(
             _carry_out(store, tree, actions)
             with store.transaction():
                 store.manifest.end()
-    return Materialized(reading.gestures, tuple(actions), reading.doubted)
+    return Materialized(read.reading.gestures, tuple(actions), read.reading.doubted)
 
 
 def _lost(settings: TreeSettings) -> TreeError:
@@ -182,84 +192,15 @@ def _concerns(scope: Scope, owner: Owner) -> bool:
             return owner in scope
 
 
-def _key(owner: Owner) -> PersonId | None:
-    return owner if isinstance(owner, int) else None
-
-
-def _read(store: Store, settings: TreeSettings, present: Present) -> Reading:
-    """What the user did to the tree since it was written. Folders that we were about to write say nothing."""
-    busy = store.manifest.busy()
-    # the faces may have gone over to another file of the photo since
-    shown = store.stacks.shown()
-    written = [folder for folder in store.manifest.folders() if folder.name not in busy]
-    photo_of = {
-        entry.content: entry.photo_id
-        for folder in written
-        for entry in folder.entries
-        if entry.photo_id is not None and b"/" not in folder.name
-    }
-    left = [
-        LeftFolder(
-            folder.owner,
-            folder.name,
-            frozenset(
-                shown.get(entry.photo_id, entry.photo_id) for entry in folder.entries if entry.photo_id is not None
-            ),
-        )
-        for folder in written
-    ]
-    found = [
-        _found(store, path, folder.marker, _counted(_photos(store, settings, path, folder, photo_of), shown))
-        for path, folder in present.folders.items()
-        if path not in busy
-    ]
-    return read_gestures(left, found, store.people.hidden(), settings.max_deletions)
-
-
-def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Counter[PhotoId]:
-    """How often each photo is linked to; links to two files of one photo are one and the same link."""
-    links: Counter[PhotoId] = Counter()
-    for photo, count in Counter(photos).items():
-        one = shown.get(photo, photo)
-        links[one] = max(links[one], count)
-    return links
-
-
-def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[PhotoId]) -> FoundFolder:
-    """A folder with how often it links to each photo; of somebody's two faces in a photo, two links are no news."""
-    again = {
-        photo
-        for photo, count in links.items()
-        if count > 1 and count > sum(face.person_id == marker for face in store.faces.of_photo(photo))
-    }
-    return FoundFolder(path, marker, frozenset(links), frozenset(again))
-
-
-def _photos(
-    store: Store, settings: TreeSettings, path: bytes, folder: PresentFolder, photo_of: Mapping[bytes, PhotoId]
-) -> Iterator[PhotoId]:
-    """The photos that a folder links to; links to anything else are the user's business."""
-    for entry in folder.entries.values():
-        if entry.target is None:
-            continue
-        photo = photo_of.get(entry.target)
-        if photo is None:
-            # a link moved with its folder leads from where it was: one level up
-            base = os.path.join(settings.path, path.rpartition(b"/")[2])
-            photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
-        if photo is not None:
-            yield photo
-
-
-def _recover(store: Store, present: Present) -> None:
-    """A folder whose renaming a crash kept out of the manifest is known by its marker, with all that is ours in it."""
-    names = store.manifest.names()
-    for name in store.manifest.busy() - present.folders.keys():
-        owner = next(owner for owner, known in names.items() if known == name)
-        marked = [path for path, folder in present.folders.items() if folder.marker == owner]
-        if len(marked) == 1 and marked[0] not in names.values():
-            with store.transaction():
-                store.manifest.renamed(owner, marked[0])
+def _whom(owner: Owner) -> Scope:
+    """Whom to look after when an owner's folder changed."""
+    match owner:
+        case int():
+            return {owner}
+        case Together(people):
+            return {*people}
+        case _:
+            return {None}
 
 
 def _announce(store: Store, actions: list[Action]) -> None:
@@ -313,10 +254,26 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
         unknown = _links(store.people.unknown_photos(settings.min_faces), target)
         if unknown:
             folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown))
-    return folders
+        ignored = _links(store.people.ignored_photos(), target)
+        if ignored or Pool.IGNORED in store.manifest.names():
+            folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored))
+
+    def deeper(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
+        return _links(photos, lambda photo: _deeper(target(photo)))
+
+    several = wanted_reviews(store, deeper)
+    if settings.together:
+        people = None if scope is None else {who for who in scope if who is not None}
+        several += wanted_together(store, deeper, settings.together, people)
+    return folders + [folder for folder in several if scope is None or _concerns(scope, folder.owner)]
 
 
-def _links(photos: list[PersonPhoto], target: Callable[[bytes], bytes]) -> tuple[WantedLink, ...]:
+def _deeper(target: bytes) -> bytes:
+    """How a link reads one level further down."""
+    return target if target.startswith(b"/") else b"../" + target
+
+
+def _links(photos: Sequence[PersonPhoto], target: Callable[[bytes], bytes]) -> tuple[WantedLink, ...]:
     return tuple(
         WantedLink(
             photo.photo_id,

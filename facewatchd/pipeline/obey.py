@@ -12,7 +12,20 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from facewatchd.core.corrections import Candidate, meant, meant_together, owned
-from facewatchd.core.gestures import Deleted, Founded, Gesture, Hidden, Joined, Merged, Moved, Renamed, Shown
+from facewatchd.core.gestures import (
+    Answered,
+    Deleted,
+    Displaced,
+    Founded,
+    Gesture,
+    Hidden,
+    Joined,
+    Merged,
+    Moved,
+    Parted,
+    Renamed,
+    Shown,
+)
 from facewatchd.core.names import folder_name, is_variant
 from facewatchd.domain import (
     Constraint,
@@ -24,8 +37,11 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
     Pool,
+    Review,
+    Suggestion,
 )
 from facewatchd.errors import displayable
+from facewatchd.pipeline.shown import EXAMPLES
 from facewatchd.store import Store, StoredModel
 
 log = logging.getLogger(__name__)
@@ -69,10 +85,18 @@ class Obedience:
                 return self._hide(person_id, path)
             case Shown(person_id, path):
                 return self._show(person_id, path)
+            case Displaced(owner, path):
+                self._store.manifest.renamed(owner, path)
+                self.scope |= _with_unknown(owner)
+                return ""
+            case Answered(person_id, photos, to):
+                return self._answer(person_id, photos, to)
+            case Parted(one, other):
+                return self._part(one, other)
             case Moved(photo_id, source, to):
-                return self._ignore(photo_id, source) if to is Pool.IGNORED else self._move(photo_id, source, to)
+                return self._ignore([photo_id], source) if to is Pool.IGNORED else self._move([photo_id], source, to)
             case Joined(photo_id, source, to):
-                return self._move(photo_id, source, to, both=True)
+                return self._move([photo_id], source, to, both=True)
             case Deleted(photo_id, source):
                 return self._delete(photo_id, source)
             case Founded(path, photos):
@@ -149,76 +173,123 @@ class Obedience:
         store.journal.remember(self._now, f"{name} is somebody new", faces, {person_id, *losing})
         store.people.rename(person_id, name)
         for photo, face in chosen.items():
-            confirm(store, face.face_id, sources[photo], person_id)
+            confirm(store, face.face_id, _whose(face, sources[photo]), person_id)
         store.people.set_medoids(person_id, [max(chosen.values(), key=lambda face: face.quality).face_id])
         store.manifest.made(person_id, path)
         self.scope |= _with_unknown(person_id, *sources.values())
         return f"{displayable(path)} is somebody new, with {len(faces)} faces"
 
-    # --- single faces
+    def _part(self, one: PersonId, other: PersonId) -> str:
+        """What was shown of either is not the other's: that keeps them apart, and outlives both as they are now."""
+        store = self._store
+        person, stranger = store.people.get(one), store.people.get(other)
+        if person is None or stranger is None or person == stranger:
+            return ""
+        words = [
+            Constraint(ConstraintKind.CANNOT_BE, face, not_this)
+            for whose, not_this in ((one, other), (other, one))
+            for face in store.reviews.examples(whose, not_this, EXAMPLES)
+        ]
+        title = f"{person.title} and {stranger.title} are two people"
+        store.journal.remember(self._now, title, [word.face_id for word in words], ())
+        store.people.say(words)
+        self.scope |= {Suggestion(one, other), *_with_unknown()}
+        return title
 
-    def _move(self, photo_id: PhotoId, source: Owner | None, to: Owner, *, both: bool = False) -> str:
+    # --- faces
+
+    def _answer(self, person_id: PersonId, photos: Sequence[PhotoId], to: Owner | None) -> str:
+        source = Review(person_id)
+        if to is Pool.IGNORED:
+            return self._ignore(photos, source)
+        return self._refuse(photos, source) if to is None else self._move(photos, source, to)
+
+    def _move(self, photos: Sequence[PhotoId], source: Owner | None, to: Owner, *, both: bool = False) -> str:
         store = self._store
         person = store.people.get(to) if isinstance(to, int) else None
         if person is None:
             return ""
         self.scope |= _with_unknown(person.person_id, source)
-        candidates = self._candidates(photo_id)
-        face = meant(candidates, source, self._medoids(person.person_id))
-        if face is None or (face.confirmed and face.person_id == person.person_id):
-            return ""
+        medoids = self._medoids(person.person_id)
+        chosen: dict[PhotoId, Candidate] = {}
         # two faces of a photo are two people: one that was only believed to be theirs gives way
-        others = [c for c in candidates if c.person_id == person.person_id and not c.confirmed and c != face]
-        name = _name_of(self._photo(photo_id))
-        title = f"{name}: it is {person.title}" + self._and_not(source)
-        concerned = {person.person_id} | ({source} if isinstance(source, int) else set())
-        store.journal.remember(self._now, title, [face.face_id, *(c.face_id for c in others)], concerned)
+        others: list[FaceId] = []
+        for photo_id in photos:
+            candidates = self._candidates(photo_id)
+            face = meant(candidates, source, medoids)
+            if face is not None and not (face.confirmed and face.person_id == person.person_id):
+                chosen[photo_id] = face
+                others += [
+                    c.face_id for c in candidates if c.person_id == person.person_id and not c.confirmed and c != face
+                ]
+        if not chosen:
+            return ""
+        faces = [face.face_id for face in chosen.values()]
+        # ... and one that might have been theirs is not
+        rivals = [rival for face in faces for rival in store.reviews.rivals(face, person.person_id)]
+        title = f"{self._called(chosen)}: it is {person.title}" + self._and_not(source, person.person_id)
+        losing = {whose for face in chosen.values() if (whose := _whose(face, source)) is not None}
+        store.journal.remember(self._now, title, {*faces, *others, *rivals}, {person.person_id, *losing})
         if both:
             for other in others:
-                confirm(store, other.face_id, None, person.person_id)
+                confirm(store, other, None, person.person_id)
         elif not self._allow_same_photo:
-            store.faces.give([other.face_id for other in others], None)
-        confirm(store, face.face_id, source, person.person_id)
+            store.faces.give([*others, *rivals], None)
+        for face in chosen.values():
+            confirm(store, face.face_id, _whose(face, source), person.person_id)
         return title
 
     def _delete(self, photo_id: PhotoId, source: Owner) -> str:
-        if source is Pool.UNKNOWN:
-            return self._ignore(photo_id, source)
+        match source:
+            case Pool.UNKNOWN:
+                return self._ignore([photo_id], source)
+            case Pool.IGNORED:
+                return self._notice(photo_id)
+            case _:
+                return self._refuse([photo_id], source)
+
+    def _notice(self, photo_id: PhotoId) -> str:
         store = self._store
-        self.scope |= _with_unknown(source, Pool.IGNORED)
-        name = _name_of(self._photo(photo_id))
-        if source is Pool.IGNORED:
-            faces = store.faces.ignored_in(photo_id)
-            store.journal.remember(self._now, f"{name}: not to be ignored", faces, ())
-            store.faces.ignore(faces, ignored=False)
-            return f"{name} is not ignored any more"
-        assert isinstance(source, int)
-        faces = [face.face_id for face in owned(self._candidates(photo_id), source)]
+        self.scope |= _with_unknown()
+        faces = store.faces.ignored_in(photo_id)
         if not faces:
             return ""
-        title = f"{name}:{self._and_not(source)[4:]}"
-        store.journal.remember(self._now, title, faces, (source,))
-        refuse(store, faces, source)
+        name = _name_of(self._photo(photo_id))
+        store.journal.remember(self._now, f"{name}: not to be ignored", faces, ())
+        store.faces.ignore(faces, ignored=False)
+        return f"{name} is not ignored any more"
+
+    def _refuse(self, photos: Sequence[PhotoId], source: Owner) -> str:
+        store = self._store
+        self.scope |= _with_unknown(source)
+        person_id = _person_of(source)
+        faces = [face.face_id for photo in photos for face in owned(self._candidates(photo), source)]
+        person = store.people.get(person_id) if person_id is not None else None
+        if not faces or person is None:
+            return ""
+        title = f"{self._called(photos)}:{self._and_not(source)[4:]}"
+        store.journal.remember(self._now, title, faces, (person.person_id,))
+        refuse(store, faces, person.person_id)
         return title
 
-    def _ignore(self, photo_id: PhotoId, source: Owner | None) -> str:
+    def _ignore(self, photos: Sequence[PhotoId], source: Owner | None) -> str:
         store = self._store
-        faces = [face.face_id for face in owned(self._candidates(photo_id), source)]
-        self.scope |= _with_unknown(source, Pool.IGNORED)
+        self.scope |= _with_unknown(source)
+        faces = [face.face_id for photo in photos for face in owned(self._candidates(photo), source)]
         if not faces:
             return ""
-        name = _name_of(self._photo(photo_id))
+        name = self._called(photos)
         store.journal.remember(self._now, f"{name}: ignored", faces, (source,) if isinstance(source, int) else ())
         if isinstance(source, int):
             refuse(store, faces, source)
         store.faces.ignore(faces, ignored=True)
-        return f"{name} is ignored"
+        return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
 
     # --- looking up
 
     def _candidates(self, photo_id: PhotoId) -> list[Candidate]:
         store = self._store
-        faces = [face for face in store.faces.of_photo(photo_id) if not face.ignored]
+        faces = store.faces.of_photo(photo_id)
         embeddings = store.faces.embeddings([face.face_id for face in faces], self._model.id if self._model else "")
         return [
             Candidate(
@@ -228,6 +299,8 @@ class Obedience:
                 bool(face.poor),
                 face.quality,
                 embeddings.get(face.face_id),
+                face.review,
+                face.ignored,
             )
             for face in faces
         ]
@@ -242,9 +315,32 @@ class Obedience:
     def _photo(self, photo_id: PhotoId) -> bytes:
         return self._store.photos.path_of(photo_id) or b"?"
 
-    def _and_not(self, source: Owner | None) -> str:
-        person: Person | None = self._store.people.get(source) if isinstance(source, int) else None
-        return f" and not {person.title}" if person is not None else ""
+    def _called(self, photos: Collection[PhotoId]) -> str:
+        """The photo's name; of several how many there are."""
+        if len(photos) > 1:
+            return f"{len(photos)} photos"
+        return _name_of(self._photo(next(iter(photos))))
+
+    def _and_not(self, source: Owner | None, it_is: PersonId | None = None) -> str:
+        person_id = _person_of(source)
+        person: Person | None = self._store.people.get(person_id) if person_id is not None else None
+        return f" and not {person.title}" if person is not None and person_id != it_is else ""
+
+
+def _person_of(source: Owner | None) -> PersonId | None:
+    """The one person whom a folder is about; None where it is about nobody, or several."""
+    match source:
+        case Review(person_id):
+            return person_id
+        case int():
+            return source
+        case _:
+            return None
+
+
+def _whose(face: Candidate, source: Owner | None) -> PersonId | None:
+    """Whose the face was believed to be, or might have been, by the folder that its link was in."""
+    return face.person_id if isinstance(source, Suggestion) else _person_of(source)
 
 
 def confirm(store: Store, face_id: FaceId, source: Owner | None, person_id: PersonId) -> None:

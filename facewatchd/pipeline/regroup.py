@@ -6,8 +6,9 @@ the result carried back: people keep their ids, what the user said binds, left-o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from facewatchd.core.assign import NEAREST, Gallery, assign_photo
 from facewatchd.core.cohesion import incoherent
 from facewatchd.core.identity import Word, identify
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import Labels, ReclusterSettings, cluster
+from facewatchd.core.recluster import Labels, ReclusterSettings, cluster, fitted
 from facewatchd.core.recluster import medoids as medoids_of_cluster
+from facewatchd.core.suggest import Likeness, contradicted, kept_apart, suggestions
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
 from facewatchd.store import FaceTable, LastRecluster, Store
@@ -43,6 +45,7 @@ class Regrouping:
         medoids: Person -> the faces that stand for them, up to `NEAREST` a cluster.
         before: Face -> person so far, 0 for the unknown pool.
         incoherent: Clusters that are nobody, as their faces do not fit together; they are not among `clusters`.
+        suggestions: People who may be one.
     """
 
     assignments: Mapping[FaceId, Assignment]
@@ -50,6 +53,7 @@ class Regrouping:
     medoids: Mapping[PersonId, tuple[FaceId, ...]]
     before: Mapping[FaceId, PersonId]
     incoherent: int = 0
+    suggestions: Sequence[Likeness] = ()
 
     @property
     def people(self) -> int:
@@ -94,9 +98,11 @@ def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings) -> S
     for face, person in word.refused:
         refused[face].add(person)
     faces = table.faces.tolist()
+    now = {face: person for face, person in zip(faces, table.people.tolist(), strict=True) if person}
+    owners = kept_apart(now, word.refused) | dict(word.confirmed)
     ties = Ties(
         table.photos,
-        [word.confirmed.get(face) for face in faces],
+        [owners.get(face) for face in faces],
         [frozenset(refused.get(face, ())) for face in faces],
     )
     return Snapshot(table, ties, settings)
@@ -134,19 +140,24 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     gallery = _gallery(table, row_of, medoids)
     assignments = _assignments(table, identities.person_of, gallery, word, thresholds)
     clusters = {face: label for face, label in zip(faces, labels.tolist(), strict=True) if label >= 0}
-    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces}, len(left_out))
+    alike = _suggestions(snapshot, table, labels, groups, row_of, word, thresholds)
+    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces}, len(left_out), alike)
 
 
 def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> None:
     """Store a reclustering, all or nothing. People and faces that are not in it stay as they are."""
     with store.transaction():
-        add_people(store, regrouping)
+        ids = add_people(store, regrouping)
         store.faces.regroup(regrouping.clusters)
+        store.reviews.suggest(
+            replace(like, one=ids.get(like.one, like.one), other=ids.get(like.other, like.other))
+            for like in regrouping.suggestions
+        )
         store.set_last_recluster(LastRecluster(at, seconds, len(regrouping.assignments), regrouping.people))
 
 
-def add_people(store: Store, regrouping: Regrouping) -> None:
-    """Store whose the faces of a reclustering are; new people get ids."""
+def add_people(store: Store, regrouping: Regrouping) -> dict[PersonId, PersonId]:
+    """Store whose the faces of a reclustering are; returns the ids that new people got."""
     with store.transaction():
         ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
         # people whose photos are away keep theirs, so that new photos find them
@@ -155,12 +166,16 @@ def add_people(store: Store, regrouping: Regrouping) -> None:
             store.people.set_medoids(ids.get(person, person), faces)
         store.faces.assign(
             {
-                face: Assignment(
-                    None if a.person_id is None else ids.get(a.person_id, a.person_id), a.similarity, a.gap
-                )
+                face: replace(a, person_id=_id(ids, a.person_id), review=_id(ids, a.review))
                 for face, a in regrouping.assignments.items()
             }
         )
+        return ids
+
+
+def _id(ids: Mapping[PersonId, PersonId], person: PersonId | None) -> PersonId | None:
+    """The id that the store gave to a new person; everybody else's is their own."""
+    return None if person is None else ids.get(person, person)
 
 
 def _word(store: Store) -> Word:
@@ -192,6 +207,28 @@ def _groups(
 def _gallery(table: FaceTable, row_of: Mapping[FaceId, int], medoids: Mapping[PersonId, tuple[FaceId, ...]]) -> Gallery:
     pairs = [(person, row_of[face]) for person, faces in medoids.items() for face in faces]
     return Gallery(np.array([person for person, _ in pairs], np.int64), table.embeddings[[row for _, row in pairs]])
+
+
+def _suggestions(
+    snapshot: Snapshot,
+    table: FaceTable,
+    labels: Labels,
+    groups: Mapping[PersonId, Sequence[Sequence[FaceId]]],
+    row_of: Mapping[FaceId, int],
+    word: Word,
+    thresholds: Thresholds,
+) -> list[Likeness]:
+    """Who may be one person."""
+    rows = {person: [[row_of[face] for face in cluster] for cluster in clusters] for person, clusters in groups.items()}
+    person_of = {face: person for person, clusters in groups.items() for cluster in clusters for face in cluster}
+    return suggestions(
+        {person: [table.embeddings[cluster] for cluster in clusters] for person, clusters in rows.items()},
+        {person: frozenset(table.photos[list(chain(*clusters))].tolist()) for person, clusters in rows.items()},
+        fitted(snapshot.settings, table.embeddings, labels),
+        thresholds.suggest,
+        contradicted(person_of, word.refused),
+        word.named,
+    )
 
 
 def _assignments(
@@ -228,6 +265,7 @@ def _assignments(
             thresholds.margin,
             [frozenset(refused.get(face, ())) for face in faces],
             frozenset(present[photo]),
+            thresholds.review,
         )
         assignments.update(zip(faces, found, strict=True))
     return assignments

@@ -26,8 +26,10 @@ from facewatchd.domain import (
 
 _FACE = """
     SELECT f.face_id, f.photo_id, f.x, f.y, f.w, f.h, f.score, f.quality, f.poor, f.person_id,
-           c.face_id IS NOT NULL, f.cluster_id, f.similarity, f.ignored OR coalesce(h.hidden, 0)
-    FROM faces f LEFT JOIN people h ON h.person_id = f.person_id LEFT JOIN constraints c
+           c.face_id IS NOT NULL, f.cluster_id, f.similarity, f.ignored OR coalesce(h.hidden, 0), v.person_id
+    FROM faces f LEFT JOIN people h ON h.person_id = f.person_id
+        LEFT JOIN people v ON v.person_id = f.review_of AND f.person_id IS NULL AND NOT v.hidden
+        LEFT JOIN constraints c
         ON c.face_id = f.face_id AND c.person_id = f.person_id AND c.kind = 'must-be'
 """
 _CONFIRMED = "EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id AND c.kind = 'must-be')"
@@ -66,7 +68,7 @@ class ExportedFace:
 
 def _face(row: Sequence[Any]) -> Face:
     face_id, photo_id, x, y, w, h, *rest = row
-    score, quality, poor, person_id, confirmed, cluster_id, similarity, ignored = rest
+    score, quality, poor, person_id, confirmed, cluster_id, similarity, ignored, review = rest
     return Face(
         face_id,
         photo_id,
@@ -79,6 +81,7 @@ def _face(row: Sequence[Any]) -> Face:
         cluster_id,
         similarity,
         bool(ignored),
+        review,
     )
 
 
@@ -146,9 +149,12 @@ class Faces:
     def assign(self, assignments: Mapping[FaceId, Assignment]) -> None:
         """Store whose faces they are; a confirmed face stays the person's whom the user named."""
         self._db.executemany(
-            f"UPDATE faces AS f SET person_id = iif({_CONFIRMED}, f.person_id, ?), similarity = ?, gap = ?"
-            " WHERE face_id = ?",
-            [(a.person_id, _finite(a.similarity), _finite(a.gap), face_id) for face_id, a in assignments.items()],
+            f"UPDATE faces AS f SET person_id = iif({_CONFIRMED}, f.person_id, ?), similarity = ?, gap = ?,"
+            " review_of = ? WHERE face_id = ?",
+            [
+                (a.person_id, _finite(a.similarity), _finite(a.gap), a.review, face_id)
+                for face_id, a in assignments.items()
+            ],
         )
 
     def regroup(self, clusters: Mapping[FaceId, int]) -> None:
@@ -178,7 +184,8 @@ class Faces:
     def give(self, face_ids: Iterable[FaceId], person_id: PersonId | None) -> None:
         """They are this person's, or nobody's."""
         self._db.executemany(
-            "UPDATE faces SET person_id = ? WHERE face_id = ?", [(person_id, face_id) for face_id in face_ids]
+            "UPDATE faces SET person_id = ?, review_of = NULL WHERE face_id = ?",
+            [(person_id, face_id) for face_id in face_ids],
         )
 
     # --- reading
@@ -251,8 +258,10 @@ class Faces:
         row = self._db.execute(
             f"""
             SELECT iif(f.ignored OR coalesce(n.hidden, 0), 'ignored', iif({_CONFIRMED}, 'confirmed',
-                   iif(f.poor != '', 'poor', iif(f.person_id IS NULL, 'unknown', 'assigned')))) AS state, count(*)
+                   iif(f.poor != '', 'poor', iif(f.person_id IS NOT NULL, 'assigned',
+                   iif(v.person_id IS NULL, 'unknown', 'review'))))) AS state, count(*)
             FROM faces f JOIN photos p USING (photo_id) LEFT JOIN people n ON n.person_id = f.person_id
+                LEFT JOIN people v ON v.person_id = f.review_of AND NOT v.hidden
             WHERE p.state != 'missing' GROUP BY 1
             """
         ).fetchall()

@@ -45,7 +45,7 @@ class Journal:
         before = {
             "people": self._rows("SELECT person_id, name, merged_into, hidden FROM people WHERE person_id = ?", people),
             "medoids": self._rows("SELECT person_id, face_id FROM medoids WHERE person_id = ?", people),
-            "faces": self._rows("SELECT face_id, person_id, ignored FROM faces WHERE face_id = ?", faces),
+            "faces": self._rows("SELECT face_id, person_id, ignored, review_of FROM faces WHERE face_id = ?", faces),
             "constraints": self._rows("SELECT face_id, person_id, kind FROM constraints WHERE face_id = ?", faces),
         }
         cursor = self._db.execute(
@@ -85,7 +85,9 @@ class Journal:
         self._db.executemany(
             "UPDATE people SET name = ?2, merged_into = ?3, hidden = ?4 WHERE person_id = ?1", before["people"]
         )
-        self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3 WHERE face_id = ?1", before["faces"])
+        # entries of versions before 4 know nothing of reviews
+        rows = [(*row, None)[:4] for row in before["faces"]]
+        self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3, review_of = ?4 WHERE face_id = ?1", rows)
         self._db.executemany("DELETE FROM constraints WHERE face_id = ?", [(face,) for face in faces])
         self._db.executemany("DELETE FROM medoids WHERE person_id = ?", [(row[0],) for row in before["people"]])
         self._restore("constraints", "face_id, person_id, kind", before["constraints"], 0)

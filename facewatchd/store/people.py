@@ -46,6 +46,17 @@ class PersonFace:
 _PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
 
 
+def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> list[PersonPhoto]:
+    """The photos on disk with a face `f` that meets the condition, each once, by their ids."""
+    rows = connection.execute(
+        f"SELECT DISTINCT p.photo_id, {_PATH}, {DATE_COLUMNS}"
+        " FROM faces f JOIN photos p USING (photo_id) JOIN roots r USING (root_id)"
+        f" WHERE p.state != 'missing' AND {condition} ORDER BY p.photo_id",
+        arguments,
+    )
+    return [PersonPhoto(photo_id, path, date_finding(date)) for photo_id, path, *date in rows]
+
+
 class People:
     """Rows of `people`, `medoids` and `constraints`."""
 
@@ -92,13 +103,17 @@ class People:
             [(face_id, person_id) for face_id in faces],
         )
         self._db.executemany(
+            "UPDATE faces SET review_of = NULL WHERE face_id = ? AND review_of = ?",
+            [(face_id, person_id) for face_id in faces],
+        )
+        self._db.executemany(
             "DELETE FROM medoids WHERE face_id = ? AND person_id = ?", [(face_id, person_id) for face_id in faces]
         )
 
     def faces_concerned(self, person_id: PersonId) -> set[FaceId]:
-        """The faces that are a person's, or that the user said something of about this person."""
+        """The faces that are a person's, or may be, or that the user said something of about this person."""
         rows = self._db.execute(
-            "SELECT face_id FROM faces WHERE person_id = ?1 UNION SELECT face_id FROM constraints WHERE person_id = ?1",
+            "SELECT face_id FROM faces WHERE person_id = ?1 OR review_of = ?1 UNION SELECT face_id FROM constraints WHERE person_id = ?1",
             (person_id,),
         )
         return {face_id for (face_id,) in rows}
@@ -150,6 +165,7 @@ class People:
             (into, person_id),
         )
         self._db.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (into, person_id))
+        self._db.execute("UPDATE faces SET review_of = ? WHERE review_of = ?", (into, person_id))
         self._db.execute("UPDATE OR IGNORE medoids SET person_id = ? WHERE person_id = ?", (into, person_id))
         self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
         self._db.execute("UPDATE people SET merged_into = ? WHERE person_id = ?", (into, person_id))
@@ -237,10 +253,12 @@ class People:
 
     def unknown_photos(self, least: int) -> list[PersonPhoto]:
         """
-        Photos with a good face of nobody, or of somebody unnamed with fewer than `least` faces, who has no folder.
+        Photos with a good face of nobody that is not in review, or of somebody unnamed with fewer than `least` faces,
+        who has no folder.
         """
         return self._photos(
-            "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL OR f.person_id IN (SELECT person_id FROM ("
+            "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
+            "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
             "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
             "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
             "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = '' AND NOT n.hidden))",
@@ -252,13 +270,7 @@ class People:
         return self._photos("f.ignored", ())
 
     def _photos(self, condition: str, arguments: tuple[object, ...]) -> list[PersonPhoto]:
-        rows = self._db.execute(
-            f"SELECT DISTINCT p.photo_id, {_PATH}, {DATE_COLUMNS}"
-            " FROM faces f JOIN photos p USING (photo_id) JOIN roots r USING (root_id)"
-            f" WHERE p.state != 'missing' AND {condition} ORDER BY p.photo_id",
-            arguments,
-        )
-        return [PersonPhoto(photo_id, path, date_finding(date)) for photo_id, path, *date in rows]
+        return photos_where(self._db, condition, arguments)
 
     def cover(self, person_id: PersonId) -> FaceId | None:
         """The face that stands for a person: the best of the medoids, else the best face."""

@@ -193,4 +193,17 @@ MIGRATIONS = (
     ALTER TABLE new_tree_entries RENAME TO tree_entries;
     CREATE INDEX tree_folders_by_name ON tree_folders (name);
     """,
+    """
+    -- of a face of nobody: the person whose it may be, too close to call
+    ALTER TABLE faces ADD COLUMN review_of INTEGER REFERENCES people;
+    CREATE INDEX faces_by_review ON faces (review_of) WHERE review_of IS NOT NULL;
+
+    -- two people who may be one, as the last reclustering found
+    CREATE TABLE suggestions (
+        one INTEGER NOT NULL REFERENCES people,
+        other INTEGER NOT NULL REFERENCES people,
+        strength REAL NOT NULL,
+        PRIMARY KEY (one, other)
+    ) STRICT;
+    """,
 )

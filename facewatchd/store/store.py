@@ -20,6 +20,7 @@ from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
 from facewatchd.store.photos import Photos
+from facewatchd.store.reviews import Reviews
 from facewatchd.store.stacks import Stacks
 
 
@@ -67,6 +68,7 @@ class Store:
         self.stacks = Stacks(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
+        self.reviews = Reviews(self._db)
         self.manifest = Manifest(self._db)
         self.journal = Journal(self._db)
         self.date_journal = DateJournal(self._db)

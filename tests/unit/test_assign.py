@@ -278,3 +278,36 @@ def test_many_people() -> None:
     found = assign(face, known, -1, 0, nearest)
     fits = {person: fit(face, known.medoids[known.people == person]) for person in people[400:416].tolist()}
     assert found.person_id == max(fits, key=lambda person: fits[person])
+
+
+# --- too close to call -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "refused", "review"),
+    [
+        # threshold 0.5, margin 0.05, a band of 0.1: up to 66 degrees
+        pytest.param([(ANNA, 30), (BOB, 90)], NONE, None, id="surely Anna"),
+        pytest.param([(ANNA, 64), (BOB, 90)], NONE, ANNA, id="nearly good enough"),
+        pytest.param([(ANNA, 67), (BOB, 90)], NONE, None, id="not nearly"),
+        pytest.param([(ANNA, 30), (BOB, 32)], NONE, ANNA, id="good enough for two"),
+        pytest.param([(ANNA, 64), (BOB, 65)], NONE, None, id="nearly good enough for two is a stranger"),
+        pytest.param([(ANNA, 30), (BOB, 64)], frozenset({ANNA}), BOB, id="a refused person is not asked about"),
+        pytest.param([(ANNA, 64)], frozenset({ANNA}), None, id="... nor when there is nobody else"),
+    ],
+)
+def test_too_close_to_call(
+    known: list[tuple[PersonId, float]], refused: frozenset[PersonId], review: PersonId | None
+) -> None:
+    """One of the two conditions is missed, and by little; without a band nothing is asked."""
+    found = assign(FACE, gallery(*known), 0.5, 0.05, refused, 0.1)
+    assert found.review == review
+    assert found.person_id is None or found.review is None
+    assert assign(FACE, gallery(*known), 0.5, 0.05, refused).review is None
+
+
+def test_who_is_in_the_photo_is_not_asked_about() -> None:
+    """Two faces of a photo are two people: the sure one leaves the other unknown."""
+    sure, unsure = assign_photo(at(0, 64), gallery((ANNA, 0), (BOB, 170)), 0.5, 0.05, [NONE, NONE], review=0.1)
+    assert (sure.person_id, sure.review) == (ANNA, None)
+    assert (unsure.person_id, unsure.review) == (None, None)

@@ -11,19 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facewatchd.core.gestures import (
+    Answered,
     Deleted,
+    Displaced,
     Founded,
     FoundFolder,
     Hidden,
     LeftFolder,
     Merged,
     Moved,
+    Parted,
     Reading,
     Renamed,
     Shown,
-    read_gestures,
 )
-from facewatchd.domain import Owner, PersonId, Pool
+from facewatchd.core.reading import read_gestures
+from facewatchd.domain import Owner, Pool, Review, Suggestion, Together
 
 A, B = 1, 2
 
@@ -32,7 +35,7 @@ def left(owner: Owner, path: bytes, *photos: int) -> LeftFolder:
     return LeftFolder(owner, path, frozenset(photos))
 
 
-def found(path: bytes, marker: PersonId | None, *photos: int) -> FoundFolder:
+def found(path: bytes, marker: Owner | None, *photos: int) -> FoundFolder:
     return FoundFolder(path, marker, frozenset(photos))
 
 
@@ -128,15 +131,186 @@ def test_mass_deletion_is_doubted() -> None:
     assert len(read_gestures(big, few, (), max_deletions=0.2).gestures) == 50
 
 
-FOLDERS = (b"Person 1", b"Person 2", b"Uncle", b"_unknown", b"_ignored", b"Person 2/Person 1", b"_ignored/Person 1")
+# --- folders that ask and show ---------------------------------------------------------------------------------------
+
+MAYBE, PAIR, BOTH = Review(A), Suggestion(A, B), Together((A, B))
+ASKED = (
+    *LEFT,
+    left(MAYBE, b"_review/Person 1?", 40, 41),
+    left(PAIR, b"_review/Person 1 + Person 2?", 10, 11, 20, 21),
+    left(BOTH, b"_together/Person 1 + Person 2", 50, 51),
+)
+HERE_MAYBE = found(b"_review/Person 1?", MAYBE, 40, 41)
+HERE_PAIR = found(b"_review/Person 1 + Person 2?", PAIR, 10, 11, 20, 21)
+HERE_BOTH = found(b"_together/Person 1 + Person 2", BOTH, 50, 51)
+PLACES = (found(b"_review", None), found(b"_together", None), found(b"_ignored", None))
+TREE = (HOME_A, HOME_B, HOME_U, HERE_MAYBE, HERE_PAIR, HERE_BOTH)
+
+
+def with_folders(*folders: FoundFolder, gone: tuple[FoundFolder, ...] = ()) -> tuple[FoundFolder, ...]:
+    """The tree as it was left, but these folders are so, or gone."""
+    paths = {folder.path for folder in (*folders, *gone)}
+    return (*PLACES, *(folder for folder in TREE if folder.path not in paths), *folders)
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        pytest.param(with_folders(), [], id="nothing"),
+        pytest.param(
+            with_folders(found(b"_review/Person 1?", MAYBE, 41), found(b"Person 1", A, 10, 11, 12, 40)),
+            [Moved(40, MAYBE, A)],
+            id="yes",
+        ),
+        pytest.param(with_folders(found(b"_review/Person 1?", MAYBE, 41)), [Deleted(40, MAYBE)], id="no"),
+        pytest.param(
+            with_folders(found(b"_review/Person 1?", MAYBE, 41), found(b"_unknown", None, 30, 31, 40)),
+            [Deleted(40, MAYBE)],
+            id="no, by moving it to the unknown ones",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1?", MAYBE, 41), found(b"Person 2", B, 20, 21, 40)),
+            [Moved(40, MAYBE, B)],
+            id="somebody else",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1?", MAYBE, 41), found(b"_ignored", None, 40)),
+            [Moved(40, MAYBE, Pool.IGNORED)],
+            id="nobody of interest",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1?", MAYBE, 41), found(b"Uncle", None, 40)),
+            [Founded(b"Uncle", ((40, MAYBE),))],
+            id="somebody new",
+        ),
+        pytest.param(with_folders(gone=(HERE_MAYBE,)), [Answered(A, (40, 41), None)], id="no to all"),
+        pytest.param(
+            with_folders(found(b"Person 1", A, 10, 11, 12, 40, 41), gone=(HERE_MAYBE,)),
+            [Moved(40, MAYBE, A), Moved(41, MAYBE, A)],
+            id="yes to all, by the file manager's merging",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 1/Person 1?", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"Person 1/Person 1?"), Answered(A, (40, 41), A)],
+            id="yes to all",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 1/2019/Person 1?", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"Person 1/2019/Person 1?"), Answered(A, (40, 41), A)],
+            id="yes to all, a folder deeper",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"_review/Person 1"), Answered(A, (40, 41), A)],
+            id="yes to all, by taking the question mark away",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 2/x", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"Person 2/x"), Answered(A, (40, 41), B)],
+            id="all are somebody else",
+        ),
+        pytest.param(
+            with_folders(found(b"_ignored/x", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"_ignored/x"), Answered(A, (40, 41), Pool.IGNORED)],
+            id="all are nobody of interest",
+        ),
+        pytest.param(
+            with_folders(found(b"Uncle", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Founded(b"Uncle", ((40, MAYBE), (41, MAYBE)))],
+            id="all are somebody new",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/later", MAYBE, 40, 41), gone=(HERE_MAYBE,)),
+            [Displaced(MAYBE, b"_review/later")],
+            id="another name says nothing",
+        ),
+        pytest.param(with_folders(gone=(HERE_PAIR,)), [Parted(A, B)], id="they are two"),
+        pytest.param(
+            with_folders(found(b"_review/Person 1 + Person 2?", PAIR)), [Parted(A, B)], id="they are two, link by link"
+        ),
+        pytest.param(
+            with_folders(found(b"_ignored/x", PAIR, 10, 11, 20, 21), gone=(HERE_PAIR,)),
+            [Displaced(PAIR, b"_ignored/x"), Parted(A, B)],
+            id="they are two, by ignoring it",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 2/x", PAIR, 10, 11, 20, 21), gone=(HERE_PAIR,)),
+            [Displaced(PAIR, b"Person 2/x"), Merged(A, B)],
+            id="they are one, and in this folder",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1 + Person 2", PAIR, 10, 11, 20, 21), gone=(HERE_PAIR,)),
+            [Displaced(PAIR, b"_review/Person 1 + Person 2"), Merged(B, A)],
+            id="they are one, by taking the question mark away",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 1", A, 10, 11, 12, 20, 21), gone=(HERE_PAIR,)),
+            [Merged(B, A)],
+            id="they are one, by the file manager's merging",
+        ),
+        pytest.param(
+            with_folders(found(b"_review/Person 1 + Person 2?", PAIR, 10, 11, 20)), [], id="an example says nothing"
+        ),
+        pytest.param(
+            with_folders(found(b"x", PAIR, 10, 11, 20, 21), gone=(HERE_PAIR,)),
+            [Displaced(PAIR, b"x")],
+            id="at the top it says nothing",
+        ),
+        pytest.param(with_folders(gone=(HERE_BOTH,)), [], id="what only shows says nothing: gone"),
+        pytest.param(with_folders(found(b"_together/Person 1 + Person 2", BOTH)), [], id="... emptied"),
+        pytest.param(
+            with_folders(found(b"x", BOTH, 50, 51), gone=(HERE_BOTH,)), [Displaced(BOTH, b"x")], id="... moved away"
+        ),
+        pytest.param(
+            with_folders(found(b"_together/Person 1 + Person 2", BOTH, 51), found(b"Person 2", B, 20, 21, 50)),
+            [Moved(50, None, B)],
+            id="a link of it put elsewhere is a copy",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 1", A, 10, 11), found(b"_together/Person 1 + Person 2", BOTH, 12, 50, 51)),
+            [],
+            id="a link put there says nothing",
+        ),
+        pytest.param(
+            with_folders(found(b"Person 1", A, 10, 11), found(b"_review/Person 1?", MAYBE, 12, 40, 41)),
+            [],
+            id="... nor among those that are asked about",
+        ),
+    ],
+)
+def test_answers(folders: tuple[FoundFolder, ...], expected: list[object]) -> None:
+    """What is said by moving, renaming and deleting what only asks or shows."""
+    assert list(read_gestures(ASKED, folders, (), max_deletions=0.2).gestures) == expected
+
+
+def test_many_answers_are_doubted() -> None:
+    """A no to all of them counts as many deletions as there are links."""
+    many = (*LEFT, left(MAYBE, b"_review/Person 1?", *range(100, 160)))
+    assert read_gestures(many, (HOME_A, HOME_B, HOME_U), (), max_deletions=0.2) == Reading((), doubted=60)
+
+
+FOLDERS = (
+    b"_review/Person 1?",
+    b"_review/Person 1",
+    b"_review/Person 1 + Person 2?",
+    b"_together/Person 1 + Person 2",
+    b"Person 1/x",
+    b"Person 1",
+    b"Person 2",
+    b"Uncle",
+    b"_unknown",
+    b"_ignored",
+    b"Person 2/Person 1",
+    b"_ignored/Person 1",
+)
 
 
 @given(
     st.lists(
         st.tuples(
             st.sampled_from(FOLDERS),
-            st.sampled_from((None, A, B)),
-            st.sets(st.sampled_from((10, 11, 12, 20, 21, 30, 31, 99))),
+            st.sampled_from((None, A, B, MAYBE, PAIR, BOTH)),
+            st.sets(st.sampled_from((10, 11, 12, 20, 21, 30, 31, 40, 41, 50, 99))),
         ),
         unique_by=lambda folder: folder[0],
     )
@@ -144,11 +318,12 @@ FOLDERS = (b"Person 1", b"Person 2", b"Uncle", b"_unknown", b"_ignored", b"Perso
 def test_any_tree_is_read_without_contradiction(rows: list[tuple[bytes, int | None, set[int]]]) -> None:
     """Whatever the tree looks like: no person has two fates, no link two ends, and the order of folders is nothing."""
     folders = [found(path, marker, *photos) for path, marker, photos in rows]
-    reading = read(*folders)
-    assert reading == read(*reversed(folders))
+    reading = read_gestures(ASKED, folders, (), 0.2)
+    assert reading == read_gestures(ASKED, tuple(reversed(folders)), (), 0.2)
     fates = [g.person_id for g in reading.gestures if isinstance(g, Renamed | Merged | Hidden)]
     assert len(fates) == len(set(fates))
     ends = [
+        *((photo, Review(g.person_id)) for g in reading.gestures if isinstance(g, Answered) for photo in g.photos),
         *((g.photo_id, g.source) for g in reading.gestures if isinstance(g, Deleted | Moved) and g.source is not None),
         *itertools.chain.from_iterable(
             ((photo, source) for photo, source in g.photos if source is not None)
@@ -157,4 +332,4 @@ def test_any_tree_is_read_without_contradiction(rows: list[tuple[bytes, int | No
         ),
     ]
     assert len(ends) == len(set(ends))
-    assert all(any(photo in folder.photos for folder in LEFT if folder.owner == source) for photo, source in ends)
+    assert all(any(photo in folder.photos for folder in ASKED if folder.owner == source) for photo, source in ends)

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from facewatchd.core.gestures import FoundFolder, LeftFolder, Renamed, read_gestures
+from facewatchd.core.gestures import Displaced, FoundFolder, LeftFolder, Renamed
 from facewatchd.core.names import fold, is_variant
+from facewatchd.core.reading import read_gestures
 from facewatchd.core.tree import (
     MARKER,
     RESERVED,
+    REVIEW,
     UNKNOWN,
     Action,
     Adopt,
@@ -477,11 +479,11 @@ def test_somebody_elses_marker_is_left_alone() -> None:
     assert plan([want], [written()], present) == []
 
 
-def gestures(manifest: Sequence[WrittenFolder], present: Present) -> list[Renamed]:
-    """The folders that were renamed, of all that the user did."""
+def gestures(manifest: Sequence[WrittenFolder], present: Present) -> list[Renamed | Displaced]:
+    """The folders that were renamed or are elsewhere, of all that the user did."""
     left = [LeftFolder(folder.owner, folder.name, frozenset()) for folder in manifest]
     found = [FoundFolder(name, folder.marker, frozenset()) for name, folder in present.folders.items()]
-    return [each for each in read_gestures(left, found, (), 1.0).gestures if isinstance(each, Renamed)]
+    return [each for each in read_gestures(left, found, (), 1.0).gestures if isinstance(each, Renamed | Displaced)]
 
 
 @pytest.mark.parametrize(
@@ -588,16 +590,21 @@ class Model:
     def look(self) -> Present:
         into = {row.name for row in self.manifest.values()} | RESERVED
         return Present(
-            frozenset(self.disk),
+            frozenset(name for name in self.disk if b"/" not in name),
             {
                 name: PresentFolder(
                     folder.marker,
-                    {at: PresentEntry(thing.target, thing.signature) for at, thing in folder.things.items()},
+                    {at: PresentEntry(thing.target, thing.signature) for at, thing in folder.things.items()}
+                    | {inner.rpartition(b"/")[2]: PresentEntry() for inner in self.inside(name)},
                 )
                 for name, folder in self.disk.items()
                 if isinstance(folder, Folder) and (folder.marker is not None or name in into)
             },
         )
+
+    def inside(self, name: bytes) -> list[bytes]:
+        """The folders in a folder."""
+        return [inner for inner in self.disk if inner.startswith(name + b"/")]
 
     def rows(self) -> list[WrittenFolder]:
         return [WrittenFolder(who, row.name, tuple(row.entries.values())) for who, row in self.manifest.items()]
@@ -606,6 +613,8 @@ class Model:
         """Returns the signature of a file written, empty for other deeds, None where nothing was done."""
         match action:
             case MakeFolder(_, name):
+                if b"/" in name:
+                    assert isinstance(self.disk.setdefault(REVIEW, Folder()), Folder)
                 assert isinstance(self.disk.setdefault(name, Folder()), Folder)
                 return b""
             case RenameFolder(_, name, to):
@@ -617,6 +626,9 @@ class Model:
                 found = self.folder(name)
                 if found is not None and not found.things:
                     del self.disk[name]
+                    place = self.folder(REVIEW)
+                    if b"/" in name and place is not None and not place.things and not self.inside(REVIEW):
+                        del self.disk[REVIEW]
                 return b""
             case Adopt() | Forget():
                 return b""
@@ -699,7 +711,11 @@ class TreeMachine(RuleBasedStateMachine):
         folders = []
         for who, links in self.links.items():
             wanted_links = tuple(WantedLink(photo, name, target) for photo, (name, target) in links.items())
-            if isinstance(who, int):
+            if isinstance(who, Review):
+                if wanted_links and who.person_id in self.titles:
+                    title = f"{self.titles[who.person_id]}?"
+                    folders.append(WantedFolder(who, title, wanted_links, (WantedFile(MARKER, "state"),)))
+            elif isinstance(who, int):
                 cover = (WantedFile(COVER, self.covers[who]),) if who in self.covers else ()
                 marker = WantedFile(MARKER, "state")
                 folders.append(WantedFolder(who, self.titles[who], wanted_links, (marker, *cover)))
@@ -716,12 +732,13 @@ class TreeMachine(RuleBasedStateMachine):
         who = next(self.next_person)
         self.titles[who] = title
         self.links[who] = {}
+        self.links[Review(who)] = {}
 
     @rule(number=who_is_it)
     def a_person_goes(self, number: int) -> None:
         who = self.someone(number)
         if isinstance(who, int):
-            del self.titles[who], self.links[who]
+            del self.titles[who], self.links[who], self.links[Review(who)]
             self.covers.pop(who, None)
 
     @rule(number=who_is_it, title=st.sampled_from(TITLES))
@@ -736,6 +753,7 @@ class TreeMachine(RuleBasedStateMachine):
         if isinstance(who, int) and isinstance(into, int) and who != into:
             self.titles[into] = self.titles.pop(who)
             self.links[into] |= self.links.pop(who)
+            self.links[Review(into)] |= self.links.pop(Review(who))
             self.covers.pop(who, None)
 
     @rule(number=who_is_it, photo=photo_numbers, name=names_of_links)
@@ -824,6 +842,25 @@ class TreeMachine(RuleBasedStateMachine):
         if to not in self.model.disk:
             self.model.disk[to] = self.model.disk.pop(row.name)
 
+    def asked(self) -> list[Row]:
+        """Rows of the manifest whose folder asks something and stands there."""
+        rows = [row for who, row in self.model.manifest.items() if isinstance(who, Review)]
+        return [row for row in rows if (folder := self.model.folder(row.name)) and folder.marker is not None]
+
+    @precondition(lambda self: self.asked())
+    @rule(number=who_is_it, to=st.sampled_from([b"Anna", b"Anna?", b"ANNA?", b"later"]))
+    def the_user_renames_a_question(self, number: int, to: bytes) -> None:
+        row = self.asked()[number % len(self.asked())]
+        if REVIEW + b"/" + to not in self.model.disk:
+            self.model.disk[REVIEW + b"/" + to] = self.model.disk.pop(row.name)
+
+    @precondition(lambda self: self.asked())
+    @rule(number=who_is_it)
+    def the_user_deletes_a_question(self, number: int) -> None:
+        row = self.asked()[number % len(self.asked())]
+        folder = self.model.disk.pop(row.name)
+        self.theirs = [their for their in self.theirs if their[0] is not folder]
+
     @precondition(lambda self: self.ours())
     @rule(number=who_is_it)
     def the_user_deletes_a_folder(self, number: int) -> None:
@@ -835,6 +872,9 @@ class TreeMachine(RuleBasedStateMachine):
 
     def obey(self) -> None:
         for gesture in gestures(self.model.rows(), self.model.look()):
+            if isinstance(gesture, Displaced):
+                self.model.manifest[gesture.owner].name = gesture.path
+                continue
             if gesture.person_id in self.titles:
                 self.titles[gesture.person_id] = gesture.to.decode()
             self.model.manifest[gesture.person_id].name = gesture.to
@@ -892,7 +932,7 @@ class TreeMachine(RuleBasedStateMachine):
         for want in self.wanted():
             folder = self.model.folder(self.model.manifest[want.owner].name)
             assert folder is not None
-            assert folder.marker == (want.owner if isinstance(want.owner, int) else None)
+            assert folder.marker == (want.owner if want.owner is not Pool.UNKNOWN else None)
             for wanted_link in want.links:
                 found = [name for name, thing in folder.things.items() if thing.target == wanted_link.target]
                 assert len(found) == 1

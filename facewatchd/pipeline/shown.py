@@ -1,0 +1,62 @@
+"""
+The folders of the people tree that are about several people or ask something: `_review`, `_together`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from facewatchd.core.names import folder_name, link_name
+from facewatchd.core.suggest import MOST
+from facewatchd.core.tree import MARKER, WantedFile, WantedFolder, WantedLink
+from facewatchd.domain import Owner, Person, PersonId, Review, Suggestion, Together
+from facewatchd.store import PersonPhoto, Store
+
+EXAMPLES = 3
+"""So many photos of either show who two people are that may be one."""
+
+Links = Callable[[Sequence[PersonPhoto]], tuple[WantedLink, ...]]
+"""Makes the links of folders that lie one level below the top."""
+
+
+def wanted_reviews(store: Store, links: Links) -> list[WantedFolder]:
+    """`_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one."""
+    folders = [
+        WantedFolder(
+            Review(person.person_id),
+            f"{person.title}?",
+            links(store.reviews.photos(person.person_id)),
+            (_marker(store),),
+        )
+        for person in store.reviews.people()
+    ]
+    for one, other in store.reviews.suggestions()[:MOST]:
+        examples = (*_examples(store, one, other, links), *_examples(store, other, one, links))
+        folders.append(
+            WantedFolder(
+                Suggestion(one.person_id, other.person_id), f"{one.title} + {other.title}?", examples, (_marker(store),)
+            )
+        )
+    return [folder for folder in folders if folder.links]
+
+
+def wanted_together(store: Store, links: Links, least: int, only: set[PersonId] | None) -> list[WantedFolder]:
+    """`_together/Anna + Bob` for every two named people with so many photos in common; of these people only, or all."""
+    folders = []
+    for pair, photos in store.reviews.together(least, only):
+        owner: Owner = Together(tuple(sorted(person.person_id for person in pair)))
+        title = " + ".join(sorted((person.title for person in pair), key=str.casefold))
+        folders.append(WantedFolder(owner, title, links(photos), (_marker(store),)))
+    return folders
+
+
+def _examples(store: Store, person: Person, other: Person, links: Links) -> list[WantedLink]:
+    """Photos that show who a person is, each with their name in front."""
+    faces = store.reviews.examples(person.person_id, other.person_id, EXAMPLES)
+    title = folder_name(person.title).decode()
+    return [replace(link, name=link_name(title, link.name)) for link in links(store.reviews.example_photos(faces))]
+
+
+def _marker(store: Store) -> WantedFile:
+    return WantedFile(MARKER, store.state_id())

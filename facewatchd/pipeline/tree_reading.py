@@ -1,0 +1,172 @@
+"""
+What the user did to the people tree, read from the manifest and from what is there now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from facewatchd.core.gestures import FoundFolder, LeftFolder, Reading
+from facewatchd.core.reading import read_gestures
+from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder
+from facewatchd.domain import Owner, PhotoId, Pool, Review
+from facewatchd.store import Store
+
+# how many folders deep links of ours may lie: a review's or a year's, moved into another folder
+_DEEPEST = 3
+
+Ours = dict[tuple[int, bytes], PhotoId]
+"""How deep in the tree a link of ours lies, and how it reads -> the photo that it leads to."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeReading:
+    """
+    Attributes:
+        reading: The user's gestures.
+        changed: Whose folders are not as they were left, whatever that means.
+        ours: The links that were written.
+    """
+
+    reading: Reading = field(default_factory=lambda: Reading(()))
+    changed: frozenset[Owner] = frozenset()
+    ours: Ours = field(default_factory=dict)
+
+
+def _depth(path: bytes, name: bytes) -> int:
+    return path.count(b"/") + name.count(b"/") + 1
+
+
+def _ours(written: Sequence[WrittenFolder]) -> Ours:
+    return {
+        (_depth(folder.name, entry.name), entry.content): entry.photo_id
+        for folder in written
+        for entry in folder.entries
+        if entry.photo_id is not None
+    }
+
+
+def _moved(ours: Ours, depth: int, target: bytes) -> PhotoId | None:
+    """The photo of a link that we wrote at another depth, so that it leads nowhere here."""
+    if (depth, target) in ours:
+        return None
+    return next((ours[at, target] for at in range(1, _DEEPEST + 1) if (at, target) in ours), None)
+
+
+def take_over(store: Store, present: Present, ours: Ours) -> Present:
+    """
+    What the user moved into folders of ours, and cannot stay as it is: links that lead nowhere from there or have no
+    business there, and markers. They are ours to put right or take away. To be done with the gestures that they were,
+    all or nothing.
+    """
+    folders = dict(present.folders)
+    ignored = Pool.IGNORED.encode()
+    if ignored in folders and Pool.IGNORED not in store.manifest.names():
+        # stands in every tree; from the first link on that the user moves there it is looked after
+        store.manifest.made(Pool.IGNORED, ignored)
+    for owner, path in store.manifest.names().items():
+        folder = folders.get(path)
+        if folder is None:
+            continue
+        for name, entry in folder.entries.items():
+            if entry.target is None:
+                continue
+            depth = _depth(path, name)
+            photo = _moved(ours, depth, entry.target)
+            if not isinstance(owner, int | Pool):
+                # there is nothing to be put there but by us
+                photo = photo or ours.get((depth, entry.target))
+            if photo is not None:
+                store.manifest.put(path, Written(name, photo, entry.target))
+        marker = folder.entries.get(MARKER)
+        if isinstance(folder.marker, Review) and folder.marker != owner and marker is not None and marker.signature:
+            store.manifest.put(path, Written(MARKER, None, b"", marker.signature))
+            folders[path] = replace(folder, marker=owner)
+    return replace(present, folders=folders)
+
+
+def read_tree(store: Store, path: bytes, present: Present, max_deletions: float) -> TreeReading:
+    """
+    Read what the user did to the tree since it was written. Folders that we were about to write say nothing.
+
+    Args:
+        store: The state; only read.
+        path: The people directory.
+        present: What is there now.
+        max_deletions: See `read_gestures`.
+    """
+    busy = store.manifest.busy()
+    # the faces may have gone over to another file of the photo since
+    shown = store.stacks.shown()
+    written = store.manifest.folders()
+    ours = _ours(written)
+    left = [
+        LeftFolder(
+            folder.owner,
+            folder.name,
+            frozenset(
+                shown.get(entry.photo_id, entry.photo_id) for entry in folder.entries if entry.photo_id is not None
+            ),
+        )
+        for folder in written
+        if folder.name not in busy
+    ]
+    found = [
+        _found(store, at, folder.marker, _counted(_photos(store, path, at, folder, ours), shown))
+        for at, folder in present.folders.items()
+        if at not in busy
+    ]
+    photos_at = {folder.path: folder.photos for folder in found}
+    return TreeReading(
+        read_gestures(left, found, store.people.hidden(), max_deletions),
+        frozenset(folder.owner for folder in left if photos_at.get(folder.path) != folder.photos),
+        ours,
+    )
+
+
+def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Counter[PhotoId]:
+    """How often each photo is linked to; links to two files of one photo are one and the same link."""
+    links: Counter[PhotoId] = Counter()
+    for photo, count in Counter(photos).items():
+        one = shown.get(photo, photo)
+        links[one] = max(links[one], count)
+    return links
+
+
+def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[PhotoId]) -> FoundFolder:
+    """A folder with how often it links to each photo; of somebody's two faces in a photo, two links are no news."""
+    again = {
+        photo
+        for photo, count in links.items()
+        if count > 1 and count > sum(face.person_id == marker for face in store.faces.of_photo(photo))
+    }
+    return FoundFolder(path, marker, frozenset(links), frozenset(again))
+
+
+def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[PhotoId]:
+    """The photos that a folder links to; links to anything else are the user's business."""
+    for name, entry in folder.entries.items():
+        if entry.target is None:
+            continue
+        depth = _depth(path, name)
+        photo = ours.get((depth, entry.target)) or _moved(ours, depth, entry.target)
+        if photo is None:
+            # a link moved with its folder leads from where it was: one level up
+            base = os.path.join(tree, path.rpartition(b"/")[2])
+            photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
+        if photo is not None:
+            yield photo
+
+
+def recover(store: Store, present: Present) -> None:
+    """A folder whose renaming a crash kept out of the manifest is known by its marker, with all that is ours in it."""
+    names = store.manifest.names()
+    for name in store.manifest.busy() - present.folders.keys():
+        owner = next(owner for owner, known in names.items() if known == name)
+        marked = [path for path, folder in present.folders.items() if folder.marker == owner]
+        if len(marked) == 1 and marked[0] not in names.values():
+            with store.transaction():
+                store.manifest.renamed(owner, marked[0])
