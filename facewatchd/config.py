@@ -103,6 +103,7 @@ class PeopleConfig(Section):
     links: Literal["relative", "absolute"] = "relative"
     max_deletions: Fraction = 0.2
     allow_same_photo: bool = False
+    years: bool = False
     together: Annotated[int, BeforeValidator(_photos_or_false)] = 0
     """Photos that two people need in common; 0 (`false`): no such folders."""
 

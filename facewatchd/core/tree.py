@@ -75,7 +75,10 @@ _DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class WantedLink:
-    """A photo's link; `name` is the one wanted, `target` the text of the link."""
+    """
+    A photo's link; `name` is the one wanted, `target` the text of the link. A name may lead into a part of the folder, such
+    as `2019/a.jpg`; parts come and go with what is in them.
+    """
 
     photo_id: PhotoId
     name: bytes
@@ -140,7 +143,10 @@ class PresentEntry:
 
 @dataclass(frozen=True, slots=True)
 class PresentFolder:
-    """A real folder of the tree; `marker` is whose its marker file says it is."""
+    """
+    A real folder of the tree; `marker` is whose its marker file says it is. What is in folders without a marker inside a
+    person's or a pool's folder is among the entries, as in `2019/a.jpg`.
+    """
 
     marker: Owner | None
     entries: Mapping[bytes, PresentEntry]

@@ -13,6 +13,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from facewatchd.core.names import fold, folder_name, is_variant, unique
 from facewatchd.core.tree import (
@@ -110,7 +111,8 @@ def _empties(folder: WrittenFolder, present: Present) -> bool:
     """Whether nothing is left in a folder once all that is ours is taken out, so that its name is free again."""
     entries = present.folders[folder.name].entries
     mine = {entry.name for entry in folder.entries if _unchanged(entry, entries.get(entry.name))}
-    return mine == set(entries)
+    parts = {posixpath.dirname(name) for name in mine}
+    return mine == set(entries) - parts
 
 
 def _orphans(ours: Iterable[WrittenFolder], present: Present) -> dict[Owner, list[bytes]]:
@@ -152,7 +154,8 @@ def _fill(
     ours = {entry.name: entry for entry in written if _unchanged(entry, entries.get(entry.name))}
     foreign = {fold(entry) for entry in entries if entry not in ours}
     files = {file.name for file in folder.files}
-    links = _named_links(folder.links, written, ours, foreign | {fold(file) for file in files}, entries)
+    wanted = [_in_the_open(link, entries) for link in folder.links]
+    links = _named_links(wanted, written, ours, foreign | {fold(file) for file in files}, entries)
     for entry in written:
         if entry.name not in ours:
             if entry.name in entries or entry.name not in files | links.keys():
@@ -180,6 +183,13 @@ def _fill(
                 yield Adopt(name, at, link.photo_id, link.target)
         else:
             yield PutLink(name, at, link.photo_id, link.target, now.target if now else None)
+
+
+def _in_the_open(link: WantedLink, entries: Mapping[bytes, PresentEntry]) -> WantedLink:
+    """A link for a part of the folder goes into the folder itself where something of the user's has the part's name."""
+    if entries.get(posixpath.dirname(link.name), PresentEntry()) == PresentEntry():
+        return link
+    return replace(link, name=posixpath.basename(link.name), target=link.target.removeprefix(b"../"))
 
 
 def _named_links(

@@ -12,10 +12,9 @@ import errno
 import logging
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -42,10 +41,18 @@ from facewatchd.core.tree import (
 )
 from facewatchd.domain import Owner, Pool
 from facewatchd.errors import TreeError, displayable
+from facewatchd.people.entries import (
+    TEMPORARY,
+    entries_of,
+    exists,
+    put_link,
+    remove_temporary,
+    signature_of,
+    target_of,
+)
 
 log = logging.getLogger(__name__)
 
-_TEMPORARY = b".facewatchd-tmp"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARKER_LINE = re.compile(rb"^(?:person: (\d{1,18})|folder: ([a-z0-9 ]+))$", re.MULTILINE)
 _STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)
@@ -53,6 +60,9 @@ _STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)
 # keep other programs' indexers out of a tree of duplicates (R4)
 KEPT_OUT = b".nomedia"
 _KEEP_OUT = (KEPT_OUT, b".ppignore")
+
+# folders in these, as in people's folders, are parts of them
+_PARTED = frozenset(pool.encode() for pool in Pool)
 
 _COARSE_NS = 1_000_000_000
 
@@ -107,8 +117,9 @@ class PeopleTree:
         self._make_file = make_file
         self._littered: set[bytes] = set()
         self._looked: Looked = {} if looked is None else looked
+        self._seen: set[bytes] = set()
         self.changed: set[bytes] = set()
-        """Folders that the last look had to list anew."""
+        """Folders that the last look had to list anew, or that were gone."""
         with self._errors("The people tree cannot be opened"):
             os.makedirs(path, exist_ok=True)
             self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -138,45 +149,75 @@ class PeopleTree:
             needed: Paths of folders that must not be closed to us; others of the user's may be, and are left out.
         """
         self.changed.clear()
+        self._seen.clear()
         with self._errors("The people tree cannot be read"):
             with os.scandir(self._top) as listing:
                 entries = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in listing]
             folders: dict[bytes, PresentFolder] = {}
             for name, is_folder in entries:
                 if is_folder and not name.startswith(b"."):
-                    self._look_into(name, needed, folders)
-        for path in self._looked.keys() - folders.keys():
+                    self._look_into(name, needed, folders, 1)
+        for path in self._looked.keys() - self._seen:
+            self.changed.add(path)
             del self._looked[path]
         return Present(frozenset(name for name, _ in entries), folders)
 
-    def _look_into(self, path: bytes, needed: Container[bytes], folders: dict[bytes, PresentFolder]) -> None:
-        """Put a folder, and those in it that have a marker of ours, among those found."""
+    def _look_into(
+        self, path: bytes, needed: Container[bytes], folders: dict[bytes, PresentFolder], levels: int
+    ) -> PresentFolder | None:
+        """
+        Put a folder, and those in it that have a marker of ours, among those found.
+
+        Args:
+            path: The folder.
+            needed: See `look`.
+            folders: Those found.
+            levels: How many levels below it are looked into; in people's folders there is one more, for the years.
+
+        Returns:
+            The folder; None where it cannot be looked into.
+        """
+        listed = self._list(path, needed)
+        if listed is None:
+            return None
+        found, inner = listed
+        is_at_top = b"/" not in path
+        has_parts = isinstance(found.marker, int) or path in _PARTED or (is_at_top and path in needed)
+        parts: dict[bytes, PresentEntry] = {}
+        for name in inner if has_parts or levels else ():
+            below = self._look_into(path + b"/" + name, needed, folders, 2 if has_parts else levels - 1)
+            if has_parts and below is not None and below.marker is None:
+                parts |= {name + b"/" + entry: what for entry, what in below.entries.items()}
+        if parts:
+            found = replace(found, entries={**found.entries, **parts})
+        if found.marker is not None or is_at_top or path in needed:
+            folders[path] = found
+        return found
+
+    def _list(self, path: bytes, needed: Container[bytes]) -> tuple[PresentFolder, tuple[bytes, ...]] | None:
+        """What is in a folder, and the names of the folders in it; None where it cannot be told."""
         try:
             folder = self._open(path)
         except (FileNotFoundError, NotADirectoryError):
-            return
+            return None
         except PermissionError:
             if path == UNKNOWN or path in needed:
                 raise
-            return
+            return None
+        self._seen.add(path)
         try:
             now = _stamp(folder)
             stamp, found, inner = self._looked.get(path, (None, None, ()))
             if found is None or stamp is None or stamp != now:
                 self.changed.add(path)
-                marker, (listed, inner) = self._marker(folder), _entries(folder)
-                if listed.pop(_TEMPORARY, PresentEntry()) != PresentEntry():
+                marker, (listed, inner) = self._marker(folder), entries_of(folder)
+                if listed.pop(TEMPORARY, PresentEntry()) != PresentEntry():
                     self._littered.add(path)
                 found = PresentFolder(marker, listed)
                 self._looked[path] = (now, found, inner)
         finally:
             os.close(folder)
-        is_inner = b"/" in path
-        if found.marker is not None or not is_inner or path in needed:
-            folders[path] = found
-        if not is_inner:
-            for name in inner:
-                self._look_into(path + b"/" + name, needed, folders)
+        return found, inner
 
     def _open(self, path: bytes) -> int:
         """Open a folder of the tree, step by step, so that no symlink leads elsewhere."""
@@ -253,7 +294,7 @@ class PeopleTree:
             with self._errors("The people tree cannot be written", name), contextlib.suppress(FileNotFoundError):
                 folder = self._open(name)
                 try:
-                    _remove_temporary(folder)
+                    remove_temporary(folder)
                 finally:
                     os.close(folder)
         self._littered.clear()
@@ -267,8 +308,10 @@ class PeopleTree:
                 return self._rename_folder(name, to)
             case RemoveFolder(_, name):
                 self._remove_folder(name)
-            case Adopt() | Forget():
+            case Adopt():
                 pass
+            case Forget(folder, name):
+                self._remove_part(folder, name)
             case PutLink() | RemoveLink() | PutFile() | RemoveFile():
                 return self._inside(action)
         return b""
@@ -295,7 +338,7 @@ class PeopleTree:
     def _rename_folder(self, path: bytes, to: bytes) -> bytes | None:
         try:
             with self._above(path) as (source, name), self._above(to) as (target, new_name):
-                if _exists(new_name, target) or not _exists(name, source):
+                if exists(new_name, target) or not exists(name, source):
                     return None
                 os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
         except FileNotFoundError:
@@ -320,8 +363,11 @@ class PeopleTree:
                 os.rmdir(place, dir_fd=self._top)
 
     def _inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes | None:
+        part, _, name = action.name.rpartition(b"/")
         try:
-            folder = self._open(action.folder)
+            if part and isinstance(action, PutLink):
+                self._make_part(action.folder, part)
+            folder = self._open(action.folder + b"/" + part if part else action.folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -329,34 +375,55 @@ class PeopleTree:
                 return None
             raise
         try:
-            match action:
-                case PutLink():
-                    return _put_link(folder, action)
-                case RemoveLink(_, name, target):
-                    if _target(name, folder) == target:
-                        os.unlink(name, dir_fd=folder)
-                    return b""
-                case PutFile():
-                    return self._put_file(folder, action)
-                case RemoveFile(_, name, signature):
-                    if _signature(name, folder) == signature:
-                        os.unlink(name, dir_fd=folder)
-                    return b""
+            return self._do_inside(replace(action, name=name), folder)
         finally:
             os.close(folder)
+            if isinstance(action, RemoveLink):
+                self._remove_part(action.folder, action.name)
+
+    def _make_part(self, folder: bytes, part: bytes) -> None:
+        """A folder for a year, in a folder that stands there."""
+        inside = self._open(folder)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o755, dir_fd=inside)
+        finally:
+            os.close(inside)
+
+    def _remove_part(self, folder: bytes, name: bytes) -> None:
+        """The folder that something of ours was in, if nothing is left in it."""
+        part = name.rpartition(b"/")[0]
+        if part:
+            with contextlib.suppress(OSError), self._above(folder + b"/" + part) as (inside, own_name):
+                os.rmdir(own_name, dir_fd=inside)
+
+    def _do_inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile, folder: int) -> bytes | None:
+        match action:
+            case PutLink():
+                return put_link(folder, action)
+            case RemoveLink(_, name, target):
+                if target_of(name, folder) == target:
+                    os.unlink(name, dir_fd=folder)
+                return b""
+            case PutFile():
+                return self._put_file(folder, action)
+            case RemoveFile(_, name, signature):
+                if signature_of(name, folder) == signature:
+                    os.unlink(name, dir_fd=folder)
+                return b""
 
     def _put_file(self, folder: int, action: PutFile) -> bytes | None:
         content = self._make_file(action)
-        if content is None or _signature(action.name, folder) != action.instead_of:
+        if content is None or signature_of(action.name, folder) != action.instead_of:
             return None
-        if action.instead_of is None and _exists(action.name, folder):
+        if action.instead_of is None and exists(action.name, folder):
             return None
-        _remove_temporary(folder)
+        remove_temporary(folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(_TEMPORARY, flags, 0o644, dir_fd=folder), "wb") as file:
+        with open(os.open(TEMPORARY, flags, 0o644, dir_fd=folder), "wb") as file:
             file.write(content)
-        os.rename(_TEMPORARY, action.name, src_dir_fd=folder, dst_dir_fd=folder)
-        return _signature(action.name, folder)
+        os.rename(TEMPORARY, action.name, src_dir_fd=folder, dst_dir_fd=folder)
+        return signature_of(action.name, folder)
 
 
 def _stamp(folder: int) -> Stamp | None:
@@ -365,71 +432,6 @@ def _stamp(folder: int) -> Stamp | None:
     if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _COARSE_NS:
         return None
     return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
-def _entries(folder: int) -> tuple[dict[bytes, PresentEntry], tuple[bytes, ...]]:
-    """What is in a folder, and the names of the folders in it."""
-    found = {}
-    inner = []
-    with os.scandir(folder) as listing:
-        for entry in listing:
-            name = os.fsencode(entry.name)
-            if entry.is_symlink():
-                found[name] = PresentEntry(target=_target(name, folder))
-            elif entry.is_file(follow_symlinks=False):
-                found[name] = PresentEntry(signature=_signature(name, folder))
-            else:
-                found[name] = PresentEntry()
-                if entry.is_dir(follow_symlinks=False):
-                    inner.append(name)
-    return found, tuple(inner)
-
-
-def _put_link(folder: int, action: PutLink) -> bytes | None:
-    """A fresh link is made in one step; a new target is put in place by renaming, so that there is always a link (R36)."""
-    if action.instead_of is None:
-        try:
-            os.symlink(action.target, action.name, dir_fd=folder)
-        except FileExistsError:
-            return None
-        return b""
-    if _target(action.name, folder) != action.instead_of:
-        return None
-    _remove_temporary(folder)
-    os.symlink(action.target, _TEMPORARY, dir_fd=folder)
-    os.rename(_TEMPORARY, action.name, src_dir_fd=folder, dst_dir_fd=folder)
-    return b""
-
-
-def _remove_temporary(folder: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_TEMPORARY, dir_fd=folder)
-
-
-def _exists(name: bytes, folder: int) -> bool:
-    try:
-        os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _target(name: bytes, folder: int) -> bytes | None:
-    try:
-        return os.fsencode(os.readlink(name, dir_fd=folder))
-    except OSError:
-        return None
-
-
-def _signature(name: bytes, folder: int) -> bytes | None:
-    """Size, time and inode of a regular file, None for anything else."""
-    try:
-        found = os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    return b"%d %d %d" % (found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def _remedy(error: OSError) -> str:

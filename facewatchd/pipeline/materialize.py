@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
@@ -70,6 +70,7 @@ class TreeSettings:
         max_megapixels: For the photos that covers are cut out of.
         max_deletions: More links than this share of the tree are not deleted by the user at once.
         allow_same_photo: Whether two faces of a photo may be one person.
+        years: Whether people's links are in a folder per year.
         together: Two people with so many photos in common have a folder of these; 0 for none.
     """
 
@@ -79,6 +80,7 @@ class TreeSettings:
     max_megapixels: float
     max_deletions: float = 0.2
     allow_same_photo: bool = False
+    years: bool = False
     together: int = 0
 
     @classmethod
@@ -90,6 +92,7 @@ class TreeSettings:
             config.ingest.max_megapixels,
             config.people.max_deletions,
             config.people.allow_same_photo,
+            config.people.years,
             config.people.together,
         )
 
@@ -248,7 +251,7 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
             continue
         cover = store.people.cover(person.person_id)
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)
-        links = _links(store.people.photos(person.person_id), target)
+        links = (_links_by_year if settings.years else _links)(store.people.photos(person.person_id), target)
         folders.append(WantedFolder(person.person_id, person.title, links, files))
     if scope is None or None in scope:
         unknown = _links(store.people.unknown_photos(settings.min_faces), target)
@@ -281,6 +284,17 @@ def _links(photos: Sequence[PersonPhoto], target: Callable[[bytes], bytes]) -> t
             target(photo.path),
         )
         for photo in photos
+    )
+
+
+def _links_by_year(photos: Sequence[PersonPhoto], target: Callable[[bytes], bytes]) -> tuple[WantedLink, ...]:
+    """Those with a date in a folder per year."""
+    prefixes = {photo.photo_id: date_prefix(photo.date) if photo.date else "" for photo in photos}
+    return tuple(
+        replace(link, name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=_deeper(link.target))
+        if prefixes[link.photo_id]
+        else link
+        for link in _links(photos, target)
     )
 
 

@@ -5,6 +5,7 @@ What the user did to the people tree, read from the manifest and from what is th
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,9 @@ from facewatchd.store import Store
 
 # how many folders deep links of ours may lie: a review's or a year's, moved into another folder
 _DEEPEST = 3
+
+# a link in a year's folder
+_YEAR = re.compile(rb"[0-9]{4}/[^/]+", re.DOTALL)
 
 Ours = dict[tuple[int, bytes], PhotoId]
 """How deep in the tree a link of ours lies, and how it reads -> the photo that it leads to."""
@@ -76,7 +80,7 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
                 continue
             depth = _depth(path, name)
             photo = _moved(ours, depth, entry.target)
-            if not isinstance(owner, int | Pool):
+            if not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
                 # there is nothing to be put there but by us
                 photo = photo or ours.get((depth, entry.target))
             if photo is not None:
@@ -119,10 +123,9 @@ def read_tree(store: Store, path: bytes, present: Present, max_deletions: float)
         for at, folder in present.folders.items()
         if at not in busy
     ]
-    photos_at = {folder.path: folder.photos for folder in found}
     return TreeReading(
         read_gestures(left, found, store.people.hidden(), max_deletions),
-        frozenset(folder.owner for folder in left if photos_at.get(folder.path) != folder.photos),
+        frozenset(folder.owner for folder in written if folder.name not in busy and not _is_as_left(folder, present)),
         ours,
     )
 
@@ -146,6 +149,15 @@ def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[Photo
     return FoundFolder(path, marker, frozenset(links), frozenset(again))
 
 
+def _is_as_left(folder: WrittenFolder, present: Present) -> bool:
+    """Whether a folder has the links that were written into it, and no others."""
+    there = present.folders.get(folder.name)
+    links = {entry.name: entry.content for entry in folder.entries if entry.photo_id is not None}
+    return there is not None and links == {
+        name: entry.target for name, entry in there.entries.items() if entry.target is not None
+    }
+
+
 def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[PhotoId]:
     """The photos that a folder links to; links to anything else are the user's business."""
     for name, entry in folder.entries.items():
@@ -155,7 +167,7 @@ def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours:
         photo = ours.get((depth, entry.target)) or _moved(ours, depth, entry.target)
         if photo is None:
             # a link moved with its folder leads from where it was: one level up
-            base = os.path.join(tree, path.rpartition(b"/")[2])
+            base = os.path.join(tree, path.rpartition(b"/")[2], os.path.dirname(name))
             photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
         if photo is not None:
             yield photo

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -186,6 +188,47 @@ def test_a_folder_renamed_while_nobody_watched(home: Home) -> None:
         wait_until(lambda: home.named()[person] == "Opa", SLACK_S)
         daemon.stop()
     assert "Opa" in home.links()
+
+
+def ask_about(home: Home) -> int:
+    """Two photos' faces are too close to call from now on; of the person that is returned."""
+    person, photos = next(iter(portraits(home).items()))
+    with closing(sqlite3.connect(home.state / "facewatchd.sqlite")) as state, state:
+        for photo in photos[:2]:
+            state.execute(
+                "UPDATE faces SET person_id = NULL, review_of = ?1 WHERE person_id = ?1 AND photo_id ="
+                " (SELECT photo_id FROM photos WHERE path = ?2)",
+                (person, os.fsencode(photo.relative_to(home.album))),
+            )
+    return person
+
+
+def counted(home: Home) -> tuple[int, int]:
+    """Faces in review, and confirmed."""
+    faces = home.status()["faces"]
+    return faces["review"], faces["confirmed"]
+
+
+def test_a_question_is_answered_by_moving_its_link(home: Home) -> None:
+    """While the daemon runs, and while it does not."""
+    person = ask_about(home)
+    asked, answer = home.people / "_review" / f"Person {person}?", home.people / f"Person {person}"
+    with home.watching() as daemon:
+        wait_until(asked.is_dir, SLACK_S)
+        assert counted(home) == (2, 0)
+        first, second = (entry for entry in asked.iterdir() if entry.is_symlink())
+        first.rename(answer / first.name)
+        wait_until(lambda: counted(home) == (1, 1), 2 + SLACK_S)
+        assert (answer / first.name).resolve().is_relative_to(home.album.resolve())
+        daemon.stop()
+    second.unlink()
+    with home.watching() as daemon:
+        wait_until(lambda: counted(home) == (0, 1), SLACK_S)
+        wait_until(lambda: not (home.people / "_review").exists(), SLACK_S)
+        daemon.stop()
+    home.run("undo")
+    assert counted(home) == (1, 1)
+    assert asked.is_dir()
 
 
 def test_commands_are_carried_out_by_the_running_daemon(home: Home, daemon: Daemon) -> None:

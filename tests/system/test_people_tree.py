@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import NASTY_NAMES, in_namespace, listing, without_roots_rights
+from running import wait_until
 
 from facewatchd.core.tree import (
     MARKER,
@@ -130,6 +132,57 @@ def test_a_look_remembers_what_has_not_changed(tree: PeopleTree, top: Path) -> N
         (top / "Ada" / "a.jpg").unlink()
         assert set(again.look().folders[b"Ada"].entries) == {MARKER, COVER, b"b.jpg"}
         assert b"Ada" in again.changed
+
+
+def test_a_folder_that_is_gone_is_a_change(tree: PeopleTree, top: Path) -> None:
+    """Deleted or moved away, whatever else is as it was: else a person's hiding would be noticed late."""
+    ada(tree)
+    do(tree, MakeFolder(2, b"Bob"), PutFile(2, b"Bob", MARKER, STATE))
+    looked: Looked = {}
+    with PeopleTree(os.fsencode(top), STATE, content, looked) as seen:
+        wait_until(lambda: (seen.look(), not seen.changed)[-1], 5)
+        shutil.rmtree(top / "Bob")
+        seen.look()
+        assert seen.changed == {b"Bob"}
+        seen.look()
+        assert seen.changed == set()
+
+
+def test_links_in_parts_of_a_folder(tree: PeopleTree, top: Path) -> None:
+    """A part is made with its first link and goes with the last; what the user has in it keeps it."""
+    ada(tree)
+    do(tree, PutLink(b"Ada", b"2019/a.jpg", 1, b"x"), PutLink(b"Ada", b"2020/a.jpg", 2, b"y"))
+    (top / "Ada" / "2020" / "notes.txt").write_text("mine", encoding="utf-8")
+    found = tree.look({b"Ada"}).folders
+    assert {b"2019/a.jpg", b"2020/a.jpg", b"2020/notes.txt"} < found[b"Ada"].entries.keys()
+    assert b"Ada/2019" not in found
+    do(tree, PutLink(b"Ada", b"2019/a.jpg", 1, b"z", b"x"))
+    assert os.readlink(top / "Ada" / "2019" / "a.jpg") == "z"
+    do(tree, RemoveLink(b"Ada", b"2019/a.jpg", b"z"), RemoveLink(b"Ada", b"2020/a.jpg", b"y"))
+    assert not (top / "Ada" / "2019").exists()
+    assert os.listdir(top / "Ada" / "2020") == ["notes.txt"]
+    (top / "Ada" / "2021").mkdir()
+    do(tree, Forget(b"Ada", b"2021/a.jpg"))
+    assert not (top / "Ada" / "2021").exists()
+
+
+def test_parts_are_not_written_through(tree: PeopleTree, top: Path, tmp_path: Path) -> None:
+    """A link in a part's place leads nowhere, a file there stays."""
+    ada(tree)
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink("note", tmp_path / "elsewhere" / "b.jpg")
+    (top / "Ada" / "2019").symlink_to(tmp_path / "elsewhere")
+    (top / "Ada" / "2020").write_text("mine", encoding="utf-8")
+    done = do(
+        tree,
+        PutLink(b"Ada", b"2019/a.jpg", 1, b"x"),
+        RemoveLink(b"Ada", b"2019/b.jpg", b"note"),
+        PutLink(b"Ada", b"2020/a.jpg", 1, b"x"),
+        PutLink(b"nobody", b"2020/a.jpg", 1, b"x"),
+    )
+    assert deeds(done) == []
+    assert os.listdir(tmp_path / "elsewhere") == ["b.jpg"]
+    assert not (top / "nobody").exists()
 
 
 def test_links_and_files_are_replaced_in_one_step(tree: PeopleTree, top: Path) -> None:

@@ -595,7 +595,8 @@ class Model:
                 name: PresentFolder(
                     folder.marker,
                     {at: PresentEntry(thing.target, thing.signature) for at, thing in folder.things.items()}
-                    | {inner.rpartition(b"/")[2]: PresentEntry() for inner in self.inside(name)},
+                    | {inner.rpartition(b"/")[2]: PresentEntry() for inner in self.inside(name)}
+                    | {at.split(b"/")[0]: PresentEntry() for at in folder.things if b"/" in at},
                 )
                 for name, folder in self.disk.items()
                 if isinstance(folder, Folder) and (folder.marker is not None or name in into)
@@ -636,6 +637,8 @@ class Model:
         if inside is None:
             return None
         now = inside.things.get(action.name)
+        if action.name.split(b"/")[0] in inside.things and b"/" in action.name:
+            return None
         match action:
             case PutLink(_, name, _, target, instead_of):
                 if now is not None if instead_of is None else now is None or now.target != instead_of:
@@ -683,8 +686,18 @@ class Model:
 
 TITLES = ["Anna", "anna", "ANNA", "Bob", "Bob (2)", "_unknown", "J. Smith", "Stra\u00dfe", "STRASSE"]
 TOP_NAMES = [title.encode() for title in TITLES if title != "_unknown"] + [b"Anna (2)", b"_unknown (2)"]
-LINK_NAMES = [b"a.jpg", b"A.jpg", b"a (2).jpg", b"b.jpg", b"folder.jpg", b"Folder.jpg"]
-OWN_NAMES = [b"a.jpg", b"A.JPG", b"a (2).jpg", b"a (3).jpg", b"folder.jpg", b"notes.txt"]
+LINK_NAMES = [b"a.jpg", b"A.jpg", b"a (2).jpg", b"b.jpg", b"folder.jpg", b"Folder.jpg", b"2019/a.jpg", b"2019/A.jpg"]
+OWN_NAMES = [
+    b"2019",
+    b"2019/a.jpg",
+    b"2019/notes.txt",
+    b"a.jpg",
+    b"A.JPG",
+    b"a (2).jpg",
+    b"a (3).jpg",
+    b"folder.jpg",
+    b"notes.txt",
+]
 
 names_of_links = st.sampled_from(LINK_NAMES)
 who_is_it = st.integers(0, 20)
@@ -710,7 +723,10 @@ class TreeMachine(RuleBasedStateMachine):
     def wanted(self) -> list[WantedFolder]:
         folders = []
         for who, links in self.links.items():
-            wanted_links = tuple(WantedLink(photo, name, target) for photo, (name, target) in links.items())
+            wanted_links = tuple(
+                WantedLink(photo, name, b"../" + target if b"/" in name else target)
+                for photo, (name, target) in links.items()
+            )
             if isinstance(who, Review):
                 if wanted_links and who.person_id in self.titles:
                     title = f"{self.titles[who.person_id]}?"
@@ -794,7 +810,9 @@ class TreeMachine(RuleBasedStateMachine):
         """... in place of a thing of ours, too."""
         folders = self.folders()
         folder = folders[number % len(folders)]
-        if not any(owner is folder and name == own for owner, own, _ in self.theirs):
+        parts = {at.split(b"/")[0] for at in folder.things if b"/" in at}
+        is_possible = name not in parts and (b"/" not in name or name.split(b"/")[0] not in folder.things)
+        if is_possible and not any(owner is folder and name == own for owner, own, _ in self.theirs):
             thing = self.a_thing_of_theirs(as_link)
             folder.things[name] = thing
             self.theirs.append((folder, name, thing))
@@ -934,9 +952,13 @@ class TreeMachine(RuleBasedStateMachine):
             assert folder is not None
             assert folder.marker == (want.owner if want.owner is not Pool.UNKNOWN else None)
             for wanted_link in want.links:
-                found = [name for name, thing in folder.things.items() if thing.target == wanted_link.target]
+                name, target = wanted_link.name, wanted_link.target
+                if b"/" in name and name.split(b"/")[0] in folder.things:
+                    # something of theirs has the part's name
+                    name, target = name.split(b"/")[1], target.removeprefix(b"../")
+                found = [at for at, thing in folder.things.items() if thing.target == target]
                 assert len(found) == 1
-                assert is_variant(found[0], wanted_link.name)
+                assert is_variant(found[0], name)
                 count += 1
         targets = [thing.target for folder in self.folders() for thing in folder.things.values()]
         assert count == sum(target is not None and target.startswith(b"../") for target in targets)
