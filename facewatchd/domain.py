@@ -421,32 +421,6 @@ class Pool(StrEnum):
     IGNORED = "_ignored"
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Photos with a face that may be the person's and is too close to call: `_review/Grandma?`."""
-
-    person_id: PersonId
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Two people who may be one: `_review/Grandma + Person 31?`. `one` is who would stay."""
-
-    one: PersonId
-    other: PersonId
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Photos with all of these people: `_together/Anna + Bob`. Ids ascend."""
-
-    people: tuple[PersonId, ...]
-
-
-Owner = PersonId | Pool | Review | Suggestion | Together
-"""Whose folder of the people tree it is."""
-
-
 class ConstraintKind(StrEnum):
     MUST_BE = "must-be"
     CANNOT_BE = "cannot-be"

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from facewatchd.core.gestures import Answered, Displaced, FoundFolder, Gesture, LeftFolder, Merged, Parted
-from facewatchd.core.tree import place_of
-from facewatchd.domain import Owner, PhotoId, Pool, Review, Suggestion, Together
+from facewatchd.core.owners import Owner, Review, Suggestion, Together, place_of
+from facewatchd.domain import PhotoId, Pool
 
 MOVED_SHARE = 0.8
 """A folder most of whose links are elsewhere was moved there, even if the file manager left out a few doubles."""

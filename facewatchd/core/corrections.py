@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facewatchd.domain import Embedding, Embeddings, FaceId, Owner, PersonId, PhotoId, Pool, Review, Suggestion
+from facewatchd.core.owners import Owner, Review, Suggestion
+from facewatchd.domain import Embedding, Embeddings, FaceId, PersonId, PhotoId, Pool
 
 
 @dataclass(frozen=True, slots=True)

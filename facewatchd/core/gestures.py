@@ -28,7 +28,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facewatchd.domain import Owner, PersonId, PhotoId, Pool, Review, Suggestion, Together
+from facewatchd.core.owners import Owner, Review, Suggestion, Together
+from facewatchd.domain import PersonId, PhotoId, Pool
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
-from facewatchd.core.tree import owner_text
-from facewatchd.domain import Owner, PersonId, PhotoId, Pool, Review, Suggestion, Together
+from facewatchd.core.owners import Owner, Review, Suggestion, Together, owner_text
+from facewatchd.domain import PersonId, PhotoId, Pool
 
 
 def read_gestures(

@@ -11,63 +11,15 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from facewatchd.domain import Owner, PhotoId, Pool, Review, Suggestion, Together
+from facewatchd.core.owners import REVIEW, TOGETHER, Owner
+from facewatchd.domain import PhotoId, Pool
 
 UNKNOWN = Pool.UNKNOWN.encode()
-REVIEW = b"_review"
-TOGETHER = b"_together"
 RESERVED = frozenset({UNKNOWN, REVIEW, Pool.IGNORED.encode(), TOGETHER, b"index.html"})
 """Names at the top of the tree that no person can have."""
 
 MARKER = b".facewatchd"
 """Says whose a folder is, so that it is known by whatever name."""
-
-
-def place_of(owner: Owner) -> bytes:
-    """The folder that an owner's folder lies in, relative to the tree; empty for its top."""
-    match owner:
-        case Review() | Suggestion():
-            return REVIEW
-        case Together():
-            return TOGETHER
-        case _:
-            return b""
-
-
-def owner_text(owner: Owner) -> str:
-    """The owner in a word for markers and the manifest; `owner_of` reads it."""
-    match owner:
-        case Review(person_id):
-            return f"review {person_id}"
-        case Suggestion(one, other):
-            return f"suggestion {one} {other}"
-        case Together(people):
-            return " ".join(["together", *map(str, people)])
-        case _:
-            return str(owner)
-
-
-def owner_of(text: str) -> Owner | None:
-    """The owner that `owner_text` made this of; None where it did not."""
-    kind, *numbers = text.split(" ")
-    if text in set(Pool):
-        return Pool(text)
-    if not all(number.isascii() and number.isdigit() and len(number) <= _DIGITS for number in numbers):
-        return None
-    people = tuple(int(number) for number in numbers)
-    match kind, people:
-        case "review", (person_id,):
-            return Review(person_id)
-        case "suggestion", (one, other):
-            return Suggestion(one, other)
-        case "together", (_, _, *_):
-            return Together(people)
-        case _:
-            return int(kind) if not people and kind.isascii() and kind.isdigit() and len(kind) <= _DIGITS else None
-
-
-# SQLite's ids are below 2**63
-_DIGITS = 18
 
 
 # --- what is wanted -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from facewatchd.core.names import fold, folder_name, is_variant, unique
+from facewatchd.core.owners import Owner, place_of
 from facewatchd.core.tree import (
     MARKER,
     RESERVED,
@@ -36,9 +37,8 @@ from facewatchd.core.tree import (
     WantedLink,
     Written,
     WrittenFolder,
-    place_of,
 )
-from facewatchd.domain import Owner, Pool
+from facewatchd.domain import Pool
 
 
 def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], present: Present) -> list[Action]:

@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from facewatchd.core.owners import REVIEW, TOGETHER, Owner, owner_of, owner_text
 from facewatchd.core.tree import (
     MARKER,
-    REVIEW,
-    TOGETHER,
     UNKNOWN,
     Action,
     Adopt,
@@ -36,10 +35,8 @@ from facewatchd.core.tree import (
     RemoveFolder,
     RemoveLink,
     RenameFolder,
-    owner_of,
-    owner_text,
 )
-from facewatchd.domain import Owner, Pool
+from facewatchd.domain import Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.entries import (
     TEMPORARY,

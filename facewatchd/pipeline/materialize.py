@@ -15,6 +15,7 @@ from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
 from facewatchd.core.gestures import Gesture
 from facewatchd.core.names import link_name
+from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.tree import (
     MARKER,
     UNKNOWN,
@@ -36,7 +37,7 @@ from facewatchd.core.tree import (
     WrittenFolder,
 )
 from facewatchd.core.tree_plan import plan
-from facewatchd.domain import Owner, PersonId, Pool, Review, Suggestion, Together
+from facewatchd.domain import PersonId, Pool
 from facewatchd.errors import PhotoError, TreeError, displayable
 from facewatchd.people.covers import COVER, cut_cover
 from facewatchd.people.tree import KEPT_OUT, Done, Looked, PeopleTree, marker_text

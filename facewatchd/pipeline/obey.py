@@ -27,19 +27,8 @@ from facewatchd.core.gestures import (
     Shown,
 )
 from facewatchd.core.names import folder_name, is_variant
-from facewatchd.domain import (
-    Constraint,
-    ConstraintKind,
-    Embeddings,
-    FaceId,
-    Owner,
-    Person,
-    PersonId,
-    PhotoId,
-    Pool,
-    Review,
-    Suggestion,
-)
+from facewatchd.core.owners import Owner, Review, Suggestion
+from facewatchd.domain import Constraint, ConstraintKind, Embeddings, FaceId, Person, PersonId, PhotoId, Pool
 from facewatchd.errors import displayable
 from facewatchd.pipeline.shown import EXAMPLES
 from facewatchd.store import Store, StoredModel

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from facewatchd.core.names import folder_name, link_name
+from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.suggest import MOST
 from facewatchd.core.tree import MARKER, WantedFile, WantedFolder, WantedLink
-from facewatchd.domain import Owner, Person, PersonId, Review, Suggestion, Together
+from facewatchd.domain import Person, PersonId
 from facewatchd.store import PersonPhoto, Store
 
 EXAMPLES = 3

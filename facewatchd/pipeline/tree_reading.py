@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from facewatchd.core.gestures import FoundFolder, LeftFolder, Reading
+from facewatchd.core.owners import Owner, Review
 from facewatchd.core.reading import read_gestures
 from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder
-from facewatchd.domain import Owner, PhotoId, Pool, Review
+from facewatchd.domain import PhotoId, Pool
 from facewatchd.store import Store
 
 # how many folders deep links of ours may lie: a review's or a year's, moved into another folder

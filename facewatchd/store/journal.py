@@ -85,7 +85,7 @@ class Journal:
         self._db.executemany(
             "UPDATE people SET name = ?2, merged_into = ?3, hidden = ?4 WHERE person_id = ?1", before["people"]
         )
-        # entries of versions before 4 know nothing of reviews
+        # older entries know nothing of reviews
         rows = [(*row, None)[:4] for row in before["faces"]]
         self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3, review_of = ?4 WHERE face_id = ?1", rows)
         self._db.executemany("DELETE FROM constraints WHERE face_id = ?", [(face,) for face in faces])

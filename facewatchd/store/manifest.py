@@ -8,8 +8,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from facewatchd.core.tree import Written, WrittenFolder, owner_of, owner_text
-from facewatchd.domain import Owner
+from facewatchd.core.owners import Owner, owner_of, owner_text
+from facewatchd.core.tree import Written, WrittenFolder
 
 
 class Manifest:

@@ -39,6 +39,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from facewatchd.core.owners import Suggestion
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import Written, WrittenFolder
 from facewatchd.domain import (
@@ -60,7 +61,6 @@ from facewatchd.domain import (
     Precision,
     Root,
     SeenFile,
-    Suggestion,
     TakenPhoto,
 )
 from facewatchd.errors import FacewatchError, StoreError

@@ -25,8 +25,9 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
+from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.reading import read_gestures
-from facewatchd.domain import Owner, Pool, Review, Suggestion, Together
+from facewatchd.domain import Pool
 
 A, B = 1, 2
 

@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from facewatchd.core.gestures import Displaced, FoundFolder, LeftFolder, Renamed
 from facewatchd.core.names import fold, is_variant
+from facewatchd.core.owners import REVIEW, Owner, Review, Suggestion, Together, owner_of, owner_text
 from facewatchd.core.reading import read_gestures
 from facewatchd.core.tree import (
     MARKER,
     RESERVED,
-    REVIEW,
     UNKNOWN,
     Action,
     Adopt,
@@ -39,11 +39,9 @@ from facewatchd.core.tree import (
     WantedLink,
     Written,
     WrittenFolder,
-    owner_of,
-    owner_text,
 )
 from facewatchd.core.tree_plan import plan
-from facewatchd.domain import Owner, PersonId, Pool, Review, Suggestion, Together
+from facewatchd.domain import PersonId, Pool
 
 COVER = b"folder.jpg"
 
