@@ -17,6 +17,8 @@ _ROOM = 16
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")
 # what follows the last dot of "J. Smith" or of a sentence is no extension
 _MAX_EXTENSION = 16
+# a character has at most so many bytes of UTF-8
+_MOST_BYTES = 4
 # Persian names and emoji need these two format characters inside; all others are invisible or turn the text around
 _JOINERS = "\u200c\u200d"
 _EDGES = re.compile(rf"^[\s.{_JOINERS}]+|[\s.{_JOINERS}]+\Z")
@@ -24,6 +26,8 @@ _EDGES = re.compile(rf"^[\s.{_JOINERS}]+|[\s.{_JOINERS}]+\Z")
 
 def fold(name: bytes) -> str:
     """What two names must not share to be told apart on a file system that ignores case and Unicode form."""
+    if name.isascii():  # nearly all are, and an archive has very many
+        return name.decode().lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", _text(name)).casefold())
 
 
@@ -56,9 +60,36 @@ def link_name(date_prefix: str, photo: bytes) -> bytes:
     text = _clean(_text(photo)).rstrip(" .") or "_"
     if date_prefix and not text.startswith(date_prefix):
         text = f"{date_prefix} {text}"
+    if len(text) * _MOST_BYTES <= MAX_NAME_BYTES - _ROOM:  # nothing to cut
+        return _bytes(text.rstrip(" ."))
     stem, extension = _split(text)
     text = _cut(stem, MAX_NAME_BYTES - _ROOM - len(_bytes(extension))) + extension
     return _bytes(text.rstrip(" ."))
+
+
+def stem_of(photo: bytes) -> str:
+    """A photo's file name without its extension."""
+    return _split(_text(photo))[0]
+
+
+def file_text(name: bytes) -> str:
+    """A file's name as text; bytes that are no UTF-8 come back by `decorated`."""
+    return _text(name)
+
+
+def decorated(text: str, photo: bytes) -> bytes:
+    """
+    The name of a link that reads like this and has the photo's extension.
+
+    Args:
+        text: Anything, without the extension.
+        photo: The photo's own file name.
+
+    Returns:
+        As `link_name`.
+    """
+    extension = _split(_clean(_text(photo)).rstrip(" ."))[1]
+    return link_name("", _bytes(text.strip() + extension) or b"_")
 
 
 def unique(name: bytes, taken: Container[str]) -> bytes:
@@ -76,6 +107,11 @@ def unique(name: bytes, taken: Container[str]) -> bytes:
     while fold(candidate := _bytes(f"{stem} ({number}){extension}")) in taken:
         number += 1
     return candidate
+
+
+def beginning(name: bytes) -> bytes:
+    """How all names begin that `unique` may make out of this one."""
+    return _bytes(_split(_text(name))[0])
 
 
 def is_variant(name: bytes, base: bytes) -> bool:
@@ -96,6 +132,8 @@ def _bytes(name: str) -> bytes:
 
 def _clean(text: str) -> str:
     """The text in NFC, with an underscore for all that is illegal or invisible in a name."""
+    if text.isascii() and text.isprintable():
+        return text.replace("/", "_")
     return "".join(
         "_" if c == "/" or (unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} and c not in _JOINERS) else c
         for c in unicodedata.normalize("NFC", text)
@@ -112,8 +150,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _cut(text: str, room: int) -> str:
     """At most so many bytes of it, without tearing a character."""
-    raw = _bytes(text)
-    if len(raw) <= room:
+    if len(text) * _MOST_BYTES <= room or len(raw := _bytes(text)) <= room:
         return text
     # a character has at most three bytes after its first; more are no UTF-8 and can be cut anywhere
     back = next((back for back in range(4) if raw[room - back] & 0xC0 != 0x80), 0)

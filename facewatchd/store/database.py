@@ -7,9 +7,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 from facewatchd.errors import StoreError, StoreFullError
 from facewatchd.store.schema import MIGRATIONS
@@ -28,9 +28,14 @@ def store_errors(path: Path, title: str = "The state cannot be used") -> Iterato
     try:
         yield
     except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        kind = StoreFullError if name.startswith(_PASSING) else StoreError
-        raise kind(title, advice(error), path) from error
+        raise converted(error, path, title) from error
+
+
+def converted(error: sqlite3.Error, path: Path, title: str = "The state cannot be used") -> StoreError:
+    """SQLite's error as the user's."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    kind = StoreFullError if name.startswith(_PASSING) else StoreError
+    return kind(title, advice(error), path)
 
 
 def advice(error: sqlite3.Error) -> str:
@@ -52,33 +57,43 @@ def advice(error: sqlite3.Error) -> str:
     return f"{error}."
 
 
-T = TypeVar("T")
-
-
 class _Cursor(sqlite3.Cursor):
     """Turns SQLite's errors into the user's wherever they come up: also in the midst of reading rows."""
 
-    def _told(self, call: Callable[..., T], *arguments: Any) -> T:
+    def _converted(self, error: sqlite3.Error) -> Exception:
         connection = cast("_Connection", self.connection)
-        if connection.path is None:
-            return call(*arguments)
-        with store_errors(connection.path):
-            return call(*arguments)
+        return error if connection.path is None else converted(error, connection.path)
 
     def execute(self, *arguments: Any) -> Self:
-        return self._told(super().execute, *arguments)
+        try:
+            return super().execute(*arguments)
+        except sqlite3.Error as error:
+            raise self._converted(error) from error
 
     def executemany(self, *arguments: Any) -> Self:
-        return self._told(super().executemany, *arguments)
+        try:
+            return super().executemany(*arguments)
+        except sqlite3.Error as error:
+            raise self._converted(error) from error
 
     def fetchone(self) -> Any:
-        return self._told(super().fetchone)
+        try:
+            return super().fetchone()
+        except sqlite3.Error as error:
+            raise self._converted(error) from error
 
     def fetchall(self) -> list[Any]:
-        return self._told(super().fetchall)
+        try:
+            return super().fetchall()
+        except sqlite3.Error as error:
+            raise self._converted(error) from error
 
     def __next__(self) -> Any:
-        return self._told(super().__next__)
+        # once for every row that is read: no context manager here
+        try:
+            return super().__next__()
+        except sqlite3.Error as error:
+            raise self._converted(error) from error
 
 
 class _Connection(sqlite3.Connection):

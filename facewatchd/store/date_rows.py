@@ -32,6 +32,11 @@ def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
     )
 
 
+# for every photo of the tree: several times as fast as calling the enums
+_PRECISIONS = {str(precision): precision for precision in Precision}
+_SOURCES = {str(source): source for source in DateSource}
+
+
 def date_finding(columns: Sequence[Any]) -> DateFinding | None:
     """The finding in `DATE_COLUMNS`, None where no date was found."""
     value, precision, source, confidence, zone, problem, zone_source = columns
@@ -39,8 +44,8 @@ def date_finding(columns: Sequence[Any]) -> DateFinding | None:
         return None
     return DateFinding(
         datetime.fromisoformat(value),
-        Precision(precision),
-        DateSource(source),
+        _PRECISIONS[precision],
+        _SOURCES[source],
         confidence,
         zone,
         problem,
