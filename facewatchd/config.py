@@ -75,6 +75,14 @@ def _photos_or_false(value: object) -> int:
     return value
 
 
+def _link_template(text: str) -> str:
+    # not at the top: it takes numpy with it, which --help can do without
+    from facewatchd.core.link_names import template  # noqa: PLC0415
+
+    template(text)
+    return text
+
+
 def _xdg(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback)
 
@@ -100,7 +108,8 @@ class PeopleConfig(Section):
 
     dir: Folder = Field(default_factory=lambda: Path.home() / "People", validate_default=True)
     min_faces: Annotated[int, Field(ge=2)] = 3
-    links: Literal["relative", "absolute"] = "relative"
+    links: Literal["relative", "absolute", "hardlink", "copy"] = "relative"
+    link_name: Annotated[str, AfterValidator(_link_template)] = "{date} {name}"
     max_deletions: Fraction = 0.2
     allow_same_photo: bool = False
     years: bool = False

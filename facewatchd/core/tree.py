@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
 
 from facewatchd.core.owners import REVIEW, TOGETHER, Owner
 from facewatchd.domain import PhotoId, Pool
@@ -22,13 +23,66 @@ MARKER = b".facewatchd"
 """Says whose a folder is, so that it is known by whatever name."""
 
 
+# --- how a file of the tree is known to be a photo's -----------------------------------------------------------------
+
+# Links of all kinds are told apart by a "target". A symlink's is its text; those of the others begin with a NUL, which
+# no text of a link can.
+_HARD = b"\0hard "
+_COPY = b"\0copy "
+
+INTENDED = b"\0intended"
+"""A file that was about to be put in place and may have been: whatever it is, it is ours and to be made anew."""
+
+
+class LinkMode(StrEnum):
+    """What stands for a photo in the tree (`people.links`)."""
+
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+    HARDLINK = "hardlink"
+    COPY = "copy"
+
+
+def hard_link(inode: int) -> bytes:
+    """The target of a hard link; all of a tree lie on one file system."""
+    return _HARD + b"%d" % inode
+
+
+def copy_of(photo_id: PhotoId, size: int, mtime_ns: int) -> bytes:
+    """The target of a copy of the photo as it was then."""
+    return _COPY + b"%d %d %d" % (photo_id, size, mtime_ns)
+
+
+def is_hard_link(target: bytes) -> bool:
+    return target.startswith(_HARD)
+
+
+def is_copy(target: bytes) -> bool:
+    return target.startswith(_COPY)
+
+
+def is_symlink(target: bytes) -> bool:
+    return not target.startswith(b"\0")
+
+
+def copied(target: bytes) -> tuple[PhotoId, int, int]:
+    """The photo, size and mtime of a copy's target."""
+    photo_id, size, mtime_ns = target.removeprefix(_COPY).split()
+    return int(photo_id), int(size), int(mtime_ns)
+
+
+def linked_inode(target: bytes) -> int:
+    """The inode of a hard link's target."""
+    return int(target.removeprefix(_HARD))
+
+
 # --- what is wanted -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class WantedLink:
     """
-    A photo's link; `name` is the one wanted, `target` the text of the link. A name may lead into a part of the folder, such
+    A photo's link; `name` is the one wanted, `target` what it leads to, see above. A name may lead into a part of the folder, such
     as `2019/a.jpg`; parts come and go with what is in them.
     """
 
@@ -67,13 +121,15 @@ class Written:
         name: Its file name.
         photo_id: The photo linked to; None for a file.
         content: A link's target; a file's version.
-        signature: A file's size, time and inode as we left it; empty for a link.
+        signature: A file's or copy's size, time and inode as we left it; empty for a symlink.
+        intended: The signature of what was about to take its place.
     """
 
     name: bytes
     photo_id: PhotoId | None
     content: bytes
     signature: bytes = b""
+    intended: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +143,17 @@ class WrittenFolder:
 
 @dataclass(frozen=True, slots=True)
 class PresentEntry:
-    """What stands under a name: a link (`target`), a regular file (`signature`), or something else (neither)."""
+    """
+    What stands under a name: a regular file has a signature; a symlink, and a file that is known to be a photo's, a
+    target; anything else neither.
+
+    Attributes:
+        only_name: It is a photo's, and the only name that this file has: without it the picture would be gone.
+    """
 
     target: bytes | None = None
     signature: bytes | None = None
+    only_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +253,7 @@ class Adopt:
     name: bytes
     photo_id: PhotoId
     target: bytes
+    signature: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from facewatchd.core.names import fold, folder_name, is_variant, unique
+from facewatchd.core.names import beginning, fold, folder_name, is_variant, unique
 from facewatchd.core.owners import Owner, place_of
 from facewatchd.core.tree import (
     MARKER,
@@ -63,7 +63,7 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
             if left.owner in ours and _empties(left, present):
                 vacated.add(left.name)
 
-    standing = _standing(present, vacated)
+    standing = _standing(present, vacated, {place_of(folder.owner) for folder in wanted})
     taken = {place: set(names) for place, names in standing.items()}
     orphans = _orphans(ours.values(), present)
     # people first: one whose folder has the name of a pool makes way for it
@@ -89,12 +89,29 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
     return actions
 
 
-def _standing(present: Present, vacated: AbstractSet[bytes]) -> dict[bytes, Counter[str]]:
+def narrowed(folder: PresentFolder, links: Sequence[WantedLink], written: Sequence[Written]) -> PresentFolder:
+    """
+    What of a folder matters to these links alone, so that a plan for one of very many need not go through all.
+
+    Args:
+        folder: All that is there.
+        links: Those wanted.
+        written: Those that are written down for the same photos.
+    """
+    names = {entry.name for entry in written}
+    beginnings = tuple(fold(beginning(link.name)) for link in links)
+    return PresentFolder(
+        folder.marker,
+        {name: entry for name, entry in folder.entries.items() if name in names or fold(name).startswith(beginnings)},
+    )
+
+
+def _standing(present: Present, vacated: AbstractSet[bytes], places: AbstractSet[bytes]) -> dict[bytes, Counter[str]]:
     """Per place how many names there are that a file system may take for one."""
     standing = {
         path: Counter(fold(name) for name in folder.entries if posixpath.join(path, name) not in vacated)
         for path, folder in present.folders.items()
-        if path in RESERVED
+        if path in RESERVED and path in places
     }
     standing[b""] = Counter(fold(name) for name in present.names - vacated)
     standing[b""].update(fold(name) for name in RESERVED)
@@ -112,7 +129,8 @@ def _empties(folder: WrittenFolder, present: Present) -> bool:
     entries = present.folders[folder.name].entries
     mine = {entry.name for entry in folder.entries if _unchanged(entry, entries.get(entry.name))}
     parts = {posixpath.dirname(name) for name in mine}
-    return mine == set(entries) - parts
+    stays = any(entries[entry.name].only_name for entry in folder.entries if entry.name in mine)
+    return not stays and mine == set(entries) - parts
 
 
 def _orphans(ours: Iterable[WrittenFolder], present: Present) -> dict[Owner, list[bytes]]:
@@ -160,15 +178,14 @@ def _fill(
         if entry.name not in ours:
             if entry.name in entries or entry.name not in files | links.keys():
                 yield Forget(name, entry.name)
-        elif entry.photo_id is None and entry.name not in files:
-            yield RemoveFile(name, entry.name, entry.signature)
-        elif entry.photo_id is not None and entry.name not in links:
-            yield RemoveLink(name, entry.name, entry.content)
+        elif entry.name not in (files if entry.photo_id is None else links):
+            yield _taken_out(name, entry, entries[entry.name])
     for file in folder.files:
         mine = ours.get(file.name)
         if mine is not None and mine.photo_id is None:
-            if mine.content != file.version.encode():
-                yield PutFile(folder.owner, name, file.name, file.version, mine.signature)
+            now = entries[file.name].signature
+            if mine.content != file.version.encode() or mine.signature != now:
+                yield PutFile(folder.owner, name, file.name, file.version, now)
         elif there and file.name == MARKER in entries and there.marker is not None and there.marker == folder.owner:
             # whoever touched it last (a restored backup, a crash), it says what ours says
             yield PutFile(folder.owner, name, file.name, file.version, entries[MARKER].signature)
@@ -176,13 +193,13 @@ def _fill(
             yield PutFile(folder.owner, name, file.name, file.version)
     recorded = {entry.name: entry for entry in written}
     for at, link in links.items():
-        now = entries.get(at)
+        present = entries.get(at)
         known = recorded.get(at)
-        if now is not None and now.target == link.target:
+        if present is not None and present.target == link.target:
             if known is None or known.content != link.target or known.photo_id != link.photo_id:
-                yield Adopt(name, at, link.photo_id, link.target)
+                yield Adopt(name, at, link.photo_id, link.target, present.signature or b"")
         else:
-            yield PutLink(name, at, link.photo_id, link.target, now.target if now else None)
+            yield PutLink(name, at, link.photo_id, link.target, present.target if present else None)
 
 
 def _in_the_open(link: WantedLink, entries: Mapping[bytes, PresentEntry]) -> WantedLink:
@@ -227,7 +244,18 @@ def _named_links(
 def _unchanged(entry: Written, there: PresentEntry | None) -> bool:
     if there is None:
         return False
+    if there.signature is not None and there.signature == entry.intended:
+        return True
     return there.signature == entry.signature if entry.photo_id is None else there.target == entry.content
+
+
+def _taken_out(folder: bytes, entry: Written, there: PresentEntry) -> Action:
+    """How something of ours goes. A hard link that is all that is left of a photo is the user's from now on."""
+    if entry.photo_id is None:
+        return RemoveFile(folder, entry.name, there.signature or b"")
+    if there.only_name:
+        return Forget(folder, entry.name)
+    return RemoveLink(folder, entry.name, there.target or b"")
 
 
 def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
@@ -235,10 +263,8 @@ def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
     if _is_ours(folder, present):
         there = present.folders[folder.name].entries
         for entry in folder.entries:
-            if not _unchanged(entry, there.get(entry.name)):
-                yield Forget(folder.name, entry.name)
-            elif entry.photo_id is None:
-                yield RemoveFile(folder.name, entry.name, entry.signature)
+            if _unchanged(entry, there.get(entry.name)):
+                yield _taken_out(folder.name, entry, there[entry.name])
             else:
-                yield RemoveLink(folder.name, entry.name, entry.content)
+                yield Forget(folder.name, entry.name)
     yield RemoveFolder(folder.owner, folder.name)

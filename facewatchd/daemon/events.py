@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from facewatchd.core.owners import Owner
 from facewatchd.core.recluster import Labels
 from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
@@ -70,7 +71,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class TreeTouched:
-    """Something changed at the top of the people tree."""
+    """Something changed in the people tree; `path` is relative to it."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CoverCut:
+    """A cover that the tree asked for is there."""
+
+    owner: Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +88,4 @@ class Stop:
     """End in good order."""
 
 
-Event = Hinted | ScanPart | ScanEnd | Taken | Clustered | Asked | Due | TreeTouched | Stop
+Event = Hinted | ScanPart | ScanEnd | Taken | Clustered | Asked | Due | TreeTouched | CoverCut | Stop

@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 from facewatchd.config import Config
 from facewatchd.daemon.backlog import Backlog
-from facewatchd.daemon.events import Asked, Chore, Clustered, Due, Event, Hinted, Stop, Taken, TreeTouched
+from facewatchd.daemon.covers import CoverCutter
+from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.older_state import tell_stacks
 from facewatchd.daemon.pause import Pause
@@ -70,7 +71,8 @@ class Daemon:
         self._models_reason = models_reason
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_for(config, engine.info.pack)
-        self._tree = TreeKeeper(store, TreeSettings.of(config))
+        self._covers = CoverCutter(config.ingest.max_megapixels, lambda owner: self.post(CoverCut(owner)))
+        self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
         self._grouping = Grouping(
             store,
             engine.info.id,
@@ -109,6 +111,10 @@ class Daemon:
         if isinstance(event, Stop):
             self._stopping = True
         self._events.put(event)
+
+    def tree_is_watched(self) -> None:
+        """Every change to the tree is going to be posted."""
+        self._tree.is_watched()
 
     def run(self) -> None:
         """
@@ -212,8 +218,10 @@ class Daemon:
                 self._requests.take(event)
             case Due(chore):
                 self._do(chore)
-            case TreeTouched():
-                self._tree.touched()
+            case TreeTouched(path):
+                self._tree.touched(path)
+            case CoverCut(owner):
+                self._tree.covered(owner)
             case Stop():
                 raise AssertionError("the loop ends before this")
 
@@ -361,7 +369,8 @@ class Daemon:
     def _is_done(self) -> bool:
         if self._pause.reason:
             return False
-        tree_is_done = self._tree.next_due() is None or self._tree.failure is not None
+        is_due = self._tree.next_due() is not None or self._covers.busy or not self._events.empty()
+        tree_is_done = not is_due or self._tree.failure is not None
         return self._is_idle() and self._grouped_once and not self._grouping.running and tree_is_done
 
     def _be_ready(self) -> None:
@@ -423,6 +432,7 @@ class Daemon:
         with contextlib.suppress(StoreFullError):
             self._write_vitals()
         self._grouping.stop()
+        self._covers.stop()
         self._workers.stop(_LAST_PHOTOS_S)
         self._sources.stop()
         while not self._events.empty():

@@ -92,6 +92,8 @@ def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
             # an unwritable place is reported, and tried again, when there is something to put there
             config.people.dir.mkdir(parents=True, exist_ok=True)
         if config.people.dir.is_dir():
-            watch = TreeWatch(config.people.dir, lambda: daemon.post(TreeTouched()))
+            watch = TreeWatch(config.people.dir, lambda path: daemon.post(TreeTouched(path)))
             stack.callback(watch.stop)
+            if watch.works:
+                daemon.tree_is_watched()
         yield

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import time
 
+from facewatchd.core.owners import Owner
 from facewatchd.errors import TreeError, displayable
-from facewatchd.people.tree import Looked
+from facewatchd.people.looked import Looked
 from facewatchd.pipeline.materialize import Materialized, Scope, TreeSettings, materialize
+from facewatchd.pipeline.tree_deeds import Cutter
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -29,17 +31,19 @@ class TreeKeeper:
     Args:
         store: The state.
         settings: Of the tree.
+        cut: Cuts covers.
     """
 
-    def __init__(self, store: Store, settings: TreeSettings) -> None:
+    def __init__(self, store: Store, settings: TreeSettings, cut: Cutter) -> None:
         self._store = store
         self.settings = settings
+        self._cut = cut
         # everything: the tree may have changed in any way while nobody looked
         self._scope: Scope | None = None
         self._dirty = True
         self._not_before = 0.0
         self.failure: TreeError | None = None
-        self._looked: Looked = {}
+        self._looked = Looked()
         self.notice = ""
 
     @property
@@ -55,8 +59,14 @@ class TreeKeeper:
             self._scope = self._scope | scope
         self._dirty = True
 
-    def touched(self) -> None:
-        """Something changed in the tree: soon, when the user has finished, see what."""
+    def is_watched(self) -> None:
+        """Every change to the tree is going to be told by `touched`."""
+        self._looked.watched = True
+
+    def touched(self, path: bytes) -> None:
+        """Something changed in the tree, by its path there: if not by us, see what, soon, when the user has finished."""
+        if not self._looked.is_news(self.settings.path, path):
+            return
         if not self._dirty:
             self._not_before = time.monotonic() + _FINISHED_S
         self.touch(set())
@@ -65,6 +75,10 @@ class TreeKeeper:
         """As `touch`, but nothing to do for nobody."""
         if scope:
             self.touch(scope)
+
+    def covered(self, owner: Owner) -> None:
+        """The cover of an owner's folder has been cut."""
+        self.touch({owner if isinstance(owner, int) else None})
 
     def next_due(self) -> float | None:
         """When to call `tend`, by the monotonic clock; None while there is nothing to do."""
@@ -93,7 +107,7 @@ class TreeKeeper:
         Raises:
             TreeError: It cannot be; it stays to be done.
         """
-        done = materialize(self._store, self.settings, self._scope, anew=anew, looked=self._looked)
+        done = materialize(self._store, self.settings, self._scope, anew=anew, looked=self._looked, cut=self._cut)
         if done.doubted:
             self.notice = (
                 f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}, which is not believed: "

@@ -11,16 +11,15 @@ import contextlib
 import errno
 import logging
 import os
+import posixpath
 import re
-import time
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from facewatchd.core.owners import REVIEW, TOGETHER, Owner, owner_of, owner_text
+from facewatchd.core.owners import REVIEW, TOGETHER, Owner
 from facewatchd.core.tree import (
-    MARKER,
     UNKNOWN,
     Action,
     Adopt,
@@ -38,22 +37,14 @@ from facewatchd.core.tree import (
 )
 from facewatchd.domain import Pool
 from facewatchd.errors import TreeError, displayable
-from facewatchd.people.entries import (
-    TEMPORARY,
-    entries_of,
-    exists,
-    put_link,
-    remove_temporary,
-    signature_of,
-    target_of,
-)
+from facewatchd.people.entries import Entries, Staged, exists
+from facewatchd.people.looked import Looked
+from facewatchd.people.markers import read_marker
+from facewatchd.people.photo_files import PhotoFiles
 
 log = logging.getLogger(__name__)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MARKER_LINE = re.compile(rb"^(?:person: (\d{1,18})|folder: ([a-z0-9 ]+))$", re.MULTILINE)
-_STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)
-
 # keep other programs' indexers out of a tree of duplicates (R4)
 KEPT_OUT = b".nomedia"
 _KEEP_OUT = (KEPT_OUT, b".ppignore")
@@ -61,11 +52,8 @@ _KEEP_OUT = (KEPT_OUT, b".ppignore")
 # folders in these, as in people's folders, are parts of them
 _PARTED = frozenset(pool.encode() for pool in Pool)
 
-_COARSE_NS = 1_000_000_000
-
-Stamp = tuple[int, int, int]
-Looked = dict[bytes, tuple[Stamp | None, PresentFolder, tuple[bytes, ...]]]
-"""Per folder: its times and inode at a look, what was in it, and the folders in it."""
+# deeds that are written down together: a crash in between leaves links that the next plan adopts
+_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +61,18 @@ class Done:
     """
     Attributes:
         action: What was carried out.
-        signature: Of the file written, empty for anything else.
+        signature: Of the file or copy written, empty for anything else.
     """
 
     action: Action
     signature: bytes = b""
 
 
-def marker_text(owner: Owner, state_id: str) -> bytes:
-    """What a folder of ours carries, so that it is known by whatever name the user gives it."""
-    kind, advice = (b"person", b"Rename the folder to name the person.") if isinstance(owner, int) else (b"folder", b"")
-    about = b"# facewatchd knows this folder by this file. " + advice
-    return b"%s\n%s: %s\nstate: %s\n" % (about.rstrip(), kind, owner_text(owner).encode(), state_id.encode())
+WriteDown = Callable[[list[Done], list[Done]], None]
+"""
+Remembers, all at once, deeds that are done, and files that are going to be put in place, as a crash may leave them there
+when nobody could tell them as ours.
+"""
 
 
 class PeopleTree:
@@ -95,6 +83,7 @@ class PeopleTree:
         path: The directory, absolute.
         state_id: Marks our folders; folders of another state are the user's to us.
         make_file: Makes the content of a `PutFile`, None where it cannot be made now.
+        files: What is known of photos' files that are no symlinks.
         looked: What was found at earlier looks, kept by the caller, so that folders which have not changed need not be
             listed again.
 
@@ -107,13 +96,14 @@ class PeopleTree:
         path: bytes,
         state_id: str,
         make_file: Callable[[PutFile], bytes | None],
+        files: PhotoFiles,
         looked: Looked | None = None,
     ) -> None:
         self._path = path
         self._state_id = state_id
-        self._make_file = make_file
+        self._entries = Entries(files, make_file)
         self._littered: set[bytes] = set()
-        self._looked: Looked = {} if looked is None else looked
+        self._looked = Looked() if looked is None else looked
         self._seen: set[bytes] = set()
         self.changed: set[bytes] = set()
         """Folders that the last look had to list anew, or that were gone."""
@@ -154,9 +144,7 @@ class PeopleTree:
             for name, is_folder in entries:
                 if is_folder and not name.startswith(b"."):
                     self._look_into(name, needed, folders, 1)
-        for path in self._looked.keys() - self._seen:
-            self.changed.add(path)
-            del self._looked[path]
+        self.changed |= self._looked.keep_only(self._seen)
         return Present(frozenset(name for name, _ in entries), folders)
 
     def _look_into(
@@ -203,18 +191,19 @@ class PeopleTree:
             return None
         self._seen.add(path)
         try:
-            now = _stamp(folder)
-            stamp, found, inner = self._looked.get(path, (None, None, ()))
-            if found is None or stamp is None or stamp != now:
+            known = self._looked.recall(path, folder)
+            if known is None:
                 self.changed.add(path)
-                marker, (listed, inner) = self._marker(folder), entries_of(folder)
-                if listed.pop(TEMPORARY, PresentEntry()) != PresentEntry():
-                    self._littered.add(path)
-                found = PresentFolder(marker, listed)
-                self._looked[path] = (now, found, inner)
+                known = self._looked.remember(path, folder, lambda: self._contents(path, folder))
         finally:
             os.close(folder)
-        return found, inner
+        return known
+
+    def _contents(self, path: bytes, folder: int) -> tuple[Owner | None, dict[bytes, PresentEntry], tuple[bytes, ...]]:
+        entries, inner, is_littered = self._entries.look(folder)
+        if is_littered:
+            self._littered.add(path)
+        return read_marker(folder, self._state_id), entries, inner
 
     def _open(self, path: bytes) -> int:
         """Open a folder of the tree, step by step, so that no symlink leads elsewhere."""
@@ -227,23 +216,6 @@ class PeopleTree:
                     os.close(folder)
             folder = below
         return folder
-
-    def _marker(self, folder: int) -> Owner | None:
-        try:
-            # O_NONBLOCK: a pipe would wait for its other end
-            marker = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        except OSError:
-            return None
-        try:
-            text = os.read(marker, 4096)
-        except OSError:
-            return None
-        finally:
-            os.close(marker)
-        owner, state = _MARKER_LINE.search(text), _STATE_LINE.search(text)
-        if owner is None or state is None or state[1] != self._state_id.encode():
-            return None
-        return owner_of((owner[1] or owner[2]).decode())
 
     # --- doing
 
@@ -263,27 +235,53 @@ class PeopleTree:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(Pool.IGNORED, 0o755, dir_fd=self._top)
 
-    def carry_out(self, actions: list[Action]) -> Iterator[Done]:
+    def carry_out(self, actions: list[Action], write_down: WriteDown) -> None:
         """
-        Carry the actions out one by one; yields each when it is done. One that finds something else in its place than
-        the plan saw is left out: the next plan sees it.
+        Carry the actions out. One that finds something else in its place than the plan saw is left out: the next plan
+        sees it.
+
+        Args:
+            actions: In this order; files that are made whole under another name first are put in place a little later.
+            write_down: See there. Called in batches.
 
         Raises:
-            TreeError: The tree cannot be written; what was yielded before is done.
+            TreeError: The tree cannot be written; what is done is written down.
         """
         self.claim()
         self._tidy()
         misplaced = set()
-        for action in actions:
-            if action.folder in misplaced:
-                continue
+        done: list[Done] = []
+        staged: list[tuple[PutFile | PutLink, Staged]] = []
+        try:
+            for action in actions:
+                if action.folder in misplaced:
+                    continue
+                with self._errors("The people tree cannot be written", action.folder):
+                    outcome = self._do(action, len(staged))
+                if isinstance(outcome, Staged):
+                    assert isinstance(action, PutFile | PutLink)
+                    staged.append((action, outcome))
+                elif outcome is not None:
+                    done.append(Done(action, outcome))
+                elif isinstance(action, RenameFolder):
+                    # what stands there is not the folder that the rest of the plan is about
+                    misplaced.add(action.to)
+                if len(done) + len(staged) >= _TOGETHER:
+                    done, staged = self._settle(done, staged, write_down), []
+        finally:
+            write_down(self._settle(done, staged, write_down), [])
+
+    def _settle(
+        self, done: list[Done], staged: list[tuple[PutFile | PutLink, Staged]], write_down: WriteDown
+    ) -> list[Done]:
+        """Write down what is done, and put in place what was staged. Returns what is to be written down next."""
+        write_down(done, [Done(action, file.signature) for action, file in staged])
+        put = []
+        for action, file in staged:
             with self._errors("The people tree cannot be written", action.folder):
-                signature = self._do(action)
-            if signature is not None:
-                yield Done(action, signature)
-            elif isinstance(action, RenameFolder):
-                # what stands there is not the folder that the rest of the plan is about
-                misplaced.add(action.to)
+                if self._put_in_place(action, file):
+                    put.append(Done(action, file.signature))
+        return put
 
     def _tidy(self) -> None:
         """Remove what a crash left half done; a link or file of ours that it was for is still planned."""
@@ -291,13 +289,16 @@ class PeopleTree:
             with self._errors("The people tree cannot be written", name), contextlib.suppress(FileNotFoundError):
                 folder = self._open(name)
                 try:
-                    remove_temporary(folder)
+                    self._entries.tidy(folder)
                 finally:
                     os.close(folder)
         self._littered.clear()
 
-    def _do(self, action: Action) -> bytes | None:
-        """Returns the signature of a file written, empty for other deeds, None where nothing was done."""
+    def _do(self, action: Action, number: int) -> bytes | Staged | None:
+        """
+        Returns the signature of a file written, empty for other deeds; a file that is to be put in place, under a
+        temporary name with this number; None where nothing was done.
+        """
         match action:
             case MakeFolder(_, name):
                 self._make_folder(name)
@@ -310,7 +311,7 @@ class PeopleTree:
             case Forget(folder, name):
                 self._remove_part(folder, name)
             case PutLink() | RemoveLink() | PutFile() | RemoveFile():
-                return self._inside(action)
+                return self._inside(action, number)
         return b""
 
     @contextlib.contextmanager
@@ -359,33 +360,60 @@ class PeopleTree:
             with contextlib.suppress(OSError):
                 os.rmdir(place, dir_fd=self._top)
 
-    def _inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes | None:
-        part, _, name = action.name.rpartition(b"/")
+    @contextlib.contextmanager
+    def _opened(self, path: bytes) -> Iterator[int | None]:
+        """A folder, None where no real folder is there."""
         try:
-            if part and isinstance(action, PutLink):
-                self._make_part(action.folder, part)
-            folder = self._open(action.folder + b"/" + part if part else action.folder)
+            folder = self._open(path)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            yield None
+            return
         except OSError as error:
-            if error.errno == errno.ELOOP:
-                return None
-            raise
+            if error.errno != errno.ELOOP:
+                raise
+            yield None
+            return
         try:
-            return self._do_inside(replace(action, name=name), folder)
+            yield folder
         finally:
             os.close(folder)
-            if isinstance(action, RemoveLink):
-                self._remove_part(action.folder, action.name)
+
+    def _inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile, number: int) -> bytes | Staged | None:
+        part, _, name = action.name.rpartition(b"/")
+        if part and isinstance(action, PutLink):
+            self._make_part(action.folder, part)
+        with self._opened(_place(action)) as folder:
+            if folder is None:
+                return None
+            is_known = self._looked.is_known(_place(action), folder)
+            outcome = self._entries.carry_out(folder, replace(action, name=name), number)
+            self._keep(action, folder, is_known=is_known)
+        if isinstance(action, RemoveLink):
+            self._remove_part(action.folder, action.name)
+        return outcome
+
+    def _keep(self, action: PutLink | RemoveLink | PutFile | RemoveFile, folder: int, *, is_known: bool) -> None:
+        """Remember what we have changed, where the folder was known before."""
+        name = action.name.rpartition(b"/")[2]
+        if is_known:
+            self._looked.changed_by_us(_place(action), folder, name, self._entries.at(name, folder))
+        else:
+            self._looked.forget(_place(action))
+
+    def _put_in_place(self, action: PutFile | PutLink, file: Staged) -> bool:
+        with self._opened(_place(action)) as folder:
+            if folder is None:
+                return False
+            is_known = self._looked.is_known(_place(action), folder)
+            is_put = self._entries.put_in_place(folder, file)
+            self._keep(action, folder, is_known=is_known)
+            return is_put
 
     def _make_part(self, folder: bytes, part: bytes) -> None:
         """A folder for a year, in a folder that stands there."""
-        inside = self._open(folder)
-        try:
-            with contextlib.suppress(FileExistsError):
+        with self._opened(folder) as inside, contextlib.suppress(FileExistsError):
+            if inside is not None:
                 os.mkdir(part, 0o755, dir_fd=inside)
-        finally:
-            os.close(inside)
 
     def _remove_part(self, folder: bytes, name: bytes) -> None:
         """The folder that something of ours was in, if nothing is left in it."""
@@ -394,41 +422,10 @@ class PeopleTree:
             with contextlib.suppress(OSError), self._above(folder + b"/" + part) as (inside, own_name):
                 os.rmdir(own_name, dir_fd=inside)
 
-    def _do_inside(self, action: PutLink | RemoveLink | PutFile | RemoveFile, folder: int) -> bytes | None:
-        match action:
-            case PutLink():
-                return put_link(folder, action)
-            case RemoveLink(_, name, target):
-                if target_of(name, folder) == target:
-                    os.unlink(name, dir_fd=folder)
-                return b""
-            case PutFile():
-                return self._put_file(folder, action)
-            case RemoveFile(_, name, signature):
-                if signature_of(name, folder) == signature:
-                    os.unlink(name, dir_fd=folder)
-                return b""
 
-    def _put_file(self, folder: int, action: PutFile) -> bytes | None:
-        content = self._make_file(action)
-        if content is None or signature_of(action.name, folder) != action.instead_of:
-            return None
-        if action.instead_of is None and exists(action.name, folder):
-            return None
-        remove_temporary(folder)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(TEMPORARY, flags, 0o644, dir_fd=folder), "wb") as file:
-            file.write(content)
-        os.rename(TEMPORARY, action.name, src_dir_fd=folder, dst_dir_fd=folder)
-        return signature_of(action.name, folder)
-
-
-def _stamp(folder: int) -> Stamp | None:
-    """Changes with every change of a folder's entries; None while one may follow that the clock is too coarse to tell."""
-    found = os.fstat(folder)
-    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _COARSE_NS:
-        return None
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+def _place(action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes:
+    """The folder that something is in: the owner's, or a part of it."""
+    return posixpath.join(action.folder, posixpath.dirname(action.name)).rstrip(b"/")
 
 
 def _remedy(error: OSError) -> str:

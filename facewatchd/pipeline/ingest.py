@@ -36,7 +36,7 @@ from facewatchd.photos.read import read_photo
 from facewatchd.pipeline.dates import rules_of
 from facewatchd.pipeline.discover import is_gone_from
 from facewatchd.pipeline.look import look_for_faces
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.materialize import InPool, Scope
 from facewatchd.pipeline.stacks import AnyPicture, join, lead, meet, move, stand_in
 from facewatchd.store import Store
 
@@ -152,12 +152,13 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         Whose folders change by it.
     """
     with store.transaction():
+        before = store.photos.find(taken.seen.root_id, taken.seen.path)
         _recognise_moved(store, taken.seen, taken.content_hash)
         is_same_picture = store.photos.find_content(taken.seen) == taken.content_hash
         has_more = lead(store, taken, thresholds)
         photo_id = store.photos.take(taken, model_id)
         stored = store.faces.of_photo(photo_id)
-        scope: Scope = {face.person_id for face in stored}
+        scope: Scope = {face.person_id for face in stored if face.person_id is not None}
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
         # what the user said of a face in this picture holds, even if the models of today do not see it
         spoken_of = {word.face_id for word in store.people.constraints_on([face.face_id for face in stored])}
@@ -180,8 +181,12 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         settled = frozenset(person for person in staying if person is not None)
         assigned = _assign(store, [ids[at] for at in good], taken, good, settled, model_id, dim, thresholds)
         store.faces.assign(assigned)
-        scope |= {face.person_id for face in store.faces.of_photo(photo_id) if not face.poor}
-        if taken.faces:
+        now = store.faces.of_photo(photo_id)
+        scope |= {face.person_id for face in now if not face.poor and face.person_id is not None}
+        if stored or now:
+            scope.add(InPool(photo_id))
+        if has_more or (before is not None and before.photo_id != photo_id):
+            # another photo had these faces, or this path
             scope.add(None)
         scope |= meet(store, photo_id, thresholds)
     return scope

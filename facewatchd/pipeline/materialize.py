@@ -5,60 +5,54 @@ written into the manifest.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
 from facewatchd.core.gestures import Gesture
-from facewatchd.core.names import link_name
+from facewatchd.core.link_names import USUAL, Template, template
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.tree import (
     MARKER,
     UNKNOWN,
     Action,
-    Adopt,
-    Forget,
-    MakeFolder,
+    LinkMode,
     Present,
-    PutFile,
-    PutLink,
-    RemoveFile,
-    RemoveFolder,
-    RemoveLink,
-    RenameFolder,
+    PresentFolder,
     WantedFile,
     WantedFolder,
     WantedLink,
-    Written,
     WrittenFolder,
 )
-from facewatchd.core.tree_plan import plan
-from facewatchd.domain import PersonId, Pool
-from facewatchd.errors import PhotoError, TreeError, displayable
-from facewatchd.people.covers import COVER, cut_cover
-from facewatchd.people.tree import KEPT_OUT, Done, Looked, PeopleTree, marker_text
+from facewatchd.core.tree_plan import narrowed, plan
+from facewatchd.domain import PersonId, PhotoId, Pool
+from facewatchd.errors import TreeError
+from facewatchd.people.covers import COVER
+from facewatchd.people.looked import Looked
+from facewatchd.people.tree import KEPT_OUT, PeopleTree
 from facewatchd.pipeline.obey import Obedience
-from facewatchd.pipeline.pictures import read_picture
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
+from facewatchd.pipeline.tree_deeds import Cutter, carry_out, content_maker, cut_now
+from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
 from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over
 from facewatchd.store import PersonPhoto, Store
 
-log = logging.getLogger(__name__)
 
-Scope = set[PersonId | None]
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """One photo's place in the unknown pool, which may hold very many others."""
+
+    photo_id: PhotoId
+
+
+Scope = set[PersonId | InPool | None]
 """Whose folders to look after, with those of several people that they are among; None stands for the pools."""
 
-# how many folders deep links of ours may lie: a review's or a year's, moved into another folder
-_DEEPEST = 3
-
 _NOTHING = Present(frozenset(), {})
-
-# deeds between two commits: a crash in between leaves links that the next plan adopts
-_PER_TRANSACTION = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +61,37 @@ class TreeSettings:
     Attributes:
         path: The people directory, absolute, without symlinks.
         min_faces: An unnamed person needs this many faces to get a folder.
-        relative: Whether links are relative.
+        links: What stands for a photo.
         max_megapixels: For the photos that covers are cut out of.
         max_deletions: More links than this share of the tree are not deleted by the user at once.
         allow_same_photo: Whether two faces of a photo may be one person.
         years: Whether people's links are in a folder per year.
         together: Two people with so many photos in common have a folder of these; 0 for none.
+        name: How links are named.
     """
 
     path: bytes
     min_faces: int
-    relative: bool
+    links: LinkMode
     max_megapixels: float
     max_deletions: float = 0.2
     allow_same_photo: bool = False
     years: bool = False
     together: int = 0
+    name: Template = field(default_factory=lambda: template(USUAL))
 
     @classmethod
     def of(cls, config: Config) -> TreeSettings:
         return cls(
             os.path.realpath(os.fsencode(config.people.dir)),
             config.people.min_faces,
-            config.people.links == "relative",
+            LinkMode(config.people.links),
             config.ingest.max_megapixels,
             config.people.max_deletions,
             config.people.allow_same_photo,
             config.people.years,
             config.people.together,
+            template(config.people.link_name),
         )
 
 
@@ -122,6 +119,7 @@ def materialize(
     dry_run: bool = False,
     anew: bool = False,
     looked: Looked | None = None,
+    cut: Cutter | None = None,
 ) -> Materialized:
     """
     Obey what the user did to the people tree, then make it as the state wants it, touching only what differs.
@@ -132,25 +130,30 @@ def materialize(
         scope: Whose folders, all where None; those that gestures are about are looked after in any case.
         dry_run: Only say what would be done.
         anew: Build the tree even where none of it is left.
-        looked: See `PeopleTree`.
+        looked: What was found at earlier looks, kept by the caller.
+        cut: Cuts covers; None: here and now.
 
     Raises:
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), tuple(plan(_wanted(store, settings, scope), _written(store, scope), _NOTHING)))
+    looked = looked if looked is not None else Looked()
     names = store.manifest.names()
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
-    with PeopleTree(settings.path, store.state_id(), lambda action: _content(store, settings, action), looked) as tree:
+    files = photo_files(store, settings.links, looked.compared)
+    content = content_maker(store, cut or cut_now(settings.max_megapixels))
+    with PeopleTree(settings.path, store.state_id(), content, files, looked) as tree:
         present = tree.look({*names.values()})
         if names and not anew and KEPT_OUT not in present.names and present.names.isdisjoint(names.values()):
             raise _lost(settings)
         if not dry_run:
             recover(store, present)
         read = TreeReading()
+        written = store.manifest.folders() if tree.changed or scope is None else []
         if tree.changed:
-            read = read_tree(store, settings.path, present, settings.max_deletions)
+            read = read_tree(store, settings.path, present, written, settings.max_deletions)
         if not dry_run and (read.changed or read.reading.gestures):
             obedience = Obedience(store, time.time(), read.reading.gestures, allow_same_photo=settings.allow_same_photo)
             with store.transaction():
@@ -159,14 +162,59 @@ def materialize(
                 present = take_over(store, present, read.ours)
             if scope is not None:
                 scope = scope.union(*map(_whom, obedience.scope | read.changed))
-        actions = plan(_wanted(store, settings, scope), _written(store, scope), present)
+        few = _few_of_pool(store, settings, scope, present) if scope is not None else None
+        if few is _ALL and scope is not None:
+            scope = scope | {None}
+        if scope is not None or read.changed or read.reading.gestures:
+            written = _written(store, scope)
+        wanted = _wanted(store, settings, scope)
+        if isinstance(few, _FewOfPool):
+            wanted, written = [*wanted, few.wanted], [*written, few.written]
+            present = Present(present.names, {**present.folders, UNKNOWN: few.present})
+        actions = plan(wanted, written, present)
         if not dry_run and actions:
-            tree.claim()
-            _announce(store, actions)
-            _carry_out(store, tree, actions)
-            with store.transaction():
-                store.manifest.end()
+            carry_out(store, tree, actions)
     return Materialized(read.reading.gestures, tuple(actions), read.reading.doubted)
+
+
+@dataclass(frozen=True, slots=True)
+class _FewOfPool:
+    """The unknown pool, as far as a few photos matter."""
+
+    wanted: WantedFolder
+    written: WrittenFolder
+    present: PresentFolder
+
+
+_ALL: Final = "all"
+
+
+def _few_of_pool(
+    store: Store, settings: TreeSettings, scope: Scope, present: Present
+) -> _FewOfPool | Literal["all"] | None:
+    """What single photos are about; `_ALL` where the whole pool is to be looked after for them, None where nothing."""
+    photos = {one.photo_id for one in scope if isinstance(one, InPool)}
+    if not photos or None in scope:
+        return None
+    # somebody who gets a folder of their own takes their photos out of the pool
+    for person_id in scope:
+        if isinstance(person_id, int) and not _has_name(store, person_id):
+            photos |= {photo.photo_id for photo in store.people.photos(person_id)}
+    there, written = present.folders.get(UNKNOWN), store.manifest.of_photos(Pool.UNKNOWN, photos)
+    target = target_maker(store, settings.path, settings.links)
+    links = _links(settings, store.people.unknown_photos(settings.min_faces, photos), target)
+    if not links and (written is None or not written.entries):
+        return None
+    if written is None or there is None or not links:
+        # the pool may begin or end with them
+        return _ALL
+    wanted = WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), links)
+    return _FewOfPool(wanted, written, narrowed(there, links, written.entries))
+
+
+def _has_name(store: Store, person_id: PersonId) -> bool:
+    person = store.people.get(person_id)
+    return person is not None and bool(person.name)
 
 
 def _lost(settings: TreeSettings) -> TreeError:
@@ -189,11 +237,15 @@ def _concerns(scope: Scope, owner: Owner) -> bool:
         case Together(people):
             return not scope.isdisjoint(people)
         case Review(person_id):
-            return None in scope or person_id in scope
+            return _is_somebody_unknown_in(scope) or person_id in scope
         case Suggestion(one, other):
-            return not scope.isdisjoint({None, one, other})
+            return _is_somebody_unknown_in(scope) or not scope.isdisjoint({one, other})
         case _:
             return owner in scope
+
+
+def _is_somebody_unknown_in(scope: Scope) -> bool:
+    return any(one is None or isinstance(one, InPool) for one in scope)
 
 
 def _whom(owner: Owner) -> Scope:
@@ -207,44 +259,12 @@ def _whom(owner: Owner) -> Scope:
             return {None}
 
 
-def _announce(store: Store, actions: list[Action]) -> None:
-    """
-    Write into the manifest which folders are about to be made or changed: after a crash nobody could tell an empty one
-    as ours, and what is half done must not be taken for the user's doing.
-    """
-    with store.transaction():
-        for action in actions:
-            if isinstance(action, MakeFolder):
-                store.manifest.made(action.owner, action.folder)
-        store.manifest.begin({action.folder for action in actions})
-
-
-def _carry_out(store: Store, tree: PeopleTree, actions: list[Action]) -> None:
-    """Do it, and write it down in batches; where the tree cannot be written any more, up to there."""
-    done: list[Done] = []
-    try:
-        for deed in tree.carry_out(actions):
-            done.append(deed)
-            # of a cover that is not written down nobody could tell that it is ours
-            if isinstance(deed.action, PutFile) or len(done) >= _PER_TRANSACTION:
-                _write_down(store, done)
-                done = []
-    finally:
-        _write_down(store, done)
-
-
-def _write_down(store: Store, done: list[Done]) -> None:
-    with store.transaction():
-        for deed in done:
-            _record(store, deed)
-
-
 def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[WantedFolder]:
-    target = _target_maker(store, settings)
+    target = target_maker(store, settings.path, settings.links)
     marker = WantedFile(MARKER, store.state_id())
     hidden = store.people.hidden()
     folders = []
-    for summary in store.people.summaries(None if scope is None else {who for who in scope if who is not None}):
+    for summary in store.people.summaries(None if scope is None else {who for who in scope if isinstance(who, int)}):
         person = summary.person
         if person.person_id in hidden:
             continue
@@ -252,96 +272,47 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
             continue
         cover = store.people.cover(person.person_id)
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)
-        links = (_links_by_year if settings.years else _links)(store.people.photos(person.person_id), target)
+        links = (_links_by_year if settings.years else _links)(settings, store.people.photos(person.person_id), target)
         folders.append(WantedFolder(person.person_id, person.title, links, files))
     if scope is None or None in scope:
-        unknown = _links(store.people.unknown_photos(settings.min_faces), target)
+        unknown = _links(settings, store.people.unknown_photos(settings.min_faces), target)
         if unknown:
             folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown))
-        ignored = _links(store.people.ignored_photos(), target)
+        ignored = _links(settings, store.people.ignored_photos(), target)
         if ignored or Pool.IGNORED in store.manifest.names():
             folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored))
 
-    def deeper(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
-        return _links(photos, lambda photo: _deeper(target(photo)))
+    def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
+        return _links(settings, photos, lambda photo: deeper(target(photo)))
 
-    several = wanted_reviews(store, deeper)
+    several = wanted_reviews(store, below)
     if settings.together:
-        people = None if scope is None else {who for who in scope if who is not None}
-        several += wanted_together(store, deeper, settings.together, people)
+        people = None if scope is None else {who for who in scope if isinstance(who, int)}
+        several += wanted_together(store, below, settings.together, people)
     return folders + [folder for folder in several if scope is None or _concerns(scope, folder.owner)]
 
 
-def _deeper(target: bytes) -> bytes:
-    """How a link reads one level further down."""
-    return target if target.startswith(b"/") else b"../" + target
-
-
-def _links(photos: Sequence[PersonPhoto], target: Callable[[bytes], bytes]) -> tuple[WantedLink, ...]:
+def _links(
+    settings: TreeSettings, photos: Sequence[PersonPhoto], target: Callable[[PersonPhoto], bytes]
+) -> tuple[WantedLink, ...]:
     return tuple(
         WantedLink(
             photo.photo_id,
-            link_name(date_prefix(photo.date) if photo.date else "", os.path.basename(photo.path)),
-            target(photo.path),
+            settings.name.name(photo.path, photo.date),
+            target(photo),
         )
         for photo in photos
     )
 
 
-def _links_by_year(photos: Sequence[PersonPhoto], target: Callable[[bytes], bytes]) -> tuple[WantedLink, ...]:
+def _links_by_year(
+    settings: TreeSettings, photos: Sequence[PersonPhoto], target: Callable[[PersonPhoto], bytes]
+) -> tuple[WantedLink, ...]:
     """Those with a date in a folder per year."""
     prefixes = {photo.photo_id: date_prefix(photo.date) if photo.date else "" for photo in photos}
     return tuple(
-        replace(link, name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=_deeper(link.target))
+        replace(link, name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=deeper(link.target))
         if prefixes[link.photo_id]
         else link
-        for link in _links(photos, target)
+        for link in _links(settings, photos, target)
     )
-
-
-def _target_maker(store: Store, settings: TreeSettings) -> Callable[[bytes], bytes]:
-    """How a link to a photo reads. Relative ones share their beginning per root, which is worked out once."""
-    roots = sorted((root.path for root in store.photos.roots().values()), key=len, reverse=True)
-    # a person's folder lies directly in the tree, whatever its name
-    starts = {root: os.path.relpath(root, os.path.join(settings.path, b"x")) for root in roots}
-
-    def target(photo: bytes) -> bytes:
-        if settings.relative:
-            for root, start in starts.items():
-                if photo.startswith(root + b"/"):
-                    return start + photo[len(root) :]
-        return photo
-
-    return target
-
-
-def _content(store: Store, settings: TreeSettings, action: PutFile) -> bytes | None:
-    """The content of a small file of ours, None where it cannot be made."""
-    if action.name == MARKER:
-        return marker_text(action.owner, action.version)
-    face = store.people.face(int(action.version))
-    if face is None:
-        return None
-    try:
-        return cut_cover(read_picture(face.path, settings.max_megapixels), face.box)
-    except PhotoError as error:
-        log.warning("No cover for %s: %s", displayable(action.folder), error)
-        return None
-
-
-def _record(store: Store, done: Done) -> None:
-    """Write a deed into the manifest."""
-    manifest = store.manifest
-    match done.action:
-        case MakeFolder():
-            pass
-        case RenameFolder(owner, _, to):
-            manifest.renamed(owner, to)
-        case RemoveFolder(owner, _):
-            manifest.removed(owner)
-        case PutLink(folder, name, photo_id, target) | Adopt(folder, name, photo_id, target):
-            manifest.put(folder, Written(name, photo_id, target))
-        case PutFile(_, folder, name, version):
-            manifest.put(folder, Written(name, None, version.encode(), done.signature))
-        case RemoveLink(folder, name) | RemoveFile(folder, name) | Forget(folder, name):
-            manifest.dropped(folder, name)

@@ -159,10 +159,13 @@ class Obedience:
         faces = [face.face_id for face in chosen.values()]
         sources = dict(photos)
         losing = {source for source in sources.values() if isinstance(source, int)}
-        store.journal.remember(self._now, f"{name} is somebody new", faces, {person_id, *losing})
+        rest = {photo: self._rest(photo, sources[photo], faces) for photo in chosen}
+        concerned = [*faces, *(other for among in rest.values() for other in among)]
+        store.journal.remember(self._now, f"{name} is somebody new", concerned, {person_id, *losing})
         store.people.rename(person_id, name)
         for photo, face in chosen.items():
             confirm(store, face.face_id, _whose(face, sources[photo]), person_id)
+            self._refuse_rest(rest[photo], sources[photo])
         store.people.set_medoids(person_id, [max(chosen.values(), key=lambda face: face.quality).face_id])
         store.manifest.made(person_id, path)
         self.scope |= _with_unknown(person_id, *sources.values())
@@ -218,7 +221,8 @@ class Obedience:
         rivals = [rival for face in faces for rival in store.reviews.rivals(face, person.person_id)]
         title = f"{self._called(chosen)}: it is {person.title}" + self._and_not(source, person.person_id)
         losing = {whose for face in chosen.values() if (whose := _whose(face, source)) is not None}
-        store.journal.remember(self._now, title, {*faces, *others, *rivals}, {person.person_id, *losing})
+        rest = [face for photo_id in chosen for face in self._rest(photo_id, source, [*faces, *others])]
+        store.journal.remember(self._now, title, {*faces, *others, *rivals, *rest}, {person.person_id, *losing})
         if both:
             for other in others:
                 confirm(store, other, None, person.person_id)
@@ -226,6 +230,8 @@ class Obedience:
             store.faces.give([*others, *rivals], None)
         for face in chosen.values():
             confirm(store, face.face_id, _whose(face, source), person.person_id)
+        if source != person.person_id:
+            self._refuse_rest(rest, source)
         return title
 
     def _delete(self, photo_id: PhotoId, source: Owner) -> str:
@@ -257,6 +263,7 @@ class Obedience:
         if not faces or person is None:
             return ""
         title = f"{self._called(photos)}:{self._and_not(source)[4:]}"
+        faces = [*faces, *(face for photo in photos for face in self._rest(photo, source, faces))]
         store.journal.remember(self._now, title, faces, (person.person_id,))
         refuse(store, faces, person.person_id)
         return title
@@ -268,11 +275,27 @@ class Obedience:
         if not faces:
             return ""
         name = self._called(photos)
-        store.journal.remember(self._now, f"{name}: ignored", faces, (source,) if isinstance(source, int) else ())
+        rest = [face for photo in photos for face in self._rest(photo, source, faces)]
+        store.journal.remember(
+            self._now, f"{name}: ignored", [*faces, *rest], (source,) if isinstance(source, int) else ()
+        )
         if isinstance(source, int):
-            refuse(store, faces, source)
+            refuse(store, [*faces, *rest], source)
         store.faces.ignore(faces, ignored=True)
         return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
+
+    def _rest(self, photo_id: PhotoId, source: Owner | None, but: Collection[FaceId]) -> list[FaceId]:
+        """
+        The other faces of a photo that a person is not in: any of them, if it is like theirs, would bring the link back
+        with the next reclustering.
+        """
+        if not isinstance(source, int):
+            return []
+        return [face.face_id for face in self._candidates(photo_id) if face.face_id not in but]
+
+    def _refuse_rest(self, faces: Sequence[FaceId], source: Owner | None) -> None:
+        if isinstance(source, int):
+            refuse(self._store, faces, source)
 
     # --- looking up
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from facewatchd.core.gestures import FoundFolder, LeftFolder, Reading
 from facewatchd.core.owners import Owner, Review
 from facewatchd.core.reading import read_gestures
-from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder
+from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder, is_copy, is_symlink
 from facewatchd.domain import PhotoId, Pool
+from facewatchd.pipeline.tree_files import photo_of_file
 from facewatchd.store import Store
 
 # how many folders deep links of ours may lie: a review's or a year's, moved into another folder
@@ -24,7 +25,9 @@ _DEEPEST = 3
 _YEAR = re.compile(rb"[0-9]{4}/[^/]+", re.DOTALL)
 
 Ours = dict[tuple[int, bytes], PhotoId]
-"""How deep in the tree a link of ours lies, and how it reads -> the photo that it leads to."""
+"""
+How deep in the tree a link of ours lies (0 for a file, which is a photo's anywhere), and what it leads to -> the photo.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,13 @@ class TreeReading:
     ours: Ours = field(default_factory=dict)
 
 
-def _depth(path: bytes, name: bytes) -> int:
-    return path.count(b"/") + name.count(b"/") + 1
+def _depth(path: bytes, name: bytes, target: bytes) -> int:
+    return path.count(b"/") + name.count(b"/") + 1 if is_symlink(target) else 0
 
 
 def _ours(written: Sequence[WrittenFolder]) -> Ours:
     return {
-        (_depth(folder.name, entry.name), entry.content): entry.photo_id
+        (_depth(folder.name, entry.name, entry.content), entry.content): entry.photo_id
         for folder in written
         for entry in folder.entries
         if entry.photo_id is not None
@@ -79,13 +82,13 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
         for name, entry in folder.entries.items():
             if entry.target is None:
                 continue
-            depth = _depth(path, name)
+            depth = _depth(path, name, entry.target)
             photo = _moved(ours, depth, entry.target)
             if not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
                 # there is nothing to be put there but by us
                 photo = photo or ours.get((depth, entry.target))
             if photo is not None:
-                store.manifest.put(path, Written(name, photo, entry.target))
+                store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
         marker = folder.entries.get(MARKER)
         if isinstance(folder.marker, Review) and folder.marker != owner and marker is not None and marker.signature:
             store.manifest.put(path, Written(MARKER, None, b"", marker.signature))
@@ -93,7 +96,9 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
     return replace(present, folders=folders)
 
 
-def read_tree(store: Store, path: bytes, present: Present, max_deletions: float) -> TreeReading:
+def read_tree(
+    store: Store, path: bytes, present: Present, written: list[WrittenFolder], max_deletions: float
+) -> TreeReading:
     """
     Read what the user did to the tree since it was written. Folders that we were about to write say nothing.
 
@@ -101,12 +106,12 @@ def read_tree(store: Store, path: bytes, present: Present, max_deletions: float)
         store: The state; only read.
         path: The people directory.
         present: What is there now.
+        written: All of the manifest.
         max_deletions: See `read_gestures`.
     """
     busy = store.manifest.busy()
     # the faces may have gone over to another file of the photo since
     shown = store.stacks.shown()
-    written = store.manifest.folders()
     ours = _ours(written)
     left = [
         LeftFolder(
@@ -119,8 +124,16 @@ def read_tree(store: Store, path: bytes, present: Present, max_deletions: float)
         for folder in written
         if folder.name not in busy
     ]
+    by_path = {folder.name: folder for folder in written}
+    by_owner: dict[Owner | None, WrittenFolder] = {folder.owner: folder for folder in written}
     found = [
-        _found(store, at, folder.marker, _counted(_photos(store, path, at, folder, ours), shown))
+        _found(
+            store,
+            at,
+            folder.marker,
+            _counted(_photos(store, path, at, folder, ours), shown)
+            | _counted(iter({*_saved_over(folder, by_path.get(at, by_owner.get(folder.marker)))}), shown),
+        )
         for at, folder in present.folders.items()
         if at not in busy
     ]
@@ -161,17 +174,35 @@ def _is_as_left(folder: WrittenFolder, present: Present) -> bool:
 
 def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[PhotoId]:
     """The photos that a folder links to; links to anything else are the user's business."""
-    for name, entry in folder.entries.items():
+    entries = [(name, entry) for name, entry in folder.entries.items() if entry.target is not None]
+    linked = set()
+    # copies last: beside a link, one is just a copy
+    for name, entry in sorted(entries, key=lambda named: is_copy(named[1].target or b"")):
         if entry.target is None:
             continue
-        depth = _depth(path, name)
+        depth = _depth(path, name, entry.target)
         photo = ours.get((depth, entry.target)) or _moved(ours, depth, entry.target)
-        if photo is None:
+        if photo is None and not is_symlink(entry.target):
+            photo = photo_of_file(store, tree, entry.target)
+        elif photo is None:
             # a link moved with its folder leads from where it was: one level up
             base = os.path.join(tree, path.rpartition(b"/")[2], os.path.dirname(name))
             photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
-        if photo is not None:
+        if photo is not None and not (is_copy(entry.target) and photo in linked):
             yield photo
+            if not is_copy(entry.target):
+                linked.add(photo)
+
+
+def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[PhotoId]:
+    """
+    Photos whose link is a file of the user's now: an editor saves by putting a new file in the old one's place, and that
+    takes nobody out of the photo.
+    """
+    for entry in was.entries if was is not None else ():
+        now = folder.entries.get(entry.name)
+        if entry.photo_id is not None and now is not None and now.signature is not None:
+            yield entry.photo_id
 
 
 def recover(store: Store, present: Present) -> None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from facewatchd.core.owners import Owner, owner_of, owner_text
-from facewatchd.core.tree import Written, WrittenFolder
+from facewatchd.core.tree import INTENDED, Written, WrittenFolder, is_copy, is_hard_link, linked_inode
+from facewatchd.domain import PhotoId
 
 
 class Manifest:
@@ -30,16 +31,32 @@ class Manifest:
         wanted = [folder for folder in folders if concerned is None or concerned(folder[1])]
         entries: dict[int, list[Written]] = defaultdict(list)
         if concerned is None:
-            found = self._db.execute("SELECT folder_id, name, photo_id, content, signature FROM tree_entries")
+            found = self._db.execute("SELECT folder_id, name, photo_id, content, signature, intended FROM tree_entries")
             for folder_id, *entry in found:
                 entries[folder_id].append(Written(*entry))
         else:
             for folder_id, _, _ in wanted:
                 found = self._db.execute(
-                    "SELECT name, photo_id, content, signature FROM tree_entries WHERE folder_id = ?", (folder_id,)
+                    "SELECT name, photo_id, content, signature, intended FROM tree_entries WHERE folder_id = ?",
+                    (folder_id,),
                 )
                 entries[folder_id] = [Written(*entry) for entry in found]
         return [WrittenFolder(owner, name, tuple(entries[folder_id])) for folder_id, owner, name in wanted]
+
+    def of_photos(self, owner: Owner, photos: Collection[PhotoId]) -> WrittenFolder | None:
+        """The owner's folder with the entries of these photos only; None where there is none."""
+        row = self._db.execute(
+            "SELECT folder_id, name FROM tree_folders WHERE owner = ?", (owner_text(owner),)
+        ).fetchone()
+        if row is None:
+            return None
+        marks = ",".join(str(int(photo)) for photo in photos)
+        found = self._db.execute(
+            "SELECT name, photo_id, content, signature, intended FROM tree_entries"
+            f" WHERE folder_id = ? AND photo_id IN ({marks})",
+            (row[0],),
+        )
+        return WrittenFolder(owner, row[1], tuple(Written(*entry) for entry in found))
 
     def begin(self, names: Iterable[bytes]) -> None:
         """These folders are about to be written."""
@@ -71,6 +88,32 @@ class Manifest:
             " SELECT folder_id, ?, ?, ?, ? FROM tree_folders WHERE name = ?",
             (entry.name, entry.photo_id, entry.content, entry.signature, folder),
         )
+
+    def intend(self, folder: bytes, name: bytes, photo_id: PhotoId | None, signature: bytes) -> None:
+        """A file of this signature is about to be put in place; what was there before stays written down."""
+        self._db.execute(
+            "INSERT INTO tree_entries (folder_id, name, photo_id, content, signature, intended)"
+            " SELECT folder_id, ?, ?, ?, x'', ? FROM tree_folders WHERE name = ?"
+            " ON CONFLICT (folder_id, name) DO UPDATE SET intended = excluded.intended",
+            (name, photo_id, INTENDED, signature, folder),
+        )
+
+    def copies(self) -> tuple[dict[bytes, bytes], set[int]]:
+        """Copies of photos, signature -> target, and the inodes of hard links."""
+        rows = self._db.execute(
+            "SELECT content, signature, intended FROM tree_entries INDEXED BY tree_files"
+            " WHERE (signature != x'' OR intended != x'') AND photo_id IS NOT NULL"
+        )
+        found: dict[bytes, bytes] = {}
+        inodes = set()
+        for content, signature, intended in rows:
+            if is_hard_link(content):
+                inodes.add(linked_inode(content))
+            elif is_copy(content):
+                found[signature] = content
+            if intended:
+                found[intended] = INTENDED
+        return found, inodes
 
     def dropped(self, folder: bytes, name: bytes) -> None:
         self._db.execute(

@@ -251,13 +251,14 @@ class People:
         """The photos that a person is in, as far as they are on disk."""
         return self._photos("f.person_id = ?", (person_id,))
 
-    def unknown_photos(self, least: int) -> list[PersonPhoto]:
+    def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> list[PersonPhoto]:
         """
         Photos with a good face of nobody that is not in review, or of somebody unnamed with fewer than `least` faces,
-        who has no folder.
+        who has no folder; only those `among` these, where any are named.
         """
+        chosen = "" if among is None else f"p.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
         return self._photos(
-            "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
+            chosen + "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
             "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
             "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
             "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"

@@ -25,9 +25,9 @@ from facewatchd.domain import (
 )
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
 
-_STAT = "size, mtime_ns, ctime_ns, inode, device"
+STAT_COLUMNS = "size, mtime_ns, ctime_ns, inode, device"
 _PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
-_KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {_STAT}"
+_KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {STAT_COLUMNS}"
 # a tombstone that was not taken in as it last was has a size that no file has, so that it is never believed to be done
 _MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
 
@@ -72,16 +72,16 @@ class Photos:
 
     def set_identity(self, root_id: RootId, device: int, inode: int) -> None:
         self._db.execute(
-            "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (_signed(device), _signed(inode), root_id)
+            "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (signed(device), signed(inode), root_id)
         )
 
     def sample(self, root_id: RootId, count: int) -> list[tuple[bytes, FileStat]]:
         """Some photos of a root, spread over it."""
         rows = self._db.execute(
-            f"SELECT path, {_STAT} FROM photos WHERE root_id = ? AND state != 'missing' ORDER BY random() LIMIT ?",
+            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE root_id = ? AND state != 'missing' ORDER BY random() LIMIT ?",
             (root_id, count),
         )
-        return [(path, _stat(*stat)) for path, *stat in rows]
+        return [(path, stat_of_row(*stat)) for path, *stat in rows]
 
     # --- the index
 
@@ -109,7 +109,7 @@ class Photos:
         rows = self._db.execute(
             f"SELECT root_id, path, {_KNOWN} FROM photos WHERE inode = ? AND device = ? AND size = ? AND mtime_ns = ?"
             " AND content_hash IS NOT NULL ORDER BY photo_id",
-            (_signed(stat.inode), _signed(stat.device), stat.size, stat.mtime_ns),
+            (signed(stat.inode), signed(stat.device), stat.size, stat.mtime_ns),
         )
         return [PlacedPhoto(root_id, path, _known(row)) for root_id, path, *row in rows]
 
@@ -209,7 +209,7 @@ class Photos:
     def _put(self, seen: SeenFile, state: PhotoState, reason: str) -> None:
         stat = seen.stat
         self._db.execute(
-            f"INSERT INTO photos (root_id, path, state, reason, {_STAT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO photos (root_id, path, state, reason, {STAT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (root_id, path) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
             " inode = excluded.inode, device = excluded.device, absent_since = NULL, absent_scans = 0",
@@ -231,7 +231,7 @@ class Photos:
             there,
         )
         self._db.execute(
-            f"UPDATE photos SET root_id = ?, path = ?, ({_STAT}) = (?, ?, ?, ?, ?), absent_since = NULL, absent_scans = 0,"
+            f"UPDATE photos SET root_id = ?, path = ?, ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), absent_since = NULL, absent_scans = 0,"
             " state = iif(state = 'missing', 'done', state) WHERE photo_id = ?",
             (seen.root_id, seen.path, *_numbers(seen.stat), photo_id),
         )
@@ -311,11 +311,11 @@ class Photos:
         """The next photos of these roots to be taken in, the longest known first."""
         marks = ",".join("?" * len(roots))
         rows = self._db.execute(
-            f"SELECT root_id, path, {_STAT} FROM photos WHERE state = 'pending' AND absent_since IS NULL"
+            f"SELECT root_id, path, {STAT_COLUMNS} FROM photos WHERE state = 'pending' AND absent_since IS NULL"
             f" AND root_id IN ({marks}) ORDER BY photo_id LIMIT ?",
             (*roots, limit),
         )
-        return [SeenFile(root_id, path, _stat(*stat)) for root_id, path, *stat in rows]
+        return [SeenFile(root_id, path, stat_of_row(*stat)) for root_id, path, *stat in rows]
 
     def people_in(self, photo_ids: Iterable[PhotoId]) -> set[PersonId | None]:
         """Whose faces are in these photos; None where somebody unknown's are."""
@@ -387,7 +387,11 @@ class Photos:
         )
         return [
             DatedPhoto(
-                photo_id, Root(root_id, root), SeenFile(root_id, path, _stat(*row[:5])), date_finding(row[5:]), beside
+                photo_id,
+                Root(root_id, root),
+                SeenFile(root_id, path, stat_of_row(*row[:5])),
+                date_finding(row[5:]),
+                beside,
             )
             for photo_id, root_id, root, path, beside, *row in rows
         ]
@@ -405,16 +409,16 @@ class Photos:
     def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
         """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
         self._db.execute(
-            f"UPDATE photos SET ({_STAT}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
+            f"UPDATE photos SET ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
             (*_numbers(stat), content_hash, photo_id),
         )
 
 
 def _numbers(stat: FileStat) -> tuple[int, int, int, int, int]:
-    return (stat.size, stat.mtime_ns, stat.ctime_ns, _signed(stat.inode), _signed(stat.device))
+    return (stat.size, stat.mtime_ns, stat.ctime_ns, signed(stat.inode), signed(stat.device))
 
 
-def _signed(number: int) -> int:
+def signed(number: int) -> int:
     """An integer as SQLite keeps it; some file systems number inodes up to 2**64."""
     return number - 2**64 if number >= 2**63 else number
 
@@ -425,10 +429,10 @@ def _unsigned(number: int) -> int:
 
 def _known(row: Sequence[Any]) -> KnownPhoto:
     photo_id, state, absent, beside, *stat = row
-    return KnownPhoto(photo_id, _stat(*stat), PhotoState(state), bool(absent), beside)
+    return KnownPhoto(photo_id, stat_of_row(*stat), PhotoState(state), bool(absent), beside)
 
 
-def _stat(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int) -> FileStat:
+def stat_of_row(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int) -> FileStat:
     return FileStat(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
 
 

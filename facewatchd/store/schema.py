@@ -206,4 +206,10 @@ MIGRATIONS = (
         PRIMARY KEY (one, other)
     ) STRICT;
     """,
+    """
+    -- the signature of a file that is about to be put in place; few entries are files
+    ALTER TABLE tree_entries ADD COLUMN intended BLOB NOT NULL DEFAULT x'';
+    CREATE INDEX photos_by_size ON photos (size);
+    CREATE INDEX tree_files ON tree_entries (folder_id) WHERE signature != x'' OR intended != x'';
+    """,
 )

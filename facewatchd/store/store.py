@@ -16,6 +16,7 @@ from typing import Self
 from facewatchd.store.database import DATABASE, connect, store_errors
 from facewatchd.store.date_journal import DateJournal
 from facewatchd.store.faces import Faces
+from facewatchd.store.files import Files
 from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
@@ -66,6 +67,7 @@ class Store:
         self._db = connect(state_dir, read_only=read_only)
         self.photos = Photos(self._db)
         self.stacks = Stacks(self._db)
+        self.files = Files(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.reviews = Reviews(self._db)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.tree import LinkMode
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -152,7 +153,7 @@ def open_archive(folder: Path) -> Archive:
     store = Store(folder / "state")
     with store.transaction():
         root = store.photos.root(os.path.realpath(os.fsencode(photos)))
-    tree = TreeSettings(os.path.realpath(os.fsencode(folder / "People")), 2, relative=True, max_megapixels=50)
+    tree = TreeSettings(os.path.realpath(os.fsencode(folder / "People")), 2, links=LinkMode.RELATIVE, max_megapixels=50)
     return Archive(folder, store, root, tree)
 
 

@@ -169,6 +169,21 @@ def test_a_deleted_link_is_a_lasting_no(archive: Archive, tree: Path) -> None:
     assert undone(archive) == BEFORE
 
 
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_no_other_face_of_the_photo_brings_the_link_back(archive: Archive, tree: Path, how: str) -> None:
+    """After a merge, both faces of the photo of both are like Ada; neither is hers once the user said so."""
+    (tree / "Person 2").rename(tree / "Person 1" / "Person 2")
+    look(archive)
+    (tree / "Eve").mkdir()
+    if how == "deleted":
+        (tree / "Person 1" / "both.jpg").unlink()
+    else:
+        (tree / "Person 1" / "both.jpg").rename(tree / "Eve" / "both.jpg")
+    after = settles(archive)
+    assert b"both.jpg" not in after[ADA]
+    assert how == "deleted" or after[b"Eve"] == {b"both.jpg"}
+
+
 def test_one_of_two_in_a_photo(archive: Archive, tree: Path) -> None:
     """Bob's link is deleted: Ada's face in the same photo stays hers."""
     (tree / "Person 2" / "both.jpg").unlink()
@@ -338,6 +353,24 @@ def test_a_crash_in_the_midst_of_writing_is_no_gesture(archive: Archive, tree: P
     done = look(archive)
     assert done.gestures == ()
     assert shown(archive) == BEFORE
+
+
+def test_what_the_user_does_after_a_failure_is_their_word(archive: Archive, tree: Path) -> None:
+    """The tree could not be written to its end, which is no crash: what was done is known."""
+    archive.person("Eve", [b"e0.jpg", b"e1.jpg"], 5)
+    archive.add(b"a9.jpg", [(1, unit(0))])
+    archive.add(b"z.jpg", [(None, unit(7))])
+    shutil.rmtree(tree / "_unknown")
+    (tree / "_unknown").touch()
+    with pytest.raises(TreeError, match="move that away"):
+        look(archive)
+    (tree / "_unknown").unlink()
+    assert archive.store.manifest.busy() == set()
+    (tree / "Person 1").rename(tree / "Ada")
+    (tree / "Person 2" / "b0.jpg").unlink()
+    after = settles(archive)
+    assert after[b"Ada"] == BEFORE[ADA] | {b"a9.jpg"}
+    assert b"b0.jpg" not in after[BOB]
 
 
 def test_gestures_survive_photos_that_move(archive: Archive, tree: Path) -> None:

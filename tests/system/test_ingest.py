@@ -33,6 +33,7 @@ from facewatchd.domain import (
 )
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, take_in
+from facewatchd.pipeline.materialize import InPool, Scope
 
 pytest_plugins = "archive_fixtures"
 
@@ -50,7 +51,7 @@ class Ingest:
         contents = known_contents(self.archive.store, seen, self.engine.info.id) if known else frozenset[bytes]()
         return take_in(seen, self.archive.root, self.engine, self.settings, NOW, contents)
 
-    def keep(self, taken: TakenPhoto) -> set[PersonId | None]:
+    def keep(self, taken: TakenPhoto) -> Scope:
         return keep(self.archive.store, taken, self.engine.info.id, self.engine.info.dim, self.thresholds)
 
     def take(self, path: bytes, image: Image | None = None, quality: int = 92) -> list[Face]:
@@ -141,7 +142,10 @@ def test_a_known_face_is_assigned_to_its_person(ingest: Ingest, astronaut: Image
     seen = ingest.archive.write(b"2.jpg", encoded(brighter(astronaut[20:, 30:])))
     taken = ingest.look(seen)
     assert isinstance(taken, TakenPhoto)
-    assert ingest.keep(taken) == {ada, None}
+    scope = ingest.keep(taken)
+    photo = ingest.archive.store.photos.find(taken.seen.root_id, taken.seen.path)
+    assert photo is not None
+    assert scope == {ada, InPool(photo.photo_id)}
     (again,) = ingest.faces(b"2.jpg")
     assert (again.person_id, again.state) == (ada, FaceState.ASSIGNED)
     assert again.similarity is not None

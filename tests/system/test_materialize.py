@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from helpers import NASTY_NAMES, Archive, broken_links, links, listing, open_archive, unit
 
-from facewatchd.core.tree import MARKER, Action, PutFile, PutLink
+from facewatchd.core.tree import MARKER, Action, LinkMode, PutFile, PutLink
 from facewatchd.domain import Assignment, DateFinding, DateSource, Precision
 from facewatchd.errors import TreeError
 from facewatchd.pipeline import correct
@@ -98,7 +98,7 @@ def test_links_survive_a_move_of_photos_and_tree_together(archive: Archive) -> N
 def test_absolute_links_where_they_are_wished(archive: Archive) -> None:
     """And back: each link is replaced, none is left over."""
     archive.person("Ada", [b"1.jpg", b"2.jpg"])
-    absolute = replace(archive.tree, relative=False)
+    absolute = replace(archive.tree, links=LinkMode.ABSOLUTE)
     materialize(archive.store, absolute)
     assert os.readlink(os.fsencode(at(archive, b"Ada/1.jpg"))) == archive.photos + b"/1.jpg"
     assert len(shown(archive)) == 2
@@ -602,10 +602,11 @@ def as_seen(archive: Archive) -> dict[bytes, tuple[int, bytes]]:
 KILLER = """
 import os, signal, sys
 from pathlib import Path
+from facewatchd.core.tree import LinkMode
 from facewatchd.pipeline.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 CHANGES = {"mkdir", "symlink", "rename", "unlink", "rmdir", "execute"}
-tree = TreeSettings(os.fsencode(sys.argv[2]), 2, relative=True, max_megapixels=50)
+tree = TreeSettings(os.fsencode(sys.argv[2]), 2, links=LinkMode.RELATIVE, max_megapixels=50)
 for line in sys.stdin:
     left = int(line)
     pid = os.fork()
@@ -685,8 +686,8 @@ def forget_tree(archive: Archive) -> None:
             archive.store.manifest.removed(person)
 
 
-# a cover that was put in place and not yet written down passes for the user's
-NOT_KNOWN = {b".nomedia", b".ppignore", b"folder.jpg"}
+# ours by their names
+NOT_KNOWN = {b".nomedia", b".ppignore"}
 
 
 def test_a_first_run_that_is_killed_anywhere_is_completed_by_the_next(tmp_path: Path) -> None:

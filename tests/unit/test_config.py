@@ -158,7 +158,10 @@ class TestRefusals:
             ("people: {min_faces: 1}\n", ("people.min_faces: Input should be greater than or equal to 2",)),
             ("people: {together: true}\n", ("people.together: write false, or how many photos two people need",)),
             ("people: {together: 0}\n", ("people.together: write false, or how many photos two people need",)),
-            ("people: {links: hard}\n", ("people.links: Input should be 'relative' or 'absolute'",)),
+            (
+                "people: {links: hard}\n",
+                ("people.links: Input should be 'relative', 'absolute', 'hardlink' or 'copy'",),
+            ),
             ("watch: {settle_s: -1}\n", ("watch.settle_s: Input should be greater than or equal to 0",)),
             ("watch: {rescan_s: .inf}\n", ("watch.rescan_s: Input should be a finite number",)),
             ("assign: {threshold: 1.5}\n", ("assign.threshold: Input should be less than or equal to 1",)),

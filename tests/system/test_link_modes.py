@@ -1,0 +1,359 @@
+"""
+Hard links and copies in the place of symlinks (`people.links`): the same gestures, the user's files as safe, and one kind
+made into another.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import DIM, MODEL, THRESHOLDS, Archive, in_namespace, jpeg, listing, unit
+
+from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.tree import MARKER, LinkMode, RemoveFolder
+from facewatchd.domain import DateFinding, DateSource, Precision
+from facewatchd.people.covers import COVER
+from facewatchd.pipeline import correct
+from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
+from facewatchd.store import StoredModel
+
+pytest_plugins = "archive_fixtures"
+
+TAKEN = DateFinding(dt.datetime(2019, 8, 17, 12), Precision.SECOND, DateSource.EXIF, 0.9)  # noqa: DTZ001
+FILES = (LinkMode.HARDLINK, LinkMode.COPY)
+ADA, BOB = b"Person 1", b"Person 2"
+BEFORE = {
+    ADA: {b"a0.jpg", b"a1.jpg", b"a2.jpg", b"both.jpg"},
+    BOB: {b"b0.jpg", b"b1.jpg", b"both.jpg"},
+    b"_unknown": {b"x.jpg", b"y.jpg"},
+}
+
+
+@pytest.fixture(params=FILES)
+def mode(request: pytest.FixtureRequest) -> LinkMode:
+    return LinkMode(request.param)
+
+
+@pytest.fixture
+def album(archive: Archive, mode: LinkMode) -> Iterator[Archive]:
+    """Ada in three photos, Bob in two, both in one more, and two unknown faces; all linked. No photo is ever harmed."""
+    archive = replace(archive, tree=replace(archive.tree, links=mode))
+    with archive.store.transaction():
+        archive.store.set_model(StoredModel("test", MODEL, DIM, "cpu"))
+    ada = archive.person("", [b"a%d.jpg" % number for number in range(3)], 0)
+    bob = archive.person("", [b"b%d.jpg" % number for number in range(2)], 1)
+    archive.add(b"both.jpg", [(ada, unit(0)), (bob, unit(1))])
+    archive.add(b"x.jpg", [(None, unit(2))])
+    archive.add(b"y.jpg", [(None, unit(3))])
+    with archive.store.transaction():
+        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
+        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
+    look(archive)
+    assert shown(archive) == BEFORE
+    photos = {path: entry.content for path, entry in listing(archive.photos).items()}
+    yield archive
+    after = {path: entry.content for path, entry in listing(archive.photos).items()}
+    assert {path: after.get(path) for path in photos if path in after} == {
+        path: content for path, content in photos.items() if path in after
+    }
+
+
+def look(archive: Archive) -> Materialized:
+    return materialize(archive.store, archive.tree)
+
+
+def at(archive: Archive, path: str) -> Path:
+    return Path(os.fsdecode(archive.tree.path)) / path
+
+
+def shown(archive: Archive) -> dict[bytes, set[bytes]]:
+    """What stands for photos in every folder, each checked to be the photo's."""
+    top = archive.tree.path
+    found: dict[bytes, set[bytes]] = {}
+    for folder in os.listdir(top):
+        path = os.path.join(top, folder)
+        if os.path.isdir(path):
+            entries = {name for name in os.listdir(path) if name not in {MARKER, COVER}}
+            if entries or folder not in {b"_ignored", b"_unknown"}:
+                found[folder] = entries
+    return found
+
+
+def kinds(archive: Archive) -> set[LinkMode]:
+    """Of what kinds the links in the tree are."""
+    found = set()
+    for path, entry in listing(archive.tree.path).items():
+        full = os.path.join(archive.tree.path, path)
+        name = os.path.basename(path)
+        photo = os.path.join(archive.photos, name)
+        if os.path.islink(full):
+            found.add(LinkMode.ABSOLUTE if os.path.isabs(entry.content) else LinkMode.RELATIVE)
+            assert os.path.realpath(full) == photo
+        elif name.endswith(b".jpg") and name != COVER and os.path.exists(photo):
+            same = os.path.samestat(os.lstat(full), os.lstat(photo))
+            found.add(LinkMode.HARDLINK if same else LinkMode.COPY)
+            with open(photo, "rb") as file:
+                assert file.read() == entry.content
+    return found
+
+
+def settles(archive: Archive) -> dict[bytes, set[bytes]]:
+    """Look, look again (nothing is left to do), recluster three times with other settings: nothing changes."""
+    look(archive)
+    after = shown(archive)
+    again = look(archive)
+    assert (again.gestures, again.actions) == ((), ())
+    for min_samples, link in ((1, 0.6), (2, 0.8), (3, 0.7)):
+        settings = ReclusterSettings(2, min_samples, link, 0.0)
+        snapshot = take_snapshot(archive.store, MODEL, settings)
+        apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
+        assert look(archive).gestures == ()
+        assert shown(archive) == after
+    return after
+
+
+# --- gestures --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_done(album: Archive, mode: LinkMode) -> None:
+    """The tree holds what it should, through three reclusterings."""
+    assert settles(album) == BEFORE
+    assert kinds(album) == {mode}
+
+
+def test_moved_deleted_ignored(album: Archive, mode: LinkMode) -> None:
+    """It is Bob and not Ada; it is not Ada; it is not to be shown. Taken back, all is as it was."""
+    at(album, "Person 1/a0.jpg").rename(at(album, "Person 2/a0.jpg"))
+    at(album, "Person 1/a1.jpg").unlink()
+    at(album, "_unknown/x.jpg").rename(at(album, "_ignored/x.jpg"))
+    assert settles(album) == {
+        ADA: {b"a2.jpg", b"both.jpg"},
+        BOB: BEFORE[BOB] | {b"a0.jpg"},
+        b"_unknown": {b"y.jpg", b"a1.jpg"},
+        b"_ignored": {b"x.jpg"},
+    }
+    assert kinds(album) == {mode}
+    for _ in range(3):
+        correct.undo(album.store)
+    look(album)
+    assert {name: entries for name, entries in shown(album).items() if name != b"_ignored"} == BEFORE
+
+
+def test_somebody_new_a_new_name_and_a_merge(album: Archive) -> None:
+    """Whole folders: made with a link in it, renamed, moved into another."""
+    at(album, "Eve").mkdir()
+    at(album, "_unknown/x.jpg").rename(at(album, "Eve/x.jpg"))
+    at(album, "Person 1").rename(at(album, "Ada"))
+    look(album)
+    assert shown(album) == {b"Ada": BEFORE[ADA], BOB: BEFORE[BOB], b"Eve": {b"x.jpg"}, b"_unknown": {b"y.jpg"}}
+    at(album, "Person 2").rename(at(album, "Ada/Person 2"))
+    assert settles(album) == {
+        b"Ada": BEFORE[ADA] | BEFORE[BOB],
+        b"Eve": {b"x.jpg"},
+        b"_unknown": {b"y.jpg", b"both.jpg"},
+    }
+
+
+@pytest.mark.parametrize("source", ["the link", "the photo"])
+@pytest.mark.parametrize("how", ["cp", "cp -p", "cp -l"])
+def test_a_copy_adds_somebody(album: Archive, mode: LinkMode, how: str, source: str) -> None:
+    """However it was copied. Where it is no hard link although it should be, it is the user's own and stays beside ours."""
+    there = at(album, "_unknown/x.jpg") if source == "the link" else Path(os.fsdecode(album.photos)) / "x.jpg"
+    copy = at(album, "Person 2/x.jpg")
+    if how == "cp -l":
+        os.link(there, copy)
+    else:
+        (shutil.copy2 if how == "cp -p" else shutil.copyfile)(there, copy)
+    stays = mode is LinkMode.HARDLINK and how != "cp -l"
+    if mode is LinkMode.COPY and how == "cp -l" and source == "the photo":
+        # a hard link is the photo itself, not a copy of it: the user's own
+        look(album)
+        assert copy.samefile(Path(os.fsdecode(album.photos)) / "x.jpg")
+        return
+    after = settles(album)
+    assert after[BOB] == BEFORE[BOB] | ({b"x.jpg", b"x (2).jpg"} if stays else {b"x.jpg"})
+    assert after[b"_unknown"] == {b"y.jpg"}
+
+
+# --- the user's own --------------------------------------------------------------------------------------------------
+
+
+def test_the_users_own_pictures_are_no_gestures(album: Archive) -> None:
+    """Pictures that are no photos of the archive, among ours and in folders of their own, in any mode."""
+    for folder in ("Person 1", "_unknown", "Best of"):
+        at(album, folder).mkdir(exist_ok=True)
+        at(album, folder + "/mine.jpg").write_bytes(jpeg(4711))
+    done = look(album)
+    assert (done.gestures, done.actions) == ((), ())
+    for other in (LinkMode.RELATIVE, LinkMode.HARDLINK, LinkMode.COPY):
+        look(replace(album, tree=replace(album.tree, links=other)))
+        for folder in ("Person 1", "_unknown", "Best of"):
+            assert at(album, folder + "/mine.jpg").read_bytes() == jpeg(4711)
+
+
+@pytest.mark.parametrize("how", ["saved over", "saved beside and renamed"])
+def test_a_copy_that_the_user_changed_is_theirs(album: Archive, mode: LinkMode, how: str) -> None:
+    """It is never overwritten or removed, and takes nobody out of the photo, which gets a link of ours beside it."""
+    mine = at(album, "Person 1/a0.jpg")
+    if how == "saved over":
+        if mode is LinkMode.HARDLINK:
+            pytest.skip("that is the photo itself")
+        mine.write_bytes(b"cropped")
+    else:
+        at(album, "Person 1/a0.tmp").write_bytes(b"cropped")
+        at(album, "Person 1/a0.tmp").rename(mine)
+    assert settles(album) == BEFORE | {ADA: BEFORE[ADA] | {b"a0 (2).jpg"}}
+    assert mine.read_bytes() == b"cropped"
+    correct.rename(album.store, 1, "Ada")
+    album.store.photos.miss([1])
+    look(album)
+    assert at(album, "Ada/a0.jpg").read_bytes() == b"cropped"
+    assert not at(album, "Ada/a0 (2).jpg").exists() or mode is LinkMode.HARDLINK
+
+
+def test_a_symlink_that_was_saved_over_is_no_refusal(archive: Archive) -> None:
+    """Programs that come over Samba replace the link by what they save."""
+    archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    look(archive)
+    at(archive, "Ada/new").write_bytes(b"cropped")
+    at(archive, "Ada/new").rename(at(archive, "Ada/1.jpg"))
+    done = look(archive)
+    assert done.gestures == ()
+    assert shown(archive) == {b"Ada": {b"1.jpg", b"1 (2).jpg", b"2.jpg"}}
+    assert at(archive, "Ada/1.jpg").read_bytes() == b"cropped"
+
+
+def test_the_last_name_of_a_picture_is_never_removed(album: Archive, mode: LinkMode) -> None:
+    """Whoever deletes a photo keeps a hard link of it in the tree, as a file of their own; a copy goes with its photo."""
+    photo = Path(os.fsdecode(album.photos)) / "a0.jpg"
+    content = photo.read_bytes()
+    photo.unlink()
+    album.store.photos.miss([1])
+    look(album)
+    assert at(album, "Person 1/a0.jpg").exists() == (mode is LinkMode.HARDLINK)
+    if mode is LinkMode.HARDLINK:
+        assert look(album).actions == ()
+        look(replace(album, tree=replace(album.tree, links=LinkMode.RELATIVE)))
+        correct.merge(album.store, 1, 2)
+        look(album)
+        assert at(album, "Person 1/a0.jpg").read_bytes() == content
+
+
+def test_a_photo_that_is_gone_unnoticed_outlives_a_change_of_mode(album: Archive) -> None:
+    """A hard link is not replaced by a symlink that leads nowhere."""
+    photo = Path(os.fsdecode(album.photos)) / "a0.jpg"
+    content = photo.read_bytes()
+    photo.unlink()
+    look(replace(album, tree=replace(album.tree, links=LinkMode.RELATIVE)))
+    if album.tree.links is LinkMode.HARDLINK:
+        assert at(album, "Person 1/a0.jpg").read_bytes() == content
+
+
+# --- photos that change, other modes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed"])
+def test_a_photo_that_changes_changes_in_the_tree(album: Archive, mode: LinkMode, how: str) -> None:
+    """As soon as the program knows of it."""
+    photo = Path(os.fsdecode(album.photos)) / "a0.jpg"
+    before, fresh = photo.read_bytes(), photo.with_name("fresh")
+    (photo if how == "in place" else fresh).write_bytes(jpeg(99))
+    if how == "renamed":
+        fresh.rename(photo)
+    stat = album.seen(b"a0.jpg").stat
+    album.store.photos.rewritten(1, stat, b"another hash")
+    look(album)
+    assert at(album, "Person 1/a0.jpg").read_bytes() == jpeg(99)
+    assert kinds(album) == {mode}
+    assert settles(album) == BEFORE
+    photo.write_bytes(before)
+
+
+def test_every_mode_becomes_every_other(archive: Archive) -> None:
+    """Under the same names, with nothing else touched and nothing left over; and each is at rest then."""
+    archive.person("Ada", [b"1.jpg", b"sub/1.jpg"])
+    archive.add(b"2.jpg", [(None, unit(2))])
+    look(archive)
+    at(archive, "Ada/note.txt").write_bytes(b"mine")
+    names = {*listing(archive.tree.path)}
+    for one, other in itertools.permutations(LinkMode, 2):
+        for mode in (one, other):
+            changed = replace(archive, tree=replace(archive.tree, links=mode))
+            done = look(changed)
+            assert done.gestures == ()
+            assert not [action for action in done.actions if isinstance(action, RemoveFolder)]
+            assert look(changed).actions == ()
+            assert {*listing(archive.tree.path)} == names
+        link = os.fsencode(at(archive, "Ada/1.jpg"))
+        photo = archive.photos + b"/1.jpg"
+        assert os.path.islink(link) == (other in {LinkMode.RELATIVE, LinkMode.ABSOLUTE})
+        assert os.path.samefile(link, photo) == (other is not LinkMode.COPY)
+    assert at(archive, "Ada/note.txt").read_bytes() == b"mine"
+
+
+def test_years_and_photos_of_two_in_any_mode(album: Archive, mode: LinkMode) -> None:
+    """Deeper folders hold the same files; moved out of them they say the same."""
+    deep = replace(album, tree=replace(album.tree, years=True, together=1))
+    with album.store.transaction():
+        for photo_id in (1, 2, 3):
+            album.store.photos.redate(photo_id, TAKEN)
+        for person, name in ((1, "Ada"), (2, "Bob")):
+            album.store.people.rename(person, name)
+    look(deep)
+    assert look(deep).actions == ()
+    assert kinds(deep) == {mode}
+    year = at(album, "Ada/2019")
+    assert {path.name for path in year.iterdir()} == {f"2019-08-17 a{number}.jpg" for number in range(3)}
+    assert os.listdir(at(album, "_together/Ada + Bob")) != []
+    (year / "2019-08-17 a0.jpg").rename(at(album, "Bob/whatever.jpg"))
+    at(album, "_together/Ada + Bob/both.jpg").unlink()
+    look(deep)
+    bob = {photo.photo_id for photo in album.store.people.photos(2)}
+    assert 1 in bob
+    assert at(album, "_together/Ada + Bob/both.jpg").exists()
+    assert (look(deep).gestures, look(deep).actions) == ((), ())
+
+
+OTHER_FILE_SYSTEM = """
+import os, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from helpers import *
+from facewatchd.core.tree import LinkMode
+from facewatchd.errors import TreeError
+from facewatchd.pipeline.materialize import materialize
+from dataclasses import replace
+folder = Path(sys.argv[1])
+(folder / "People").mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "tree", folder / "People"], check=True)
+archive = open_archive(folder)
+archive.person("Ada", [b"1.jpg", b"2.jpg"])
+try:
+    materialize(archive.store, replace(archive.tree, links=LinkMode.HARDLINK))
+except TreeError as error:
+    print(error)
+print(sorted(os.listdir(folder / "People" / "Ada")))
+materialize(archive.store, replace(archive.tree, links=LinkMode.COPY))
+print(sorted(os.listdir(folder / "People" / "Ada")))
+"""
+
+
+def test_a_hard_link_to_another_file_system_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    """One line that says what and what to do; copies work there."""
+    done = in_namespace(OTHER_FILE_SYSTEM, tmp_path, Path(__file__).parent)
+    assert done.returncode == 0, done.stderr
+    error, before, after = done.stdout.splitlines()
+    assert "1.jpg" in error
+    assert "another file system" in error
+    assert "set people.links to relative or copy" in error
+    assert before == "['.facewatchd', 'folder.jpg']"
+    assert after == "['.facewatchd', '1.jpg', '2.jpg', 'folder.jpg']"
