@@ -32,6 +32,7 @@ SCRIPTS = {
     "kills": "kill -9",
     "dates": "kill -9 while dates are written",
     "corrections": "people are named and corrected, and everything is grouped anew",
+    "tree_kills": "kill -9 while the people tree is written",
 }
 NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
 LIMITS = (
