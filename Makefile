@@ -23,7 +23,7 @@ export PHOTOS PEOPLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint faults bench lock gpu clean
+.PHONY: help run demo test lint faults soak bench lock gpu clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,11 +59,16 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy
 faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is, print a table (half an hour)
 	$(BIN)/python tests/faults $(ARGS)
 
-bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, grouping
+# FACEWATCHD_SOAK chooses how many histories; each is another one every time.
+soak: $(VENV)/.installed-dev  ## try very many histories of the people tree (an hour)
+	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q tests/system/test_tree_machine.py
+
+bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, grouping, the people tree
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_grouping.py
 	$(BIN)/python benchmarks/bench_tiles.py
+	$(BIN)/python benchmarks/bench_tree.py
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:
