@@ -232,6 +232,8 @@ class IngestConfig(Section):
     """How photos are taken in."""
 
     workers: Annotated[int, Field(ge=0)] = 0
+    max_memory: Annotated[int, Field(ge=0)] = 0
+    max_seconds: Annotated[float, Field(gt=0)] = 60
     max_megapixels: Annotated[float, Field(gt=0)] = 250
 
 

@@ -277,6 +277,9 @@ class FaceEngine(Protocol):
     def align(self, image: Image, landmarks: NDArray[np.float32]) -> Image:
         """The face turned upright and cut out by its landmarks, as the recognition model wants it: a square BGR chip."""
 
+    def magnification(self, landmarks: NDArray[np.float32]) -> float:
+        """Pixels of the chip that `align` cuts per pixel of the photo: above 1 the photo has less to give than is wanted."""
+
     def embed(self, chips: list[Image]) -> Embeddings:
         """Embeddings of aligned chips, shape (len(chips), dim); (0, dim) for none."""
 

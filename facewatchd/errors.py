@@ -60,6 +60,31 @@ class PhotoTroubleError(PhotoError):
     """Taking this photo in went wrong in a way that says more about the program or the machine than about the photo."""
 
 
+class PhotoRoomError(PhotoError):
+    """This photo needs more memory than it was given."""
+
+
+class PhotoCrashError(PhotoError):
+    """
+    Decoding this photo ended the process that did it.
+
+    Args:
+        why: What became of the decoder, as the end of a sentence about it.
+        path: The file.
+        content_hash: Of the picture that did it, whatever file it is in.
+        slow: Whether it was ended for taking too long.
+    """
+
+    def __init__(self, why: str, path: bytes, content_hash: bytes, *, slow: bool) -> None:
+        super().__init__(
+            "The photo ends its decoder",
+            f"The decoder {why}: the picture is left alone, under any name, until you say 'facewatchd retry'.",
+            path,
+        )
+        self.content_hash = content_hash
+        self.slow = slow
+
+
 class ModelError(FacewatchError):
     """The face models are missing, damaged, or not the ones that the state was made with."""
 

@@ -31,6 +31,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
     last = store.last_recluster()
     failures = store.photos.failures()
     pending = photos[PhotoState.PENDING]
+    quarantined = store.quarantine.count()
     blocked = list(vitals.blocked)
     if pending and not running:
         blocked.append(f"{_count(pending, 'photo')} to be taken in: start 'facewatchd run'.")
@@ -42,6 +43,11 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         )
     if (held := store.held()) is not None:
         blocked.append(held.why)
+    if quarantined:
+        blocked.append(
+            f"{_count(quarantined, 'picture')} ended the process that decoded them and are left alone: have a look at "
+            "them, then 'facewatchd retry'."
+        )
     return {
         "version": __version__,
         "running": running,
@@ -62,6 +68,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "missing": photos[PhotoState.MISSING],
         },
         "stacked": store.stacks.count(),
+        "quarantined": quarantined,
         "faces": {"total": sum(faces.values()), **{state.value: count for state, count in faces.items()}},
         "people": {
             "total": sum(1 for summary in people if summary.faces),

@@ -26,15 +26,15 @@ from facewatchd.daemon.service import notify
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals, progress_entry, root_entry
-from facewatchd.daemon.workers import Workers
+from facewatchd.daemon.workers import Job, Workers
 from facewatchd.domain import FaceEngine, Health, Root, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, PhotoTroubleError, StoreFullError, displayable
+from facewatchd.errors import FacewatchError, PhotoBusyError, PhotoError, StoreFullError, displayable
 from facewatchd.photos.beside import is_beside_name
 from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, thresholds_for
+from facewatchd.pipeline.ingest import fail, keep, keep_same, known_contents, thresholds_for
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
 from facewatchd.pipeline.stacks import stand_down
@@ -86,12 +86,8 @@ class Daemon:
         self._discovery = Discovery(
             store, self._sources.roots, config.watch.settle_s, config.watch.settle_open_s, self._sources.trusted
         )
-        self._workers = Workers(
-            config.ingest.workers or os.cpu_count() or 1,
-            engine,
-            self._sources.roots,
-            IngestSettings.of(config),
-            lambda seen, result: self.post(Taken(seen, result)),
+        self._workers = Workers.of(
+            config, engine, self._sources.roots, lambda seen, result: self.post(Taken(seen, result))
         )
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
         self._dates = DateSettings.of(config)
@@ -297,8 +293,7 @@ class Daemon:
         else:
             log.warning("%s", result)
             with self._store.transaction():
-                passing = isinstance(result, PhotoBusyError | PhotoTroubleError)
-                self._store.photos.fail(seen, f"{result.title}: {result.message}", time.time(), passing=passing)
+                fail(self._store, seen, result, time.time())
                 self._tree.touch_people(stand_down(self._store, seen))
             self.progress.took(0)
 
@@ -344,7 +339,7 @@ class Daemon:
         for seen in self._backlog.next():
             is_copy = self._backlog.is_for_itself(seen)
             known = frozenset[bytes]() if is_copy else known_contents(self._store, seen, self._engine.info.id)
-            self._workers.submit(seen, known)
+            self._workers.submit(Job(seen, known, self._store.quarantine.reasons()))
             self.progress.began(seen)
         idle = self._is_idle()
         if idle:

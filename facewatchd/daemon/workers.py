@@ -1,5 +1,7 @@
 """
-The threads that take photos in, one a core: decoding and the models run outside Python's lock.
+The threads that take photos in, one a core. Each has a process that decodes for it, and does the rest itself: while the
+process decodes, the thread waits, and the other way round, so that as many cores are busy as there are threads, no photo
+waits half done, and no more of them are in memory than are worked on.
 """
 
 from __future__ import annotations
@@ -8,15 +10,40 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 
 import cv2
 
+from facewatchd.config import Config
+from facewatchd.daemon.room import Room, memory_for, workers_for
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import PhotoError, PhotoTroubleError
+from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
+from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.ingest import IngestSettings, take_in
 
 log = logging.getLogger(__name__)
+
+_LET_FINISH_S = 0.7
+
+_REST_S = 120.0
+"""How long decoders are kept for a photo that may come; starting them anew takes a third of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    A photo to be taken in.
+
+    Attributes:
+        seen: The file.
+        known: Content hashes of pictures that need not be looked at again; see `take_in`.
+        refused: Content hashes of pictures that are not to be decoded, and why.
+    """
+
+    seen: SeenFile
+    known: Container[bytes]
+    refused: Mapping[bytes, str]
 
 
 class Workers:
@@ -25,6 +52,7 @@ class Workers:
 
     Args:
         count: Threads.
+        limits: Of one photo that has the memory for itself; many share it.
         engine: Shared by all of them.
         roots: Where the photos are.
         settings: See there.
@@ -34,47 +62,94 @@ class Workers:
     def __init__(
         self,
         count: int,
+        limits: DecodeLimits,
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         settings: IngestSettings,
         on_end: Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError], None],
     ) -> None:
         self.count = count
+        self._alone = limits
+        self._shared = replace(limits, memory=limits.memory // count)
         self._engine = engine
         self._roots = roots
         self._settings = settings
         self._on_end = on_end
-        self._jobs: queue.SimpleQueue[tuple[SeenFile, frozenset[bytes]] | None] = queue.SimpleQueue()
+        self._room = Room()
+        self._decoders = Decoders()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True) for number in range(count)
         ]
         # one thread a photo; OpenCV's own pool would only compete with that
         cv2.setNumThreads(1)
+        self._decoders.warm_up()
         for thread in self._threads:
             thread.start()
 
-    def submit(self, seen: SeenFile, known: frozenset[bytes]) -> None:
-        """Take this photo in, unless it is one of the pictures known. The caller keeps the number in hand small."""
-        self._jobs.put((seen, known))
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        engine: FaceEngine,
+        roots: Mapping[RootId, Root],
+        on_end: Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError], None],
+    ) -> Workers:
+        """As the configuration has it."""
+        ingest = config.ingest
+        count = workers_for(ingest.workers, engine.info.provider)
+        limits = DecodeLimits(ingest.max_megapixels, ingest.max_seconds, memory_for(ingest.max_memory, count))
+        return cls(count, limits, engine, roots, IngestSettings.of(config), on_end)
+
+    def submit(self, job: Job) -> None:
+        """Take this photo in. The caller keeps the number in hand small."""
+        self._jobs.put(job)
 
     def stop(self, timeout_s: float) -> None:
-        """Finish the photos in hand and end; photos not begun stay pending."""
+        """Finish the photos in hand if that takes a moment only, and end; the others stay pending."""
         self._stopping.set()
         for _ in self._threads:
             self._jobs.put(None)
         deadline = time.monotonic() + timeout_s
+        self._join(min(deadline, time.monotonic() + _LET_FINISH_S))
+        self._decoders.stop()
+        self._join(deadline)
+
+    def _join(self, deadline: float) -> None:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._stopping.is_set():
-            self._on_end(job[0], self._take(*job))
+        reader = IsolatedReader(self._decoders)
+        while not self._stopping.is_set():
+            try:
+                job = self._jobs.get(timeout=_REST_S)
+            except queue.Empty:
+                reader.rest()
+                continue
+            if job is None:
+                break
+            result = self._take(job, reader)
+            reader.tidy()
+            if not (self._decoders.stopped and isinstance(result, PhotoError)):
+                self._on_end(job.seen, result)
+        reader.close()
 
-    def _take(self, seen: SeenFile, known: frozenset[bytes]) -> TakenPhoto | SamePhoto | PhotoError:
-        root = self._roots[seen.root_id]
+    def _take(self, job: Job, reader: IsolatedReader) -> TakenPhoto | SamePhoto | PhotoError:
         try:
-            return take_in(seen, root, self._engine, self._settings, time.time(), known)
+            try:
+                with self._room.shared():
+                    return self._take_in(job, reader, self._shared)
+            except PhotoRoomError:
+                pass
+            except PhotoCrashError as error:
+                # once may be an accident; one that was too slow is not helped by having the memory for itself
+                if error.slow:
+                    with self._room.shared():
+                        return self._take_in(job, reader, self._shared)
+            with self._room.alone():
+                return self._take_in(job, reader, self._alone)
         except PhotoError as error:
             return error
         except Exception as error:  # the boundary of one photo: whatever it is, the others go on
@@ -82,5 +157,11 @@ class Workers:
             return PhotoTroubleError(
                 "The photo cannot be taken in",
                 f"{type(error).__name__}: {error}; please report this.",
-                root.path + b"/" + seen.path,
+                self._roots[job.seen.root_id].path + b"/" + job.seen.path,
             )
+
+    def _take_in(self, job: Job, reader: IsolatedReader, limits: DecodeLimits) -> TakenPhoto | SamePhoto:
+        root = self._roots[job.seen.root_id]
+        return take_in(
+            job.seen, root, reader.within(limits), self._engine, self._settings, time.time(), job.known, job.refused
+        )

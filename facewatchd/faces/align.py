@@ -40,6 +40,18 @@ def similarity_matrix(source: Points, target: Points) -> Matrix:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
+def magnification(landmarks: Points, template: Points) -> float:
+    """
+    How much larger than in the photo a face is on its chip.
+
+    Args:
+        landmarks: Shape (5, 2), pixels of the photo.
+        template: Shape (5, 2), where they belong, pixels of the chip.
+    """
+    (cosine, _, _), (sine, _, _) = similarity_matrix(landmarks, template)
+    return float(np.hypot(cosine, sine))
+
+
 def cut_face(image: Image, landmarks: Points, template: Points, size: int) -> Image:
     """
     The face turned upright.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from facewatchd.domain import Detection, Embeddings, Image, ModelInfo
 from facewatchd.faces import centerface
-from facewatchd.faces.align import cut_face
+from facewatchd.faces.align import cut_face, magnification
+from facewatchd.faces.batching import BatchingSession, split_rows
 from facewatchd.faces.converted import CENTERFACE, DLIB_RESNET, load_converted
 from facewatchd.faces.dlib_file import SIDE
 from facewatchd.faces.sessions import Provider, build_session
@@ -67,6 +68,9 @@ class BuiltinEngine:
         self._detector = build_session(load_converted(CENTERFACE, cache_dir), provider)
         self._recogniser = build_session(load_converted(DLIB_RESNET, cache_dir), provider)
         self._batch = provider.batch
+        if provider.batch > 1:
+            self._detector = BatchingSession(self._detector, provider.batch, split_rows)
+            self._recogniser = BatchingSession(self._recogniser, provider.batch, split_rows)
         self._info = ModelInfo(
             pack=PACK,
             id=hashlib.sha256(f"{CENTERFACE.sha256} {DLIB_RESNET.sha256} {_USAGE}".encode()).hexdigest(),
@@ -85,7 +89,7 @@ class BuiltinEngine:
         scale = _scale_for(max(height, width))
         if min(height, width) * scale < 1:
             return []
-        canvas = _letterboxed(image, scale)
+        canvas = _letterboxed(image, scale, square=self._batch > 1)
         blob = cv2.dnn.blobFromImage(canvas, swapRB=True)
         outputs = self._detector.run(centerface.OUTPUTS, {centerface.INPUT: blob})
         likelihood, log_size, offset, landmarks = (output[0] for output in outputs)
@@ -94,6 +98,9 @@ class BuiltinEngine:
 
     def align(self, image: Image, landmarks: NDArray[np.float32]) -> Image:
         return cut_face(image, landmarks, TEMPLATE, SIDE)
+
+    def magnification(self, landmarks: NDArray[np.float32]) -> float:
+        return magnification(landmarks, TEMPLATE)
 
     def embed(self, chips: list[Image]) -> Embeddings:
         embeddings = np.empty((len(chips), DIM), np.float32)
@@ -113,10 +120,15 @@ def _scale_for(longer_side: int) -> float:
     return min(_LONGER_SIDE / longer_side, max(1.0, min(_ENLARGED / longer_side, _MAX_ENLARGEMENT)))
 
 
-def _letterboxed(image: Image, scale: float) -> Image:
-    """The image scaled, black below and to the right of it up to the next multiples that the network takes."""
+def _letterboxed(image: Image, scale: float, *, square: bool) -> Image:
+    """
+    The image scaled, black below and to the right of it: up to the next multiples that the network takes, or to a square
+    of always the same size, so that it can go into a batch with others.
+    """
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     rows, columns = (-(-side // centerface.STEP) * centerface.STEP for side in (height, width))
+    if square:
+        rows = columns = _LONGER_SIDE
     canvas = np.zeros((rows, columns, 3), np.uint8)
     canvas[:height, :width] = _resized(image, width, height)
     return canvas

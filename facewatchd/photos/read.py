@@ -13,13 +13,14 @@ import stat as stat_module
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.beside import fingerprint_at
 from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import Decoded, decode, no_photo, stored_orientation
+from facewatchd.photos.decode import Canvas, Decoded, decode, no_photo, stored_orientation
 from facewatchd.photos.formats import SNIFF_BYTES, kind_of
 from facewatchd.photos.metadata import read_sidecar, read_tags, read_takeout
 
@@ -69,7 +70,45 @@ class PhotoRead:
         return Evidence(path, self.mtime_ns, self.tags, self.sidecar, self.takeout)
 
 
-def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Container[bytes] = frozenset()) -> PhotoRead:
+class PhotoReader(Protocol):
+    """Reads photos, here or in another process. Belongs to one thread."""
+
+    def read(
+        self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
+    ) -> PhotoRead:
+        """
+        See `read_photo`. The image is valid until the next call.
+
+        Raises:
+            PhotoError: As in `read_photo`; also `PhotoRoomError` and `PhotoCrashError`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PlainReader:
+    """
+    Reads photos in this very process.
+
+    Attributes:
+        max_megapixels: Larger pictures are refused.
+    """
+
+    max_megapixels: float
+
+    def read(
+        self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
+    ) -> PhotoRead:
+        return read_photo(path, stat, self.max_megapixels, known, enough)
+
+
+def read_photo(
+    path: bytes,
+    stat: FileStat,
+    max_megapixels: float,
+    known: Container[bytes] = frozenset(),
+    enough: int | None = None,
+    canvas: Canvas | None = None,
+) -> PhotoRead:
     """
     Read and decode a photo.
 
@@ -78,6 +117,8 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Contai
         stat: The file as it was seen; another content behind the same name is not read.
         max_megapixels: Larger pictures are refused, see `decode`.
         known: Content hashes of pictures that need not be decoded.
+        enough: How many pixels of the longer side suffice, see `decode`.
+        canvas: Where to put the picture, see `decode`.
 
     Raises:
         PhotoBusyError: The file vanished, is not the one that was seen, changed meanwhile, or the disk failed.
@@ -88,7 +129,7 @@ def read_photo(path: bytes, stat: FileStat, max_megapixels: float, known: Contai
     beside = fingerprint_at(path)
     return PhotoRead(
         picture,
-        None if picture in known else decode(data, path, max_megapixels),
+        None if picture in known else decode(data, path, max_megapixels, enough, canvas),
         read_tags(data),
         read_sidecar(path),
         read_takeout(path),

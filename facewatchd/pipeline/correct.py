@@ -41,6 +41,7 @@ def retry(store: Store) -> int:
         How many.
     """
     with store.transaction():
+        store.quarantine.clear()
         return store.photos.retry(None)
 
 

@@ -212,4 +212,12 @@ MIGRATIONS = (
     CREATE INDEX photos_by_size ON photos (size);
     CREATE INDEX tree_files ON tree_entries (folder_id) WHERE signature != x'' OR intended != x'';
     """,
+    """
+    -- pictures whose decoding ended the process that did it, twice in a row; they are not decoded again by themselves
+    CREATE TABLE quarantine (
+        content_hash BLOB PRIMARY KEY,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL
+    ) STRICT;
+    """,
 )

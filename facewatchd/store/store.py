@@ -21,6 +21,7 @@ from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
 from facewatchd.store.photos import Photos
+from facewatchd.store.quarantine import Quarantine
 from facewatchd.store.reviews import Reviews
 from facewatchd.store.stacks import Stacks
 
@@ -68,6 +69,7 @@ class Store:
         self.photos = Photos(self._db)
         self.stacks = Stacks(self._db)
         self.files = Files(self._db)
+        self.quarantine = Quarantine(self._db)
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.reviews = Reviews(self._db)

@@ -15,7 +15,8 @@ import pytest
 
 from facewatchd.domain import Detection, Embeddings, FaceEngine, Image
 from facewatchd.faces.builtin import BuiltinEngine
-from facewatchd.faces.packs import open_engine
+from facewatchd.faces.insight import Identity, InsightEngine
+from facewatchd.faces.packs import find_files, open_engine
 from facewatchd.faces.sessions import CPU, Provider
 
 GROUP_CENTRES = [(114, 330), (322, 207), (519, 340), (796, 412), (957, 132), (1178, 334)]
@@ -88,6 +89,14 @@ def test_landmarks_are_eyes_nose_and_mouth_corners_in_that_order(
             corner, size = np.array([face.box.x, face.box.y]), np.array([face.box.w, face.box.h])
             assert (face.landmarks > corner).all()
             assert (face.landmarks < corner + size).all()
+
+
+def test_a_face_is_magnified_as_much_as_its_chip_is_larger(engine: FaceEngine, astronaut: Image) -> None:
+    """Twice the photo, half the magnification; the face of 90 pixels has fewer than the recogniser takes."""
+    large = np.asarray(cv2.resize(astronaut, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    (face,), (twice,) = engine.detect(astronaut), engine.detect(large)
+    assert engine.magnification(face.landmarks) == pytest.approx(2 * engine.magnification(twice.landmarks), rel=0.1)
+    assert 0.8 < engine.magnification(face.landmarks) < 2
 
 
 def test_embeddings_are_unit_rows_of_float32(engine: FaceEngine, group: Image) -> None:
@@ -218,3 +227,32 @@ def test_the_builtin_models_take_faces_in_batches_where_that_pays(model_cache: P
     faces = left_to_right(single, group)
     chips = [single.align(group, face.landmarks) for face in (*faces, faces[0])]
     np.testing.assert_allclose(batched.embed(chips), single.embed(chips), atol=1e-5)
+
+
+def test_photos_of_several_threads_go_through_the_models_together(testpack: Path, model_cache: Path) -> None:
+    """As on a GPU, eight at a time: the results are those of one at a time."""
+    photos = [packaged_image("insightface", "data/images/t1.jpg"), packaged_image("skimage", "data/astronaut.png")]
+    photos += [np.ascontiguousarray(np.asarray(photo)[:, ::-1]) for photo in photos]
+    for pack in ("builtin", str(testpack)):
+        single = open_engine(pack, Path("/nonexistent"), model_cache, "cpu")
+        engine = engine_with_batches(pack, model_cache)
+        together = Barrier(8)
+
+        def everything(image: Image, engine: FaceEngine = engine, together: Barrier = together) -> Embeddings:
+            together.wait()
+            return embeddings(engine, image, left_to_right(engine, image))
+
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(everything, photos + photos))
+        for image, vectors in zip(photos + photos, found, strict=True):
+            wanted = embeddings(single, image, left_to_right(single, image))
+            assert vectors.shape == wanted.shape
+            assert (vectors * wanted).sum(axis=1).min() > 0.999
+
+
+def engine_with_batches(pack: str, cache: Path) -> FaceEngine:
+    provider = Provider(CPU, "test", batch=8)
+    if pack == "builtin":
+        return BuiltinEngine(cache, provider)
+    files = find_files(Path(pack))
+    return InsightEngine(files, Identity(pack, "id", "recognition", "licence"), provider)

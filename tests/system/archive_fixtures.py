@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import NOW, Archive, open_archive
+from helpers import NOW, READER, Archive, open_archive
 
 from facewatchd.config import Config
 from facewatchd.core.thresholds import Thresholds
@@ -70,7 +70,7 @@ def demo_taken(demo_album: Path, builtin_engine: FaceEngine, ingest_settings: In
     taken = []
     for folder in scan(root, is_photo_name):
         for seen in folder.files:
-            result = take_in(seen, root, builtin_engine, ingest_settings, NOW)
+            result = take_in(seen, root, READER, builtin_engine, ingest_settings, NOW)
             assert isinstance(result, TakenPhoto)
             taken.append(result)
     return taken

@@ -38,12 +38,14 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
+from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.store import Store
 
 MODEL = "model-a"
 DIM = 16
 NOW = 1_767_225_600.0
+READER = PlainReader(250)
 THRESHOLDS = Thresholds(assign=0.7, margin=0.05, link=0.7, bonus=0.0, same=0.6)
 """Made for embeddings of `unit`: those of one number are alike, those of two are not at all."""
 

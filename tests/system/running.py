@@ -77,6 +77,21 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, "PYTHONWARNINGS": "", "COLUMNS": "500", "XDG_CONFIG_HOME": "/nonexistent", **(extra or {})}
 
 
+def children(pid: int) -> list[int]:
+    """The processes below a process."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    below = [int(child) for task in tasks for child in task.read_text().split()]
+    return below + [deeper for child in below for deeper in children(child)]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
 class Daemon:
     """
     A running `facewatchd run`; ended, and held to have complained of nothing unexpected, when left.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from helpers import DIM, MODEL, NASTY_NAMES, NOW, THRESHOLDS, Archive, found_face, unit
+from helpers import DIM, MODEL, NASTY_NAMES, NOW, READER, THRESHOLDS, Archive, found_face, unit
 
 from facewatchd.core.quality import QualityLimits
 from facewatchd.core.thresholds import Thresholds
@@ -23,6 +23,7 @@ from facewatchd.domain import (
     Face,
     FaceEngine,
     FaceState,
+    FileStat,
     FoundFace,
     Image,
     PersonId,
@@ -32,7 +33,8 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.errors import PhotoBusyError, PhotoError
-from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, take_in
+from facewatchd.photos.read import PhotoRead
+from facewatchd.pipeline.ingest import IngestSettings, find_faces, keep, keep_same, known_contents, take_in
 from facewatchd.pipeline.materialize import InPool, Scope
 
 pytest_plugins = "archive_fixtures"
@@ -49,7 +51,7 @@ class Ingest:
 
     def look(self, seen: SeenFile, *, known: bool = False) -> TakenPhoto | SamePhoto:
         contents = known_contents(self.archive.store, seen, self.engine.info.id) if known else frozenset[bytes]()
-        return take_in(seen, self.archive.root, self.engine, self.settings, NOW, contents)
+        return take_in(seen, self.archive.root, READER, self.engine, self.settings, NOW, contents)
 
     def keep(self, taken: TakenPhoto) -> Scope:
         return keep(self.archive.store, taken, self.engine.info.id, self.engine.info.dim, self.thresholds)
@@ -127,6 +129,60 @@ def test_a_photo_is_taken_in_with_all_its_faces(ingest: Ingest, group: Image) ->
     table = ingest.archive.store.faces.good(ingest.engine.info.id)
     assert table.embeddings.shape == (6, ingest.engine.info.dim)
     assert np.allclose(np.linalg.norm(table.embeddings, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "reads"), [(1.0, 1), (0.2, 2)], ids=["large faces", "small faces"])
+def test_a_large_photo_is_decoded_no_larger_than_needed(ingest: Ingest, group: Image, size: float, reads: int) -> None:
+    """Its faces are found in half of it; where they are small there, they are cut out of the whole."""
+    canvas = np.full((4500, 6400, 3), 128, np.uint8)
+    wide = np.asarray(cv2.resize(group, None, fx=5 * size, fy=5 * size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    canvas[: wide.shape[0], : wide.shape[1]] = wide[:4500]
+    seen = ingest.archive.write(b"1.jpg", encoded(canvas))
+    reader = CountingReader()
+    settings = replace(ingest.settings, in_tiles=False)
+    taken = take_in(seen, ingest.archive.root, reader, ingest.engine, settings, NOW)
+    assert isinstance(taken, TakenPhoto)
+    assert (taken.width, taken.height) == (6400, 4500)
+    assert len(reader.reductions) == reads
+    assert reader.reductions[0] == 2
+    whole = find_faces(ingest.engine, canvas, ingest.settings.limits)
+    assert len(taken.faces) == len(whole) == 6
+    for face in taken.faces:
+        twin = max(whole, key=lambda other: other.detection.box.overlap(face.detection.box))
+        assert twin.detection.box.overlap(face.detection.box) > 0.85
+        assert np.abs(twin.detection.landmarks - face.detection.landmarks).max() < 0.1 * twin.detection.box.w
+        assert float(twin.embedding @ face.embedding) > 0.97
+
+
+def test_a_large_photo_of_a_group_is_looked_at_in_full(ingest: Ingest, group: Image) -> None:
+    """Tiles of half of it would show no more than the whole."""
+    canvas = np.full((4500, 6400, 3), 128, np.uint8)
+    canvas[: group.shape[0], : group.shape[1]] = group
+    seen = ingest.archive.write(b"1.jpg", encoded(canvas))
+    reader = CountingReader()
+    settings = replace(ingest.settings, in_tiles=True)
+    taken = take_in(seen, ingest.archive.root, reader, ingest.engine, settings, NOW)
+    assert isinstance(taken, TakenPhoto)
+    assert reader.reductions == [2, 1]
+    decoded = READER.read(os.path.join(ingest.archive.photos, seen.path), seen.stat).decoded
+    assert decoded is not None
+    whole = find_faces(ingest.engine, decoded.image, settings.limits, in_tiles=True)
+    assert [face.detection.box for face in taken.faces] == [face.detection.box for face in whole]
+
+
+@dataclass
+class CountingReader:
+    """Reads here, and notes by how much each picture was reduced."""
+
+    reductions: list[int] = field(default_factory=list)
+
+    def read(
+        self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
+    ) -> PhotoRead:
+        found = READER.read(path, stat, known, enough)
+        if found.decoded is not None:
+            self.reductions.append(found.decoded.reduction)
+        return found
 
 
 @pytest.mark.parametrize("name", NASTY_NAMES)

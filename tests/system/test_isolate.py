@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import environment, wait_until
+from running import environment, is_alive, wait_until
 
 from facewatchd.daemon.isolate import Isolated, run_isolated
 from facewatchd.errors import FacewatchError
@@ -45,14 +45,6 @@ def start(
 def began(note: Path) -> int:
     """The process that is at work, 0 until it is."""
     return int(note.read_text() or 0) if note.exists() else 0
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
 
 
 def test_the_result_comes_from_another_process() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import piexif
 import pillow_heif
 import pytest
-from helpers import MODEL, NOW, Archive, found_face, links, unit
+from helpers import MODEL, NOW, READER, Archive, found_face, links, unit
 from PIL import Image as PillowImage
 from raw_files import DATE, dng
 from running import Home, wait_until
@@ -113,12 +113,12 @@ class Stack:
         seen = self.archive.seen(path)
         info = self.engine.info
         result = take_in(
-            seen, self.archive.root, self.engine, self.settings, NOW, known_contents(self.store, seen, info.id)
+            seen, self.archive.root, READER, self.engine, self.settings, NOW, known_contents(self.store, seen, info.id)
         )
         if isinstance(result, SamePhoto):
             if keep_same(self.store, result, self.thresholds) is not None:
                 return "joined"
-            result = take_in(seen, self.archive.root, self.engine, self.settings, NOW)
+            result = take_in(seen, self.archive.root, READER, self.engine, self.settings, NOW)
         assert isinstance(result, TakenPhoto)
         keep(self.store, result, info.id, info.dim, self.thresholds)
         return "looked at"

@@ -1,0 +1,101 @@
+"""Files that no camera has written, in the album of a real daemon: each costs itself, and no more (R23)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from bad_files import BAD_DECODER, bombs, crashing, mutations
+from running import Home, children, fresh, is_alive, wait_until
+
+SOUND = 6
+HARMFUL = {
+    "segfault.gif": "crashed (segmentation fault)",
+    "abort.gif": "crashed (it gave itself up)",
+    "sleep.gif": "took longer than ingest.max_seconds allows",
+    "gobble.gif": "There is not enough memory",
+    "reach out.gif": "Operation not permitted",
+}
+REFUSED = {
+    "bomb 400.png": "more than ingest.max_megapixels",
+    "liar 4290.jpg": "more than ingest.max_megapixels",
+}
+
+
+def with_bad_decoder() -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join([str(BAD_DECODER), *sys.path])}
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Home:
+    settings = {"ingest": {"max_seconds": 5, "max_memory": 500, "workers": 2}}
+    return fresh(tmp_path_factory, tmp_path / "home", photos=SOUND, **settings)
+
+
+def failures(home: Home) -> dict[str, str]:
+    """Why photos could not be taken in, by their names."""
+    return {Path(each["path"]).name: each["reason"] for each in home.status()["failures"]}
+
+
+def test_each_bad_file_is_counted_with_its_reason_and_the_others_are_taken_in(home: Home) -> None:
+    """Damaged, lying and harmful files of every format; the harmful are left alone, under another name too, until told."""
+    damaged = dict(mutations(200, seed=7))
+    liars = {name: data for name, data in bombs().items() if name != "bomb 225.png"}  # seconds of honest work
+    for name, data in {**damaged, **liars, **{name: crashing(name[:-4]) for name in HARMFUL}}.items():
+        (home.album / name).write_bytes(data)
+    (home.album / "another name.gif").write_bytes(crashing("segfault"))
+    total = SOUND + len(damaged) + len(liars) + len(HARMFUL) + 1
+    with home.daemon(with_bad_decoder()) as daemon:
+        daemon.wait_for("Everything there is was taken in", 120)
+        status = home.status()
+        assert status["photos"]["total"] == total
+        assert status["photos"]["done"] + status["photos"]["failed"] == total
+        assert status["quarantined"] == 3
+        assert any("3 pictures ended the process that decoded them" in reason for reason in status["blocked"])
+        reasons = failures(home)
+        for name, why in {**HARMFUL, **REFUSED, "another name.gif": HARMFUL["segfault.gif"]}.items():
+            assert why in reasons[name]
+        assert set(reasons) - set(damaged) == {*HARMFUL, *REFUSED, "another name.gif"}
+        assert all(reason.endswith(".") for reason in reasons.values())
+        assert daemon.log.count("segmentation fault); it is replaced") == 2
+        daemon.stop()
+    # a decoder that is mended, and the user's word
+    assert home.run("retry").out == f"{len(reasons)} photos are tried again.\n"
+    home.once()
+    assert not {*HARMFUL, "another name.gif"} & set(failures(home))
+    assert home.status()["quarantined"] == 0
+
+
+def test_a_picture_that_was_harmful_is_left_alone_after_a_restart(home: Home) -> None:
+    """Also in a file that has only just come."""
+    (home.album / "1.gif").write_bytes(crashing("segfault"))
+    with home.daemon(with_bad_decoder()) as daemon:
+        daemon.wait_for("Everything there is was taken in", 60)
+        daemon.stop()
+    (home.album / "2.gif").write_bytes(crashing("segfault"))
+    with home.daemon(with_bad_decoder()) as daemon:
+        daemon.wait_for("Everything there is was taken in", 60)
+        assert HARMFUL["segfault.gif"] in failures(home)["2.gif"]
+        assert "is replaced" not in daemon.log
+        daemon.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_daemon_whose_decoders_hang_ends_as_it_should(home: Home, number: signal.Signals) -> None:
+    """At once when told to, or killed: no process is left; the photo is still to be taken in."""
+    home.configure(ingest={"max_seconds": 60, "workers": 2})
+    (home.album / "sleep.gif").write_bytes(crashing("sleep"))
+    with home.daemon(with_bad_decoder()) as daemon:
+        daemon.wait_for("Photos in", 60)
+        wait_until(lambda: home.status()["photos"]["done"] == SOUND, 60)
+        left = children(daemon.process.pid)
+        assert len(left) == 3
+        if number is signal.SIGTERM:
+            daemon.stop()
+        else:
+            daemon.kill()
+    wait_until(lambda: not any(map(is_alive, left)), 5)
+    assert home.status()["photos"]["pending"] == 1

@@ -1,0 +1,271 @@
+"""`photos.isolated`: photos read in processes of their own, with real processes, real decoders and real crashes (R23)."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from bad_files import BAD_DECODER, crashing, samples, saved
+from PIL import Image
+from running import children, environment, is_alive, wait_until
+
+from facewatchd.domain import FileStat
+from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError
+from facewatchd.photos.channel import Asked, pack, unpack
+from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.read import PhotoRead, PlainReader
+
+LIMITS = DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    """With a decoder for GIFs that does what their comments say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BAD_DECODER))
+        made = Decoders()
+        made.warm_up()
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def reader(decoders: Decoders) -> Iterator[IsolatedReader]:
+    made = IsolatedReader(decoders)
+    yield made
+    made.close()
+
+
+def write(folder: Path, name: str, data: bytes) -> bytes:
+    (folder / name).write_bytes(data)
+    return os.fsencode(folder / name)
+
+
+def read(reader: IsolatedReader, path: bytes, limits: DecodeLimits = LIMITS, enough: int | None = None) -> PhotoRead:
+    return reader.within(limits).read(path, FileStat.of(os.lstat(path)), enough=enough)
+
+
+# --- sound photos
+
+
+@pytest.mark.parametrize("ending", samples())
+def test_a_photo_is_read_as_it_would_be_here(reader: IsolatedReader, tmp_path: Path, ending: str) -> None:
+    """Every format: the same pixels, hash and tags."""
+    path = write(tmp_path, f"photo.{ending}", samples()[ending])
+    there, here = read(reader, path), PlainReader(30).read(path, FileStat.of(os.lstat(path)))
+    assert there.decoded is not None
+    assert here.decoded is not None
+    np.testing.assert_array_equal(there.decoded.image, here.decoded.image)
+    assert (there.decoded.kind, there.decoded.width) == (here.decoded.kind, here.decoded.width)
+    assert replace(there, decoded=None) == replace(here, decoded=None)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation(reader: IsolatedReader, tmp_path: Path, orientation: int) -> None:
+    """Turned on its way into the shared memory, whole and reduced; the size is the upright photo's."""
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (5, 9, 3), np.uint8)).resize((510, 250))
+    exif = picture.getexif()
+    exif[274] = orientation
+    path = write(tmp_path, "photo.jpg", saved(picture, "JPEG", exif=exif))
+    here = PlainReader(30).read(path, FileStat.of(os.lstat(path))).decoded
+    assert here is not None
+    for enough, reduction in ((None, 1), (256, 1), (255, 2), (60, 8)):
+        there = read(reader, path, enough=enough).decoded
+        assert there is not None
+        assert there.reduction == reduction
+        assert (there.width, there.height) == (here.width, here.height)
+        wanted = cv2.resize(here.image, there.image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        difference = float(np.abs(there.image.astype(int) - wanted).mean())
+        assert difference < 8
+
+
+def test_a_known_picture_is_not_decoded(reader: IsolatedReader, tmp_path: Path) -> None:
+    """The daemon is asked before the decoder begins."""
+    path = write(tmp_path, "photo.jpg", samples()["jpg"])
+    first = read(reader, path)
+    again = reader.within(LIMITS).read(path, FileStat.of(os.lstat(path)), known={first.content_hash})
+    assert again.decoded is None
+    assert again == replace(first, decoded=None)
+
+
+def test_trouble_with_a_photo_is_told_as_here(reader: IsolatedReader, tmp_path: Path) -> None:
+    """The same errors in the same words; what may pass by itself is told from what does not."""
+    path = write(tmp_path, "photo.jpg", samples()["jpg"][:500])
+    stat = FileStat.of(os.lstat(path))
+    for there in (reader.within(LIMITS), PlainReader(30)):
+        with pytest.raises(PhotoError, match=r"photo.jpg\): This JPEG is damaged or incomplete") as caught:
+            there.read(path, stat)
+        assert type(caught.value) is PhotoError
+        with pytest.raises(PhotoBusyError, match="It is being changed"):
+            there.read(path, replace(stat, size=400))
+
+
+# --- photos that do harm
+
+
+@pytest.mark.parametrize(
+    ("way", "said", "slow"),
+    [
+        ("segfault", "crashed (segmentation fault)", False),
+        ("abort", "crashed (it gave itself up)", False),
+        ("leave", "ended with 3", False),
+        ("spin", "took longer than ingest.max_seconds allows", True),
+        ("sleep", "took longer than ingest.max_seconds allows", True),
+    ],
+)
+def test_a_decoder_that_goes_wrong_costs_one_photo(
+    reader: IsolatedReader, tmp_path: Path, way: str, said: str, slow: bool
+) -> None:
+    """The error says what happened and to which picture; the next photo is read by the next decoder."""
+    path, sound = write(tmp_path, "bad.gif", crashing(way)), write(tmp_path, "good.gif", samples()["gif"])
+    read(reader, sound)
+    with pytest.raises(PhotoCrashError) as caught:
+        read(reader, path, replace(LIMITS, seconds=0.5 if slow else 20))
+    assert said in str(caught.value)
+    assert caught.value.slow is slow
+    assert caught.value.content_hash == PlainReader(30).read(path, FileStat.of(os.lstat(path))).content_hash
+    assert read(reader, sound).decoded is not None
+
+
+def test_a_decoder_gets_no_more_memory_than_it_may_have(reader: IsolatedReader, tmp_path: Path) -> None:
+    """It is told so by the system, and goes on living; with more it succeeds."""
+    with pytest.raises(PhotoRoomError, match=r"raise ingest\.max_memory"):
+        read(reader, write(tmp_path, "gobble.gif", crashing("gobble")))
+    large = write(tmp_path, "large.png", saved(Image.new("RGB", (6000, 5000)), "PNG"))
+    with pytest.raises(PhotoRoomError):
+        read(reader, large, replace(LIMITS, memory=10 << 20))
+    assert read(reader, large).decoded is not None
+
+
+@pytest.mark.parametrize("way", ["reach out", "run"])
+def test_a_decoder_in_wrong_hands_reaches_nobody(reader: IsolatedReader, tmp_path: Path, way: str) -> None:
+    """No network, no programs: the system refuses."""
+    with pytest.raises(PhotoError, match="Operation not permitted"):
+        read(reader, write(tmp_path, "bad.gif", crashing(way)))
+
+
+@pytest.mark.parametrize("message", [os.system, Path("/"), {"content_hash": b""}, ValueError("x")])
+def test_nothing_but_records_is_read_of_a_decoder(message: object) -> None:
+    """A decoder in wrong hands may say anything."""
+    with pytest.raises(ValueError, match="no message"):
+        unpack(pickle.dumps(message))
+    with pytest.raises(ValueError, match="no message"):
+        unpack(pack(Asked(b"1"))[:-3])
+
+
+# --- memory
+
+
+def test_the_memory_of_a_very_large_picture_is_given_back(reader: IsolatedReader, tmp_path: Path) -> None:
+    """An ordinary one's is kept for the next."""
+    large = write(tmp_path, "large.png", saved(Image.new("L", (5500, 5000)), "PNG"))
+    assert read(reader, large).decoded is not None
+    assert os.fstat(reader._file).st_blocks * 512 >= 5500 * 5000 * 3
+    reader.tidy()
+    assert os.fstat(reader._file).st_blocks * 512 <= 65 << 20
+
+
+def test_while_nothing_is_to_be_read_nothing_is_kept(tmp_path: Path) -> None:
+    """No process and no memory, until the next photo comes."""
+    path = write(tmp_path, "photo.jpg", samples()["jpg"])
+    decoders = Decoders()
+    first, second = IsolatedReader(decoders), IsolatedReader(decoders)
+    for each in (first, second):
+        read(each, path)
+    process = decoders._process
+    assert process is not None
+    first.rest()
+    assert len(children(process.pid)) == 1
+    assert read(second, path).decoded is not None
+    second.rest()
+    assert not is_alive(process.pid)
+    for each in (first, second):
+        assert os.fstat(each._file).st_blocks == 0
+        assert read(each, path).decoded is not None
+        each.close()
+    decoders.stop()
+
+
+def test_dev_shm_is_not_needed(tmp_path: Path) -> None:
+    """Where it is full or cannot be written, photos are read all the same."""
+    path = write(tmp_path, "photo.jpg", samples()["jpg"])
+    code = (
+        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.isolated import *\n"
+        "decoders = Decoders(); path = os.fsencode(sys.argv[1])\n"
+        "read = IsolatedReader(decoders).within(DecodeLimits(30, 20, 400 << 20)).read(path, FileStat.of(os.lstat(path)))\n"
+        "print(read.decoded.width); decoders.stop()"
+    )
+    script = 'mount -t tmpfs -o ro,size=4k none /dev/shm && exec "$0" -c "$1" "$2"'
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", script, sys.executable, code, os.fsdecode(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"needs user namespaces: {done.stderr.strip()}")
+    assert (done.stdout, done.stderr) == ("96\n", "")
+
+
+# --- processes
+
+
+def test_a_decoder_that_dies_idle_is_nobodys_fault(reader: IsolatedReader, tmp_path: Path) -> None:
+    """Nor is it the end if the process that starts them dies."""
+    path = write(tmp_path, "photo.jpg", samples()["jpg"])
+    read(reader, path)
+    os.kill(reader._number, 9)
+    wait_until(lambda: not is_alive(reader._number), 5)
+    assert read(reader, path).decoded is not None
+    process = reader._decoders._process
+    assert process is not None
+    decoder = reader._number
+    os.kill(process.pid, 9)
+    wait_until(lambda: not is_alive(decoder), 5)
+    assert read(reader, path).decoded is not None
+
+
+def test_nothing_is_left_of_a_daemon_that_was_killed(tmp_path: Path) -> None:
+    """Even where a decoder hangs; nothing is left in the folder for temporary files either."""
+    path = write(tmp_path, "bad.gif", crashing("sleep"))
+    (tmp_path / "tmp").mkdir()
+    code = (
+        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.isolated import *\n"
+        "path = os.fsencode(sys.argv[1]); print('reading', flush=True)\n"
+        "IsolatedReader(Decoders()).within(DecodeLimits(30, 60, 400 << 20)).read(path, FileStat.of(os.lstat(path)))"
+    )
+    env = environment({"PYTHONPATH": os.pathsep.join([str(BAD_DECODER), *sys.path]), "TMPDIR": str(tmp_path / "tmp")})
+    with subprocess.Popen([sys.executable, "-c", code, os.fsdecode(path)], env=env, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        wait_until(lambda: len(children(daemon.pid)) == 2, 20)
+        left = children(daemon.pid)
+        daemon.kill()
+    wait_until(lambda: not any(map(is_alive, left)), 5)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_stopping_does_not_wait_for_a_decoder(tmp_path: Path) -> None:
+    """One that hangs is ended; whoever waits for it hears that it may be tried again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BAD_DECODER))
+        decoders = Decoders()
+        reader = IsolatedReader(decoders)
+        read(reader, write(tmp_path, "good.jpg", samples()["jpg"]))
+        number = reader._number
+        started = time.monotonic()
+        decoders.stop()
+        assert not is_alive(number)
+        assert time.monotonic() - started < 5
+    with pytest.raises(PhotoBusyError, match="it is tried again"):
+        read(reader, write(tmp_path, "bad.gif", crashing("sleep")))
