@@ -64,8 +64,10 @@ soak: $(VENV)/.installed-dev  ## try very many histories of the people tree (an 
 	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q tests/system/test_tree_machine.py
 
 bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, grouping, the people tree
+bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, taking photos in, grouping
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
+	$(BIN)/python benchmarks/bench_ingest.py
 	$(BIN)/python benchmarks/bench_grouping.py
 	$(BIN)/python benchmarks/bench_tiles.py
 	$(BIN)/python benchmarks/bench_tree.py
