@@ -29,6 +29,7 @@ SCRIPTS = {
     "unmounted": "a root is unmounted, and another disk mounted over it",
     "writers": "how files come, change and move",
     "full_disk": "the disk is full",
+    "bad_input": "files that no camera has written",
     "kills": "kill -9",
     "dates": "kill -9 while dates are written",
     "corrections": "people are named and corrected, and everything is grouped anew",
