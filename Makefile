@@ -63,8 +63,7 @@ faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is
 soak: $(VENV)/.installed-dev  ## try very many histories of the people tree (an hour)
 	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q tests/system/test_tree_machine.py
 
-bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, grouping, the people tree
-bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating 10,000 photos, taking photos in, grouping
+bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, the people tree
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_ingest.py
