@@ -277,6 +277,21 @@ def test_a_link_into_ignored(archive: Archive, tree: Path) -> None:
     }
 
 
+def test_what_was_ignored_before_says_nothing_about_another_face(archive: Archive, tree: Path) -> None:
+    """A passer-by in one of Ada's photos is ignored; that the other face is not Ada's is another word: it is unknown."""
+    archive.add(b"z.jpg", [(1, unit(0)), (None, unit(7))])
+    look(archive)
+    (tree / "_unknown" / "z.jpg").rename(tree / "_ignored" / "z.jpg")
+    look(archive)
+    (tree / "Person 1" / "z.jpg").unlink()
+    after = settles(archive)
+    assert b"z.jpg" not in after[ADA]
+    assert b"z.jpg" in after[b"_unknown"]
+    # a second link there is news
+    (tree / "_unknown" / "z.jpg").rename(tree / "_ignored" / "z (2).jpg")
+    assert b"z.jpg" not in settles(archive)[b"_unknown"]
+
+
 @pytest.mark.parametrize("how", ["deleted", "ignored"])
 def test_a_hidden_person(archive: Archive, tree: Path, how: str) -> None:
     """Their folder goes and does not come back, not even in the unknown pool; taken back, it does."""
