@@ -292,7 +292,7 @@ class Quality:
     Attributes:
         value: 0..1, larger is better.
         sharpness: Variance of the Laplacian of the aligned face at 112 x 112, grey levels squared.
-        poor: Why it must not be grouped, empty where it may.
+        poor: Why it must not lead, empty where it may; see `core.quality`.
     """
 
     value: float
@@ -394,10 +394,10 @@ class Face:
             return FaceState.IGNORED
         if self.confirmed:
             return FaceState.CONFIRMED
-        if self.poor:
-            return FaceState.POOR
         if self.person_id is not None:
             return FaceState.ASSIGNED
+        if self.poor:
+            return FaceState.POOR
         return FaceState.UNKNOWN if self.review is None else FaceState.REVIEW
 
 

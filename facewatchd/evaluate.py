@@ -17,13 +17,13 @@ from rich.table import Table
 
 from facewatchd.config import Config
 from facewatchd.core.evaluate import group, score
-from facewatchd.core.graph import neighbours
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import NEIGHBOURS
+from facewatchd.core.recluster import NEIGHBOURS, usual_link
 from facewatchd.domain import ConstraintKind, FaceId
 from facewatchd.errors import FacewatchError
+from facewatchd.neighbours.keep import neighbours_of
 from facewatchd.pipeline.ingest import thresholds_for
-from facewatchd.pipeline.regroup import regroup_settings
+from facewatchd.pipeline.regroup import EXACT_FACES, regroup_settings
 from facewatchd.store import Store
 
 PRESENT = "present"
@@ -60,7 +60,12 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
     people = [truth[face] for face in table.faces[known].tolist()]
     # the truth is for the score alone: the algorithms know which faces share a photo, and nothing that the user said
     ties = Ties(table.photos, [None] * len(table.faces), [frozenset()] * len(table.faces))
-    graph = neighbours(table.embeddings, NEIGHBOURS) if algorithms else None
+    graph = None
+    if algorithms and len(table.faces) > EXACT_FACES:
+        similar = usual_link(settings, len(table.faces))
+        graph = neighbours_of(
+            config.state.dir, model.id, table.faces, table.embeddings, NEIGHBOURS, similar, keep=False
+        )
     rows: dict[str, NDArray[np.int64]] = {PRESENT: np.where(table.people > 0, table.people, -1)}
     rows |= {name: group(name, table.embeddings, ties, settings, graph) for name in algorithms}
     return {

@@ -137,7 +137,7 @@ def _regroup(config: Config, store: Store, *, dry_run: bool, force: bool = False
         raise FacewatchError("There is nothing to group yet", "Run 'facewatchd run' first.", config.state.dir)
     thresholds = thresholds_for(config, model.pack)
     started = time.time()
-    snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds))
+    snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds), keep=not dry_run)
     regrouping = decide(store, snapshot, run_isolated("recluster", compute, snapshot), thresholds)
     most = config.recluster.max_moved
     if dry_run:

@@ -51,7 +51,8 @@ def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64
 
     count, width = graph.indices.shape
     a, b, similarities = graph.edges(max(k, min_samples))
-    core = _distance(graph.similarities[:, min(min_samples, width) - 1].astype(np.float64))
+    # where there are not so many neighbours nothing is dense
+    core = _distance(np.maximum(graph.similarities[:, min(min_samples, width) - 1], -1).astype(np.float64))
     reach = np.maximum(np.maximum(core[a], core[b]), _distance(similarities))
     tree = minimum_spanning_tree(csr_matrix((reach, (a, b)), shape=(count, count))).tocoo()
     # what no neighbour connects is farther apart than anything else

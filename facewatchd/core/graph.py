@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from facewatchd.domain import Embeddings
 
-# rows of one block of the neighbour search: 2,048 x 50,000 float32 are 400 MB, the most it takes
+Rows = NDArray[np.int64]
+
+NOBODY, NEVER = -1, np.float32(-2)
+"""What stands in a list that is not full, and its similarity, which is below that of any two faces."""
+
+# rows and columns of one block of products, 16 MB
 _BLOCK = 2048
 
 
@@ -20,30 +25,100 @@ class Graph(NamedTuple):
     The most similar other faces of each face.
 
     Attributes:
-        indices: int64, shape (n_faces, k), most similar first; rows of the embeddings that it was made from.
-        similarities: float32, same shape.
+        indices: int32, shape (n_faces, k), most similar first; rows of the embeddings that it was made from, `NOBODY`
+            where none was found.
+        similarities: float32, same shape; `NEVER` where none was found.
     """
 
-    indices: NDArray[np.int64]
+    indices: NDArray[np.int32]
     similarities: NDArray[np.float32]
 
-    def edges(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def edges(self, k: int) -> tuple[Rows, Rows, NDArray[np.float64]]:
         """
         Every pair of which one is among the other's k nearest, once.
 
         Returns:
             The lower index, the higher one, and their similarity.
         """
-        count, width = self.indices.shape
-        k = min(k, width)
-        here = np.repeat(np.arange(count), k)
+        count = len(self.indices)
         there = self.indices[:, :k].ravel()
+        found = np.flatnonzero(there != NOBODY)
+        here, there = found // max(min(k, self.indices.shape[1]), 1), there[found].astype(np.int64)
         keys = np.minimum(here, there) * count + np.maximum(here, there)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         first = np.concatenate([np.ones(min(len(keys), 1), np.bool_), keys[1:] != keys[:-1]])
         a, b = np.divmod(keys[first], max(count, 1))
-        return a, b, self.similarities[:, :k].ravel()[order[first]].astype(np.float64)
+        return a, b, self.similarities[:, :k].ravel()[found[order[first]]].astype(np.float64)
+
+
+class Lists:
+    """
+    The graph while it is being made: of every face the best that was offered to it so far, in no order.
+
+    Args:
+        count: How many faces.
+        k: How many neighbours of each.
+    """
+
+    def __init__(self, count: int, k: int) -> None:
+        self.indices = np.full((count, k), NOBODY, np.int32)
+        self.similarities = np.full((count, k), NEVER, np.float32)
+        self._least = np.full(count, NEVER, np.float32)
+
+    @classmethod
+    def of(cls, graph: Graph) -> Lists:
+        """Those of a graph, to go on from; the graph's arrays are written to."""
+        lists = cls(0, graph.indices.shape[1])
+        lists.indices, lists.similarities = graph
+        lists._least = graph.similarities.min(axis=1)
+        return lists
+
+    def offer(self, rows: Rows, others: Rows, products: NDArray[np.float32]) -> None:
+        """
+        Offer faces to faces. Who is in a list already is not taken twice.
+
+        Args:
+            rows: To whom, each once.
+            others: Whom, each once.
+            products: How similar they are, shape (len(rows), len(others)); a face is not to be offered to itself.
+        """
+        k = self.indices.shape[1]
+        better = products > self._least[rows][:, None]
+        many = np.flatnonzero(np.count_nonzero(better, axis=1) > 2 * k)
+        if len(many):
+            # as many may be in the list already as it is long
+            at = np.argpartition(products[many], -2 * k, axis=1)[:, -2 * k :]
+            self._take(rows[many], others[at].astype(np.int32), np.take_along_axis(products[many], at, axis=1))
+            better[many] = False
+        row, other = np.nonzero(better)
+        if not len(row):
+            return
+        fitting, first = np.unique(row, return_index=True)
+        counts = np.diff(np.append(first, len(row)))
+        there = np.repeat(np.arange(len(fitting)), counts), np.arange(len(row)) - np.repeat(first, counts)
+        indices = np.full((len(fitting), int(counts.max())), NOBODY, np.int32)
+        similarities = np.full(indices.shape, NEVER, np.float32)
+        indices[there], similarities[there] = others[other], products[row, other]
+        self._take(rows[fitting], indices, similarities)
+
+    def _take(self, rows: Rows, indices: NDArray[np.int32], similarities: NDArray[np.float32]) -> None:
+        k = self.indices.shape[1]
+        before = self.indices[rows]
+        for column in range(k):
+            similarities[indices == before[:, column, None]] = NEVER
+        indices = np.concatenate([before, indices], axis=1)
+        similarities = np.concatenate([self.similarities[rows], similarities], axis=1)
+        best = np.argpartition(similarities, -k, axis=1)[:, -k:]
+        similarities = np.take_along_axis(similarities, best, axis=1)
+        self.indices[rows] = np.where(similarities > NEVER, np.take_along_axis(indices, best, axis=1), NOBODY)
+        self.similarities[rows] = similarities
+        self._least[rows] = similarities.min(axis=1)
+
+    def graph(self) -> Graph:
+        """The lists as they are now, in order; of equals the lower row first."""
+        order = np.lexsort((self.indices, -self.similarities), axis=1)
+        return Graph(np.take_along_axis(self.indices, order, 1), np.take_along_axis(self.similarities, order, 1))
 
 
 def neighbours(embeddings: Embeddings, k: int) -> Graph:
@@ -55,22 +130,18 @@ def neighbours(embeddings: Embeddings, k: int) -> Graph:
         k: How many; fewer where there are not so many others.
     """
     count = len(embeddings)
-    k = max(min(k, count - 1), 0)
-    indices = np.empty((count, k), np.int64)
-    similarities = np.empty((count, k), np.float32)
-    if k < 1:
-        return Graph(indices, similarities)
-    for start in range(0, count, _BLOCK):
-        block = embeddings[start : start + _BLOCK] @ embeddings.T
-        rows = np.arange(len(block))
-        block[rows, start + rows] = -2  # nobody is a neighbour of oneself
-        nearest = np.argpartition(block, -k, axis=1)[:, -k:]
-        values = block[rows[:, None], nearest]
-        # of equals the lower index first, whatever the partition made of them
-        order = np.lexsort((nearest, -values), axis=1)
-        indices[start : start + _BLOCK] = np.take_along_axis(nearest, order, 1)
-        similarities[start : start + _BLOCK] = np.take_along_axis(values, order, 1)
-    return Graph(indices, similarities)
+    everybody = np.arange(count)
+    lists = Lists(count, max(min(k, count - 1), 0))
+    if count < 2 or k < 1:
+        return lists.graph()
+    blocks = [everybody[start : start + _BLOCK] for start in range(0, count, _BLOCK)]
+    for rows in blocks:
+        for others in blocks:
+            products = embeddings[rows] @ embeddings[others].T
+            if others is rows:
+                np.fill_diagonal(products, NEVER)  # nobody is a neighbour of oneself
+            lists.offer(rows, others, products)
+    return lists.graph()
 
 
 def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """
 Is this face fit to be grouped? Size, detector score, sharpness and the geometry of its landmarks decide.
 
-A poor face is kept and shown nowhere: one blurred passer-by is as similar to everybody as to himself, and such faces
-are what glues strangers together.
+A poor face makes no cluster, is no medoid and no cover: one blurred passer-by is as similar to everybody as to himself,
+and such faces are what glues strangers together. It may join somebody whom good faces have made (`core.followers`), and
+is shown nowhere while it has joined nobody.
 """
 
 from __future__ import annotations

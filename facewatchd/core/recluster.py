@@ -110,9 +110,22 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     a, b = random.integers(0, len(rows), (2, _PAIRS))
     a, b = rows[a[a != b]], rows[b[a != b]]
     blocks = [slice(at, at + 4096) for at in range(0, len(a), 4096)]
-    pairs = np.concatenate([np.einsum("ij,ij->i", embeddings[a[rows]], embeddings[b[rows]]) for rows in blocks])
+    vectors = [(embeddings[a[rows]].astype(np.float32), embeddings[b[rows]].astype(np.float32)) for rows in blocks]
+    pairs = np.concatenate([np.einsum("ij,ij->i", *both) for both in vectors])
     low, middle = np.percentile(pairs, [15.87, 50])
     return Strangers(float(middle), float(middle - low)), len(rows)
+
+
+def _growth(settings: ReclusterSettings, count: int) -> float:
+    return float(np.sqrt(np.log(max(count, _FEW)) / np.log(settings.faces)))
+
+
+def usual_link(settings: ReclusterSettings, count: int) -> float:
+    """The similarity from which two faces are one person in an archive of so many whose strangers are like others'."""
+    if settings.strangers is None:
+        return settings.link
+    mean = settings.strangers.mean
+    return mean + (settings.link - mean) * _growth(settings, count)
 
 
 def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) -> LinkRule:
@@ -137,9 +150,8 @@ def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) ->
     mean = weight * own.mean + (1 - weight) * reference.mean
     spread = weight * own.spread + (1 - weight) * reference.spread
     scale = max(spread / reference.spread, _LEAST_SPREAD)
-    growth = np.sqrt(np.log(max(len(embeddings), _FEW)) / np.log(settings.faces))
     return LinkRule(
-        threshold=float(mean + (settings.link - reference.mean) * scale * growth),
+        threshold=float(mean + (settings.link - reference.mean) * scale * _growth(settings, len(embeddings))),
         bonus=settings.bonus * scale,
         loose=settings.loose,
         large=settings.large * scale,

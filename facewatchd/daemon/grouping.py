@@ -85,7 +85,7 @@ class Grouping:
             return
         self.wanted = False
         snapshot = take_snapshot(self._store, self._model_id, self._settings)
-        log.info("Grouping %d faces", len(snapshot.table.faces))
+        log.info("Grouping %d faces", len(snapshot.faces))
         started = time.time()
 
         def on_end(outcome: Labels | FacewatchError) -> None:
@@ -116,7 +116,7 @@ class Grouping:
             return regrouping
         log.info(
             "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d are of nobody known",
-            len(regrouping.assignments),
+            regrouping.faces,
             regrouping.people,
             regrouping.new_people,
             seconds,

@@ -126,7 +126,7 @@ class Requests:
 def regrouping_figures(regrouping: Regrouping, held: str) -> dict[str, int | str]:
     """What `recluster` tells of its result; `held` says why it was not carried out, or in a dry run would not be."""
     return {
-        "faces": len(regrouping.assignments),
+        "faces": regrouping.faces,
         "people": regrouping.people,
         "new_people": regrouping.new_people,
         "moved": regrouping.moved,

@@ -261,19 +261,19 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         new = [at for at, old in enumerate(same_as) if old is None or (owners[old] is None and old not in ignored)]
         good = [at for at in new if not taken.faces[at].quality.poor]
         sure = {face.face_id for face in stored if face.confirmed}
-        # ... unless it is unfit by now; that only the user's word outweighs
-        unfit = [
-            ids[at]
-            for at, old in enumerate(same_as)
-            if taken.faces[at].quality.poor and old is not None and old not in sure
-        ]
+        # ... unless it has become unfit, which only the user's word outweighs; who was unfit before may have joined
+        fit = {face.face_id for face in stored if not face.poor}
+        poor = {face for at, face in enumerate(ids) if taken.faces[at].quality.poor}
+        spoilt = sorted(fit & poor)
+        store.people.forget_medoids(spoilt)
+        unfit = [face for face in spoilt if face not in sure]
         store.faces.give(unfit, None)
         staying = [owners[old] for old in same_as if old is not None and old not in unfit]
         settled = frozenset(person for person in staying if person is not None)
         assigned = _assign(store, [ids[at] for at in good], taken, good, settled, model_id, dim, thresholds)
         store.faces.assign(assigned)
         now = store.faces.of_photo(photo_id)
-        scope |= {face.person_id for face in now if not face.poor and face.person_id is not None}
+        scope |= {face.person_id for face in now if face.person_id is not None}
         if stored or now:
             scope.add(InPool(photo_id))
         if has_more or (before is not None and before.photo_id != photo_id):

@@ -166,7 +166,8 @@ class Obedience:
         for photo, face in chosen.items():
             confirm(store, face.face_id, _whose(face, sources[photo]), person_id)
             self._refuse_rest(rest[photo], sources[photo])
-        store.people.set_medoids(person_id, [max(chosen.values(), key=lambda face: face.quality).face_id])
+        fit = [face for face in chosen.values() if not face.poor]
+        store.people.set_medoids(person_id, [face.face_id for face in sorted(fit, key=lambda face: -face.quality)[:1]])
         store.manifest.made(person_id, path)
         self.scope |= _with_unknown(person_id, *sources.values())
         return f"{displayable(path)} is somebody new, with {len(faces)} faces"

@@ -1,37 +1,62 @@
 """
 Group all faces anew: a snapshot of the state, clusters computed from it (in a process of its own, see `isolate`), and
-the result carried back: people keep their ids, what the user said binds, left-over faces go to whom they resemble.
+the result carried back: people keep their ids, what the user said binds, left-over faces go to whom they resemble, and
+so do poor faces, which make no clusters.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facewatchd.config import Config
 from facewatchd.core.assign import NEAREST, Gallery, assign_photo
 from facewatchd.core.cohesion import incoherent
+from facewatchd.core.followers import followers
 from facewatchd.core.identity import Word, identify
 from facewatchd.core.linkage import Ties
-from facewatchd.core.recluster import Labels, ReclusterSettings, cluster, fitted
+from facewatchd.core.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, fitted, usual_link
 from facewatchd.core.recluster import medoids as medoids_of_cluster
 from facewatchd.core.suggest import Likeness, contradicted, kept_apart, suggestions
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
+from facewatchd.neighbours.keep import neighbours_of
 from facewatchd.store import FaceTable, LastRecluster, Store
+
+EXACT_FACES = 10_000
+"""
+Up to so many faces everybody is compared with everybody, which takes a second and needs no file. From there on the graph
+of neighbours is kept: at 20,000 the one takes four times as long as the other, at 100,000 twenty times.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that the clusters are computed from."""
+    """
+    Everything that the clusters are computed from.
 
-    table: FaceTable
+    Attributes:
+        folder: Of the state, where the embeddings are, and the graph of neighbours.
+        model_id: Whose embeddings are meant.
+        faces: int64, shape (n_faces,), ids of the faces fit to be grouped, ascending.
+        ties: What must stay apart, face by face.
+        settings: Of the clusters.
+        keep: Whether the graph of neighbours may be written down.
+    """
+
+    folder: Path
+    model_id: str
+    faces: NDArray[np.int64]
     ties: Ties
     settings: ReclusterSettings
+    keep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +65,13 @@ class Regrouping:
     What a reclustering comes to; negative person ids are new people.
 
     Attributes:
-        assignments: Of every face of the snapshot.
+        assignments: Of every face of the snapshot, and of the poor ones.
         clusters: Face -> cluster, for the faces that are in one.
         medoids: Person -> the faces that stand for them, up to `NEAREST` a cluster.
         before: Face -> person so far, 0 for the unknown pool.
         incoherent: Clusters that are nobody, as their faces do not fit together; they are not among `clusters`.
         suggestions: People who may be one.
+        poor: Which of the faces are.
     """
 
     assignments: Mapping[FaceId, Assignment]
@@ -54,6 +80,12 @@ class Regrouping:
     before: Mapping[FaceId, PersonId]
     incoherent: int = 0
     suggestions: Sequence[Likeness] = ()
+    poor: AbstractSet[FaceId] = frozenset()
+
+    @property
+    def faces(self) -> int:
+        """Those that were grouped: not the poor ones."""
+        return len(self.assignments) - len(self.poor)
 
     @property
     def people(self) -> int:
@@ -71,7 +103,8 @@ class Regrouping:
 
     @property
     def unknown(self) -> int:
-        return sum(1 for a in self.assignments.values() if a.person_id is None)
+        """Faces of nobody; poor ones are not looked for."""
+        return sum(1 for face, a in self.assignments.items() if a.person_id is None and face not in self.poor)
 
 
 def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSettings:
@@ -88,37 +121,59 @@ def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSetting
     )
 
 
-def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings) -> Snapshot:
-    table = store.faces.good(model_id)
+def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings, *, keep: bool = True) -> Snapshot:
+    faces, photos, people = store.faces.good_ids(model_id)
     if settings.allow_same_photo:
         # as if each face had a photo of its own, so that no two of them are kept apart
-        table = replace(table, photos=table.faces)
+        photos = faces
     word = _word(store)
     refused: dict[FaceId, set[PersonId]] = defaultdict(set)
     for face, person in word.refused:
         refused[face].add(person)
-    faces = table.faces.tolist()
-    now = {face: person for face, person in zip(faces, table.people.tolist(), strict=True) if person}
+    now = {face: person for face, person in zip(faces.tolist(), people.tolist(), strict=True) if person}
     owners = kept_apart(now, word.refused) | dict(word.confirmed)
     ties = Ties(
-        table.photos,
-        [owners.get(face) for face in faces],
-        [frozenset(refused.get(face, ())) for face in faces],
+        photos,
+        [owners.get(face) for face in faces.tolist()],
+        [frozenset(refused.get(face, ())) for face in faces.tolist()],
     )
-    return Snapshot(table, ties, settings)
+    return Snapshot(store.path.parent, model_id, faces, ties, settings, keep)
 
 
 def compute(snapshot: Snapshot) -> Labels:
-    """The clusters. All the time and memory go here, and nothing but the snapshot is needed."""
-    return cluster(snapshot.table.embeddings, snapshot.ties, snapshot.settings)
+    """
+    The clusters, face by face of the snapshot; -1 too for faces that went since. All the time and memory go here: it is
+    for a process of its own, which reads the embeddings itself.
+    """
+    with Store(snapshot.folder, read_only=True) as store:
+        faces, vectors = store.faces.vectors(snapshot.model_id, snapshot.faces, halved_from=EXACT_FACES)
+    rows = np.searchsorted(snapshot.faces, faces)
+    settings, graph = snapshot.settings, None
+    if len(faces) > EXACT_FACES:
+        similar = usual_link(settings, len(faces))
+        graph = neighbours_of(
+            snapshot.folder, snapshot.model_id, faces, vectors, NEIGHBOURS, similar, keep=snapshot.keep
+        )
+    ties = snapshot.ties
+    if len(rows) < len(snapshot.faces):
+        ties = Ties(ties.photo[rows], [ties.owner[row] for row in rows], [ties.refused[row] for row in rows])
+    labels = np.full(len(snapshot.faces), -1, np.int64)
+    labels[rows] = cluster(vectors, ties, settings, graph)
+    return labels
 
 
 def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresholds) -> Regrouping:
     """Turn clusters into people, by what the state says now: people may have been merged, photos deleted meanwhile."""
-    now = store.faces.people_of(snapshot.table.faces.tolist())
-    there = np.isin(snapshot.table.faces, np.array(sorted(now), np.int64))
-    table, labels = snapshot.table.only(there), labels[there]
+    good, poor = store.faces.good(snapshot.model_id), store.faces.poor(snapshot.model_id)
+    good = good.only(np.isin(good.faces, snapshot.faces))
+    table = FaceTable.joined([good, poor])
+    if snapshot.settings.allow_same_photo:
+        table = replace(table, photos=table.faces)
+    labels = np.concatenate(
+        [labels[np.searchsorted(snapshot.faces, good.faces)], np.full(len(poor.faces), -1, np.int64)]
+    )
     faces, photos = table.faces.tolist(), table.photos.tolist()
+    now = dict(zip(faces, table.people.tolist(), strict=True))
     word = _word(store)
     before = {face: person for face, person in now.items() if person}
     # the user's word outweighs what the faces look like, also that somebody is not to be seen
@@ -128,7 +183,9 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     labels = np.where(np.isin(labels, left_out), -1, labels)
     identities = identify(faces, photos, labels.tolist(), before, word)
     row_of = {face: row for row, face in enumerate(faces)}
-    groups = _groups(identities.person_of, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
+    bad = frozenset(poor.faces.tolist())
+    leading = {face: person for face, person in identities.person_of.items() if face not in bad}
+    groups = _groups(leading, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
     medoids = {
         person: tuple(
             members[at]
@@ -138,10 +195,10 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
         for person, clusters in groups.items()
     }
     gallery = _gallery(table, row_of, medoids)
-    assignments = _assignments(table, identities.person_of, gallery, word, thresholds)
+    assignments = _assignments(table, identities.person_of, bad, gallery, word, thresholds)
     clusters = {face: label for face, label in zip(faces, labels.tolist(), strict=True) if label >= 0}
-    alike = _suggestions(snapshot, table, labels, groups, row_of, word, thresholds)
-    return Regrouping(assignments, clusters, medoids, {face: now[face] for face in faces}, len(left_out), alike)
+    alike = _suggestions(snapshot, table, labels, groups, row_of, word, thresholds, len(good.faces))
+    return Regrouping(assignments, clusters, medoids, now, len(left_out), alike, bad)
 
 
 def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> None:
@@ -153,7 +210,7 @@ def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> No
             replace(like, one=ids.get(like.one, like.one), other=ids.get(like.other, like.other))
             for like in regrouping.suggestions
         )
-        store.set_last_recluster(LastRecluster(at, seconds, len(regrouping.assignments), regrouping.people))
+        store.set_last_recluster(LastRecluster(at, seconds, regrouping.faces, regrouping.people))
 
 
 def add_people(store: Store, regrouping: Regrouping) -> dict[PersonId, PersonId]:
@@ -217,14 +274,15 @@ def _suggestions(
     row_of: Mapping[FaceId, int],
     word: Word,
     thresholds: Thresholds,
+    good: int,
 ) -> list[Likeness]:
-    """Who may be one person."""
+    """Who may be one person; so many of the table's first rows are of good faces."""
     rows = {person: [[row_of[face] for face in cluster] for cluster in clusters] for person, clusters in groups.items()}
     person_of = {face: person for person, clusters in groups.items() for cluster in clusters for face in cluster}
     return suggestions(
         {person: [table.embeddings[cluster] for cluster in clusters] for person, clusters in rows.items()},
         {person: frozenset(table.photos[list(chain(*clusters))].tolist()) for person, clusters in rows.items()},
-        fitted(snapshot.settings, table.embeddings, labels),
+        fitted(snapshot.settings, table.embeddings[:good], labels[:good]),
         thresholds.suggest,
         contradicted(person_of, word.refused),
         word.named,
@@ -234,29 +292,36 @@ def _suggestions(
 def _assignments(
     table: FaceTable,
     person_of: Mapping[FaceId, PersonId],
+    poor: AbstractSet[FaceId],
     gallery: Gallery,
     word: Word,
     thresholds: Thresholds,
 ) -> dict[FaceId, Assignment]:
-    """Everyone's faces with their similarity; the left-over ones, photo by photo, to whom they resemble."""
+    """
+    Everyone's faces with their similarity; the left-over ones, photo by photo, to whom they resemble, the good ones of
+    a photo first.
+    """
     medoids_of: dict[PersonId, list[int]] = defaultdict(list)
     for row, person in enumerate(gallery.people.tolist()):
         medoids_of[person].append(row)
     assignments: dict[FaceId, Assignment] = {}
-    left: dict[int, list[int]] = defaultdict(list)
+    left: dict[tuple[bool, int], list[int]] = defaultdict(list)
     present: dict[int, set[PersonId]] = defaultdict(set)
     for row, (face, photo) in enumerate(zip(table.faces.tolist(), table.photos.tolist(), strict=True)):
         person = person_of.get(face)
         if person is None:
-            left[photo].append(row)
+            left[face in poor, photo].append(row)
         else:
-            similarity = float((gallery.medoids[medoids_of[person]] @ table.embeddings[row]).max())
+            # whom the user made of poor faces alone has no medoid
+            near = gallery.medoids[medoids_of[person]] @ table.embeddings[row]
+            similarity = float(near.max(initial=-np.inf))
             assignments[face] = Assignment(person, similarity, float("nan"))
             present[photo].add(person)
     refused: dict[FaceId, set[PersonId]] = defaultdict(set)
     for face, person in word.refused:
         refused[face].add(person)
-    for photo, rows in left.items():
+    wanted: dict[FaceId, Assignment] = {}
+    for (is_poor, photo), rows in sorted(left.items()):
         faces = table.faces[rows].tolist()
         found = assign_photo(
             table.embeddings[rows],
@@ -267,5 +332,10 @@ def _assignments(
             frozenset(present[photo]),
             thresholds.review,
         )
-        assignments.update(zip(faces, found, strict=True))
+        (wanted if is_poor else assignments).update(zip(faces, found, strict=True))
+        present[photo] |= {a.person_id for a in found if a.person_id is not None}
+    leading = Counter(a.person_id for face, a in assignments.items() if face not in poor and a.person_id is not None)
+    joining = followers({face: a.person_id for face, a in wanted.items() if a.person_id is not None}, leading)
+    for face, a in wanted.items():
+        assignments[face] = replace(a, person_id=joining.get(face), review=None)
     return assignments

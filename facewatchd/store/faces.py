@@ -32,13 +32,19 @@ _FACE = """
         LEFT JOIN constraints c
         ON c.face_id = f.face_id AND c.person_id = f.person_id AND c.kind = 'must-be'
 """
+_FIT = """
+    FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)
+    WHERE NOT f.ignored AND e.model_id = ? AND p.state != 'missing'
+"""
+# rows read at once where embeddings are among them: 4,096 of 512 numbers are 8 MB
+_BLOCK = 4096
 _CONFIRMED = "EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id AND c.kind = 'must-be')"
 
 
 @dataclass(frozen=True, slots=True)
 class FaceTable:
     """
-    The faces fit to be grouped, row by row.
+    Faces with their embeddings, row by row.
 
     Attributes:
         faces: int64, shape (n_faces,), face ids, ascending.
@@ -55,6 +61,20 @@ class FaceTable:
     def only(self, rows: NDArray[np.bool_]) -> FaceTable:
         """The chosen rows."""
         return FaceTable(self.faces[rows], self.photos[rows], self.people[rows], self.embeddings[rows])
+
+    @classmethod
+    def joined(cls, tables: Sequence[FaceTable]) -> FaceTable:
+        """All rows, table by table; the empty ones may be without a dimension."""
+        full = [table for table in tables if len(table.faces)]
+        if not full:
+            none = np.empty(0, np.int64)
+            return cls(none, none, none, np.empty((0, 0), np.float32))
+        return cls(
+            np.concatenate([table.faces for table in full]),
+            np.concatenate([table.photos for table in full]),
+            np.concatenate([table.people for table in full]),
+            np.concatenate([table.embeddings for table in full]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,33 +210,66 @@ class Faces:
 
     # --- reading
 
-    def people_of(self, face_ids: Sequence[FaceId]) -> dict[FaceId, PersonId]:
-        """Whose these faces are, 0 for the unknown pool; faces that are gone are left out."""
-        wanted = set(face_ids)
-        rows = self._db.execute("SELECT face_id, coalesce(person_id, 0) FROM faces")
-        return {face: person for face, person in rows if face in wanted}
-
     def count_good(self, model_id: str) -> int:
         """How many faces `good` has."""
-        row = self._db.execute(
-            "SELECT count(*) FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
-            " WHERE f.poor = '' AND NOT f.ignored AND e.model_id = ? AND p.state != 'missing'",
+        return int(self._db.execute(f"SELECT count(*) {_FIT} AND f.poor = ''", (model_id,)).fetchone()[0])
+
+    def good_ids(self, model_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The faces that `good` has, ascending, their photos, and whose they are now, 0 for the unknown pool."""
+        rows = self._db.execute(
+            f"SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0) {_FIT} AND f.poor = '' ORDER BY f.face_id",
             (model_id,),
+        ).fetchall()
+        faces, photos, people = np.array(rows, np.int64).reshape(len(rows), 3).T.copy()
+        return faces, photos, people
+
+    def vectors(
+        self, model_id: str, face_ids: NDArray[np.int64], halved_from: int
+    ) -> tuple[NDArray[np.int64], Embeddings]:
+        """
+        The embeddings of many faces, read in blocks.
+
+        Args:
+            model_id: Whose.
+            face_ids: int64, ascending.
+            halved_from: From more faces than this on they are kept in half precision.
+
+        Returns:
+            The faces that these models have embedded, ascending, and the embeddings: float32, or float16.
+        """
+        kind = np.float16 if len(face_ids) > halved_from else np.float32
+        faces, blocks = [np.empty(0, np.int64)], []
+        rows = self._db.execute(
+            "SELECT face_id, vector FROM embeddings WHERE model_id = ? ORDER BY face_id", (model_id,)
         )
-        return int(row.fetchone()[0])
+        while block := rows.fetchmany(_BLOCK):
+            ids = np.array([face for face, _ in block], np.int64)
+            wanted = np.isin(ids, face_ids)
+            vectors = np.frombuffer(b"".join(vector for _, vector in block), "<f4").reshape(len(block), -1)
+            faces.append(ids[wanted])
+            blocks.append(vectors[wanted].astype(kind))
+        return np.concatenate(faces), np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)
 
     def good(self, model_id: str) -> FaceTable:
         """The faces to group: not poor, embedded by these models, in photos that are not missing."""
+        return self._table("f.poor = ''", model_id)
+
+    def poor(self, model_id: str) -> FaceTable:
+        """The faces that may join when those are grouped."""
+        return self._table("f.poor != ''", model_id)
+
+    def _table(self, condition: str, model_id: str) -> FaceTable:
         rows = self._db.execute(
-            "SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0), e.vector"
-            " FROM faces f JOIN embeddings e USING (face_id) JOIN photos p USING (photo_id)"
-            " WHERE f.poor = '' AND NOT f.ignored AND e.model_id = ? AND p.state != 'missing' ORDER BY f.face_id",
+            f"SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0), e.vector {_FIT} AND {condition} ORDER BY f.face_id",
             (model_id,),
-        ).fetchall()
-        columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-        faces, photos, people = (np.array(column, np.int64) for column in columns[:3])
-        vectors = np.frombuffer(b"".join(columns[3]), "<f4").reshape(len(rows), -1 if rows else 0)
-        return FaceTable(faces, photos, people, vectors)
+        )
+        tables = []
+        while block := rows.fetchmany(_BLOCK):
+            columns = list(zip(*block, strict=True))
+            faces, photos, people = (np.array(column, np.int64) for column in columns[:3])
+            vectors = np.frombuffer(b"".join(columns[3]), "<f4").reshape(len(block), -1)
+            tables.append(FaceTable(faces, photos, people, vectors))
+        return FaceTable.joined(tables)
 
     def embeddings(self, face_ids: Sequence[FaceId], model_id: str) -> dict[FaceId, NDArray[np.float32]]:
         """Embeddings by face; faces that these models have not embedded are left out."""
@@ -258,7 +311,7 @@ class Faces:
         row = self._db.execute(
             f"""
             SELECT iif(f.ignored OR coalesce(n.hidden, 0), 'ignored', iif({_CONFIRMED}, 'confirmed',
-                   iif(f.poor != '', 'poor', iif(f.person_id IS NOT NULL, 'assigned',
+                   iif(f.person_id IS NOT NULL, 'assigned', iif(f.poor != '', 'poor',
                    iif(v.person_id IS NULL, 'unknown', 'review'))))) AS state, count(*)
             FROM faces f JOIN photos p USING (photo_id) LEFT JOIN people n ON n.person_id = f.person_id
                 LEFT JOIN people v ON v.person_id = f.review_of AND NOT v.hidden

@@ -274,11 +274,11 @@ class People:
         return photos_where(self._db, condition, arguments)
 
     def cover(self, person_id: PersonId) -> FaceId | None:
-        """The face that stands for a person: the best of the medoids, else the best face."""
+        """The face that stands for a person: the best of the medoids, else the best face; never a poor one."""
         row = self._db.execute(
             "SELECT f.face_id FROM faces f JOIN photos p USING (photo_id)"
             " LEFT JOIN medoids m ON m.face_id = f.face_id AND m.person_id = f.person_id"
-            " WHERE f.person_id = ? AND p.state != 'missing'"
+            " WHERE f.person_id = ? AND f.poor = '' AND p.state != 'missing'"
             " ORDER BY m.face_id IS NULL, f.quality DESC, f.face_id LIMIT 1",
             (person_id,),
         ).fetchone()

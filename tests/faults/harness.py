@@ -236,8 +236,8 @@ class Home:
             (person, os.path.join(root, path))
             for person, root, path in self.query(
                 "SELECT DISTINCT f.person_id, r.path, p.path FROM faces f JOIN photos p USING (photo_id)"
-                " JOIN roots r USING (root_id) WHERE f.poor = '' AND p.state != 'missing' AND f.person_id IN"
-                " (SELECT person_id FROM faces JOIN photos USING (photo_id) WHERE poor = '' AND state != 'missing'"
+                " JOIN roots r USING (root_id) WHERE p.state != 'missing' AND f.person_id IN"
+                " (SELECT person_id FROM faces JOIN photos USING (photo_id) WHERE state != 'missing'"
                 "  GROUP BY person_id HAVING count(*) >= 3)"
             )
         }

@@ -122,11 +122,12 @@ class Archive:
         faces: Iterable[tuple[PersonId | None, Embedding]] = (),
         date: DateFinding | None = None,
         poor: str = "",
+        quality: float = 0.5,
     ) -> PhotoId:
         """A photo on disk and in the state, with the faces of these people side by side."""
         seen = self.write(path)
         given = list(faces)
-        found = tuple(found_face(embedding, at, poor) for at, (_, embedding) in enumerate(given))
+        found = tuple(found_face(embedding, at, poor, quality) for at, (_, embedding) in enumerate(given))
         taken = TakenPhoto(seen, b"hash of " + path, 48, 32, date, found)
         with self.store.transaction():
             photo_id = self.store.photos.take(taken, MODEL)

@@ -18,6 +18,7 @@ from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, unit
 
 from facewatchd import demo
 from facewatchd.config import Config
+from facewatchd.core.gestures import Founded
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import (
@@ -30,8 +31,10 @@ from facewatchd.domain import (
     PhotoId,
     TakenPhoto,
 )
-from facewatchd.pipeline import correct
+from facewatchd.neighbours.keep import FILE
+from facewatchd.pipeline import correct, regroup
 from facewatchd.pipeline.ingest import keep
+from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
 from facewatchd.store import Store
 
@@ -339,14 +342,14 @@ def test_what_happens_meanwhile_counts(album: Album, demo_taken: list[TakenPhoto
     labels = compute(snapshot)
     album.add(demo_taken[45:])
     correct.merge(album.store, one, other)
-    photos = sorted(set(snapshot.table.photos.tolist()))
+    photos = sorted(set(snapshot.ties.photo.tolist()))
     album.store.faces.replace(photos[0], [], [], album.model)  # changed: no face in it any more
     album.store.photos.miss([photos[1]])
     with closing(sqlite3.connect(album.store.path)) as db:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("DELETE FROM photos WHERE photo_id = ?", (photos[2],))
         db.commit()
-    came = set(album.people()) - set(snapshot.table.faces.tolist())
+    came = set(album.people()) - set(snapshot.faces.tolist())
     untouched = {face: person for face, person in album.people().items() if face in came}
     apply(album.store, decide(album.store, snapshot, labels, album.thresholds), LATER, 1.0)
     people = album.people()
@@ -356,6 +359,32 @@ def test_what_happens_meanwhile_counts(album: Album, demo_taken: list[TakenPhoto
     assert {people[face] for face in merged} == {other}
     album.regroup()
     assert album.purity()[0] >= 0.8  # two people were merged
+
+
+def test_a_large_archive_is_grouped_by_the_graph_that_is_kept(
+    album: Album, demo_taken: list[TakenPhoto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into the same people, also as photos come; the same state gives the same result; a plan leaves no file behind."""
+    album.add(demo_taken[:50])
+    exact = whose(album.plan())
+    monkeypatch.setattr(regroup, "EXACT_FACES", 20)
+    file = album.store.path.with_name(FILE)
+    snapshot = take_snapshot(album.store, album.model, album.settings, keep=False)
+    assert whose(decide(album.store, snapshot, compute(snapshot), album.thresholds)) == exact
+    assert not file.exists()
+    assert whose(album.plan()) == exact
+    kept = file.stat()
+    assert whose(album.plan()) == exact
+    assert file.stat().st_mtime_ns == kept.st_mtime_ns
+    album.add(demo_taken[50:])
+    by_graph = whose(album.plan())
+    assert file.stat().st_mtime_ns != kept.st_mtime_ns
+    monkeypatch.undo()
+    assert by_graph == whose(album.plan())
+
+
+def whose(regrouping: Regrouping) -> dict[FaceId, PersonId | None]:
+    return {face: assignment.person_id for face, assignment in regrouping.assignments.items()}
 
 
 def test_everything_may_be_gone_meanwhile(album: Album, demo_taken: list[TakenPhoto]) -> None:
@@ -434,18 +463,124 @@ def test_a_medoid_that_went_to_somebody_else_is_not_kept(archive: Archive) -> No
     assert set(archive.store.people.medoids(bob)) <= set(archive.faces_of(bob))
 
 
-def test_poor_faces_and_other_models_faces_are_left_out(archive: Archive) -> None:
+def test_other_models_faces_are_left_out(archive: Archive) -> None:
     """They are in no cluster, and stay whose they are."""
     ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
-    archive.add(b"3.jpg", [(None, unit(0))], poor="blurred")
     photo = archive.add(b"4.jpg", [(ada, unit(0))])
     (other,) = archive.store.faces.of_photo(photo)
     archive.store.faces.replace(photo, [found_face(unit(0))], [other.face_id], "another model")
     snapshot = take_snapshot(archive.store, MODEL, ReclusterSettings(2, 2, 0.7, 0.0))
-    assert snapshot.table.faces.tolist() == [1, 2]
+    assert snapshot.faces.tolist() == [1, 2]
     small_regroup(archive)
-    assert [face.person_id for face in archive.store.faces.of_photo(3)] == [None]
     assert [face.person_id for face in archive.store.faces.of_photo(photo)] == [ada]
+
+
+# --- poor faces
+
+
+def test_a_poor_face_joins_and_does_not_lead(archive: Archive) -> None:
+    """It is in no cluster, but whose it clearly is; it is nobody's medoid and nobody's cover, however good it looks."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    photo = archive.add(b"3.jpg", [(None, unit(0, 0.3))], poor="blurred", quality=0.9)
+    archive.add(b"4.jpg", [(None, unit(9))], poor="blurred")
+    archive.add(b"5.jpg", [(None, unit(9))], poor="blurred")
+    regrouping = small_regroup(archive)
+    (joined,) = archive.store.faces.of_photo(photo)
+    assert (joined.person_id, joined.cluster_id, joined.state) == (ada, None, FaceState.ASSIGNED)
+    assert joined.face_id not in archive.store.people.medoids(ada)
+    assert archive.store.people.cover(ada) in {1, 2}
+    assert [face.state for number in (4, 5) for face in archive.store.faces.of_photo(number)] == [FaceState.POOR] * 2
+    counts = archive.store.faces.counts()
+    assert (counts[FaceState.ASSIGNED], counts[FaceState.UNKNOWN], counts[FaceState.POOR]) == (3, 0, 2)
+    assert (regrouping.people, regrouping.faces, regrouping.unknown) == (1, 2, 0)
+    last = archive.store.last_recluster()
+    assert last is not None
+    assert last.faces == archive.store.faces.count_good(MODEL) == 2
+
+
+def test_poor_faces_never_outnumber_good_ones(archive: Archive) -> None:
+    """Bad pictures look alike: a person whom more of them resemble than good ones is joined by none."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    for number in (3, 4):
+        archive.add(b"%d.jpg" % number, [(None, unit(0))], poor="blurred")
+    small_regroup(archive)
+    assert archive.faces_of(ada) == [1, 2, 3, 4]
+    archive.add(b"5.jpg", [(None, unit(0))], poor="blurred")
+    small_regroup(archive)
+    assert archive.faces_of(ada) == [1, 2]
+
+
+def test_a_good_face_of_the_photo_comes_first(archive: Archive) -> None:
+    """Two faces of a photo are two people, and a poor one is never the one that stays."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    photo = archive.add(b"3.jpg", [(None, unit(0, 0.5))])
+    found = (found_face(unit(0), 0, "blurred"), found_face(unit(0, 0.5), 1))
+    (old,) = archive.store.faces.of_photo(photo)
+    archive.store.faces.replace(photo, found, [None, old.face_id], MODEL)
+    small_regroup(archive)
+    owners = {bool(face.poor): face.person_id for face in archive.store.faces.of_photo(photo)}
+    assert owners == {True: None, False: ada}
+
+
+def test_the_users_word_about_a_poor_face(archive: Archive) -> None:
+    """It is not whom the user refused, and is whom the user confirmed; then nobody else in the photo is that person."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg", b"3.jpg"])
+    bob = archive.person("Bob", [b"4.jpg", b"5.jpg"], 1)
+    refused = archive.add(b"6.jpg", [(None, unit(0))], poor="blurred")
+    confirmed = archive.add(b"7.jpg", [(None, unit(0))])
+    (good,) = archive.store.faces.of_photo(confirmed)
+    found = (found_face(unit(0), 0), found_face(unit(1), 1, "blurred"))
+    _, poor = archive.store.faces.replace(confirmed, found, [good.face_id, None], MODEL)
+    (other,) = archive.store.faces.of_photo(refused)
+    archive.store.people.say(
+        [
+            Constraint(ConstraintKind.CANNOT_BE, other.face_id, ada),
+            Constraint(ConstraintKind.MUST_BE, poor, ada),
+        ]
+    )
+    archive.store.faces.give([poor], ada)
+    for _ in range(2):
+        small_regroup(archive)
+        assert [face.person_id for face in archive.store.faces.of_photo(refused)] == [None]
+        owners = {face.face_id: (face.person_id, face.state) for face in archive.store.faces.of_photo(confirmed)}
+        assert owners == {good.face_id: (None, FaceState.UNKNOWN), poor: (ada, FaceState.CONFIRMED)}
+        assert set(archive.faces_of(bob)) == {4, 5}
+        assert poor not in archive.store.people.medoids(ada)
+
+
+def test_somebody_made_of_poor_faces_alone_has_neither_medoid_nor_cover(archive: Archive) -> None:
+    """The user says who they are; nobody else is found by them."""
+    one, two = (archive.add(name, [(None, unit(5))], poor="blurred") for name in (b"1.jpg", b"2.jpg"))
+    Obedience(archive.store, NOW).obey(Founded(b"Cyd", ((one, None), (two, None))))
+    (cyd,) = archive.store.people.named()
+    archive.add(b"3.jpg", [(None, unit(5))])
+    for _ in range(2):
+        assert archive.store.people.medoids(cyd.person_id) == []
+        assert archive.store.people.cover(cyd.person_id) is None
+        assert archive.faces_of(cyd.person_id) == [1, 2]
+        small_regroup(archive)
+
+
+def test_a_face_that_becomes_poor_stands_for_nobody(archive: Archive) -> None:
+    """The photo was saved anew, smaller: its face leaves, and is no medoid any more, before the next grouping too."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    small_regroup(archive)
+    (medoid,) = archive.store.people.medoids(ada)
+    (path,) = [f"{n}.jpg".encode() for n in (1, 2) if medoid == n]
+    taken = TakenPhoto(archive.seen(path), b"smaller", 9, 9, None, (found_face(unit(0), poor="too small"),))
+    keep(archive.store, taken, MODEL, DIM, THRESHOLDS)
+    assert archive.store.people.medoids(ada) == []
+    assert medoid not in archive.faces_of(ada)
+
+
+def test_a_poor_face_that_joined_stays_when_its_photo_is_taken_in_again(archive: Archive) -> None:
+    """Nothing about it has changed."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    archive.add(b"3.jpg", [(None, unit(0))], poor="blurred")
+    small_regroup(archive)
+    taken = TakenPhoto(archive.seen(b"3.jpg"), b"again", 9, 9, None, (found_face(unit(0), poor="blurred"),))
+    assert ada in keep(archive.store, taken, MODEL, DIM, THRESHOLDS)
+    assert archive.faces_of(ada) == [1, 2, 3]
 
 
 def test_what_is_left_over_goes_to_whom_it_resembles(archive: Archive) -> None:

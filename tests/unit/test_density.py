@@ -70,6 +70,6 @@ def test_copies_are_no_trouble() -> None:
 
 def test_a_graph_may_come_from_elsewhere() -> None:
     """All that is needed is who is near whom."""
-    indices = np.array([[1], [0], [3], [2]], np.int64)
+    indices = np.array([[1], [0], [3], [2]], np.int32)
     labels = density_clusters(Graph(indices, np.full((4, 1), 0.9, np.float32)), 2, 1, 1)
     assert labels[0] == labels[1] != labels[2] == labels[3]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.graph import distinct, neighbours
+from facewatchd.core.graph import NOBODY, Lists, distinct, neighbours
 from facewatchd.domain import Embeddings
 
 
@@ -47,6 +47,33 @@ def test_of_equals_the_first() -> None:
     """Copies are neighbours in the order in which they came in."""
     graph = neighbours(np.repeat(some_faces(1, 1), 4, axis=0), 3)
     assert graph.indices.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+
+
+def test_nobody_is_no_edge() -> None:
+    """A list that is not full ends with nobody."""
+    lists = Lists(3, 2)
+    lists.offer(np.array([0, 1]), np.array([2]), np.array([[0.5], [0.25]], np.float32))
+    graph = lists.graph()
+    assert graph.indices.tolist() == [[2, NOBODY], [2, NOBODY], [NOBODY, NOBODY]]
+    a, b, similarity = graph.edges(2)
+    assert list(zip(a.tolist(), b.tolist(), similarity.tolist(), strict=True)) == [(0, 2, 0.5), (1, 2, 0.25)]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 60), k=st.integers(1, 5), parts=st.integers(1, 6))
+def test_lists_do_not_hang_on_how_faces_are_offered(seed: int, count: int, k: int, parts: int) -> None:
+    """In any number of portions, some of them twice: who is nearest is nearest, once."""
+    faces = some_faces(seed, count)
+    k = min(k, count - 1)
+    products = faces @ faces.T
+    np.fill_diagonal(products, -2)
+    lists, everybody = Lists(count, k), np.arange(count)
+    order = np.random.default_rng(seed).permutation(count)
+    for others in (*np.array_split(order, parts), order[: count // 2]):
+        lists.offer(everybody, others, products[:, others])
+    graph, exact = lists.graph(), neighbours(faces, k)
+    np.testing.assert_allclose(graph.similarities, exact.similarities, atol=1e-6)
+    assert all(len(set(row)) == k for row in graph.indices.tolist())
 
 
 @given(st.lists(st.integers(-5, 5)))

@@ -11,7 +11,7 @@ import pytest
 import facewatchd
 
 PACKAGE = Path(facewatchd.__file__).parent
-STAGES = {"watch", "photos", "faces", "people", "store"}
+STAGES = {"watch", "photos", "faces", "neighbours", "people", "store"}
 MAX_LINES = 450
 
 # what a decision may need of the standard library: none of it sees a file, the clock, a process or the network
