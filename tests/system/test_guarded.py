@@ -139,9 +139,12 @@ def test_whom_the_user_spoke_of_is_somebody_all_the_same(archive: Archive, word:
 
 @pytest.mark.parametrize("running", [False, True], ids=["alone", "with the daemon"])
 def test_by_command(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, running: bool) -> None:
-    """A threshold that all faces reach: held with exit code 1, told by `status`, planned by `--dry-run`, done by `--force`."""
+    """
+    A threshold that all faces reach, by which two of the eight people would go: held with exit code 1, told by `status`,
+    planned by `--dry-run`, done by `--force`.
+    """
     home = prepared(tmp_path_factory).copy(tmp_path / "home")
-    home.configure(recluster={"threshold": -1})
+    home.configure(recluster={"threshold": -1, "max_moved": 0.05})
     if running:
         with home.watching():
             _is_held(home)
