@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from facewatchd.config import Config
-from facewatchd.core.assign import NEAREST, Gallery, assign
+from facewatchd.core.assign import NEAREST, Gallery, assign, look
 from facewatchd.core.cohesion import cohesion
 from facewatchd.core.evaluate import ALGORITHMS, group, score
 from facewatchd.core.graph import Graph, Lists, neighbours
@@ -280,8 +280,9 @@ def new_faces(pack: str, faces: Faces) -> list[Figure]:
         gallery = Gallery(np.array(people, np.int64), own.embeddings[rows])
         known, strangers = set(names[counts > 1]), set(own.person) - set(names)
         hits, let_in = [], []
-        for face in np.flatnonzero(~learned):
-            got = assign(own.embeddings[face], gallery, thresholds.assign, thresholds.margin).person_id
+        new = np.flatnonzero(~learned)
+        for face, looked in zip(new, look(own.embeddings, gallery, new.tolist()), strict=True):
+            got = assign(looked, thresholds.assign, thresholds.margin).person_id
             if own.person[face] in known:
                 hits.append(got is not None and names[got] == own.person[face])
             elif own.person[face] in strangers:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from facewatchd.config import Config
-from facewatchd.core.assign import Gallery, assign_photo
+from facewatchd.core.assign import Gallery, assign_photo, look
 from facewatchd.core.quality import judge
 from facewatchd.core.tiles import is_worth_it, merged
 from facewatchd.domain import Detection, FaceEngine, Image
@@ -116,7 +116,7 @@ def figures(
             continue
         fit += 1
         (answer,) = assign_photo(
-            engine.embed([chip]), known, thresholds.assign, thresholds.margin, [frozenset()], frozenset()
+            look(engine.embed([chip]), known), thresholds.assign, thresholds.margin, [frozenset()], frozenset()
         )
         right += answer.person_id == who[0].person + 1
         wrong += answer.person_id not in {None, who[0].person + 1}

@@ -9,8 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facewatchd.config import Config
-from facewatchd.core.assign import assign_photo, best_people
+from facewatchd.core.assign import assign_photo, best_people, look
 from facewatchd.daemon.models import open_installed, refuse_others
 from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
@@ -41,8 +43,7 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
         entries = []
         if found:
             assignments = assign_photo(
-                [face.embedding for face in found],
-                gallery,
+                look(np.stack([face.embedding for face in found]), gallery),
                 thresholds.assign,
                 thresholds.margin,
                 [frozenset()] * len(found),

@@ -9,12 +9,13 @@ photos as a child are no reason to doubt one of today.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.screen import Screen, screen_of
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
 
 # medoids of a person that a face is held against: on LFW three lose 0.3 % (test pack) and 2 % (builtin) of the recall
@@ -22,70 +23,210 @@ NEAREST = 5
 # people whose fit is worked out: whoever is not among the nearest by a single medoid does not fit best
 _CANDIDATES = 16
 # medoids among which they are looked for first: to sort all those of 10,000 people takes longer than everything else
-_NEAR = 256
+_NEAR = 64
+# faces that are held against everybody at once: more take memory and gain nothing
+_AT_ONCE = 32
+# by which a sum of products may differ with the order that they are added in
+_ROUNDING = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
 class Gallery:
     """
     The medoids of everybody known.
 
-    Attributes:
-        people: int64, shape (n_medoids,): whose each medoid is; a person may have several.
+    Args:
+        people: int64, shape (n_medoids,): whose each medoid is; a person may have several, in any order.
         medoids: Embeddings, shape (n_medoids, dim).
+        screen: Of the medoids, where it was made already.
     """
 
-    people: NDArray[np.int64]
-    medoids: Embeddings
+    def __init__(self, people: NDArray[np.int64], medoids: Embeddings, screen: Screen | None = None) -> None:
+        self.people = people
+        self.medoids = medoids
+        self._screen = screen
+
+    def after(self, people: NDArray[np.int64], medoids: Embeddings, changed: NDArray[np.int64]) -> Gallery:
+        """
+        The gallery after some changes. The one before is not to be used any more.
+
+        Args:
+            people: All of them, as they are now.
+            medoids: All of them, as they are now.
+            changed: Rows that are others now, or new.
+        """
+        is_kept = self._screen is not None and self._screen.follow(changed, len(people))
+        return Gallery(people, medoids, self._screen if is_kept else None)
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rows person by person; the people, ascending; where each one's rows begin, and the end."""
+        order = np.argsort(self.people, kind="stable")
+        people, starts = np.unique(self.people[order], return_index=True)
+        return order, people, np.append(starts, len(order))
+
+    def rows_of(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The medoids of some people, one person's after the other's, and how many each has."""
+        order, known, starts = self._places
+        at = np.searchsorted(known, people)
+        counts = starts[at + 1] - starts[at]
+        ends = np.cumsum(counts)
+        return order[np.arange(ends[-1]) + np.repeat(starts[at] - ends + counts, counts)], counts
+
+    def roughly(self, embeddings: Embeddings) -> tuple[NDArray[np.float32], float]:
+        """
+        Args:
+            embeddings: float32, shape (n_faces, dim), L2-normalised.
+
+        Returns:
+            The similarity of each face to each medoid, shape (n_faces, n_medoids), and how far it may be off.
+        """
+        self._screen = self._screen or screen_of(self.medoids)
+        if self._screen is not None:
+            return self._screen.similarities(embeddings, self.medoids)
+        return embeddings @ self.medoids.T, _ROUNDING
 
 
-def best_people(
-    embedding: Embedding, gallery: Gallery, near: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+class Look:
     """
-    Everybody known, most similar first; of equals the one with the lower id.
+    A face among everybody known: who is nearest, worked out as far as somebody asks.
+
+    What it says of a face does not hang on which others it is looked at with, nor on the order of the medoids.
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
         gallery: The known medoids.
-        near: Only the people of so many nearest medoids; None for all.
-
-    Returns:
-        Person ids, each once, and the similarity to the nearest of their medoids, both of shape (n_people,).
+        rough: Its similarity to each of them.
+        off: How far those may be off.
     """
-    owners, similarities = gallery.people, gallery.medoids @ embedding
-    if near is not None and near < len(owners):
-        # all that are as similar as the last one, so that of equals the lower id is still the first
-        least = np.partition(similarities, -near)[-near]
-        rows = np.flatnonzero(similarities >= least)
-        owners, similarities = owners[rows], similarities[rows]
+
+    def __init__(self, embedding: Embedding, gallery: Gallery, rough: NDArray[np.float32], off: float) -> None:
+        self._embedding = embedding
+        self._gallery = gallery
+        self._rough = rough
+        self._off = off
+        self._fits: dict[PersonId, float] = {}
+        # the nearest people so far, and their similarities
+        self._people: list[PersonId] = []
+        self._similarities: list[float] = []
+        self._all = len(rough) == 0
+
+    def candidates(self, refused: frozenset[PersonId]) -> list[tuple[PersonId, float, float]]:
+        """
+        Who may be the one that it fits best.
+
+        Returns:
+            Person, similarity to the nearest of their medoids, and fit: of the `_CANDIDATES` nearest people who are not
+            refused, nearest first; of equals the one with the lower id.
+        """
+        while not self._all:
+            allowed = sum(1 for person in self._people if person not in refused)
+            if allowed >= _CANDIDATES:
+                break
+            self._rank(len(self._people) + _CANDIDATES - allowed)
+        near = [at for at, person in enumerate(self._people) if person not in refused][:_CANDIDATES]
+        people = [self._people[at] for at in near]
+        self._fit([person for person in people if person not in self._fits])
+        return [(person, self._similarities[at], self._fits[person]) for at, person in zip(near, people, strict=True)]
+
+    def _rank(self, least: int) -> None:
+        """Find the `least` nearest people or more."""
+        near = max(_NEAR, 4 * least)
+        while True:
+            certain = np.float32(-np.inf)
+            rows = np.arange(len(self._rough))
+            if near < len(rows):
+                bound = np.partition(self._rough, -near)[-near]
+                rows = np.flatnonzero(self._rough >= bound)
+                certain = bound + np.float32(self._off)
+            people, similarities = self._ranked(rows)
+            if len(rows) == len(self._rough) or len(people) >= least:
+                break
+            near *= 4
+        if len(rows) < len(self._rough) and similarities[least - 1] < certain:
+            # somebody left out may be as near as the last one wanted
+            certain = similarities[least - 1]
+            rows = np.flatnonzero(self._rough >= certain - np.float32(self._off))
+            people, similarities = self._ranked(rows)
+        self._all = len(rows) == len(self._rough)
+        sure = len(people) if self._all else int(np.count_nonzero(similarities >= certain))
+        self._people, self._similarities = people[:sure].tolist(), similarities[:sure].tolist()
+
+    def _ranked(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        return _ranked(self._gallery.people[rows], _products(self._gallery.medoids[rows], self._embedding))
+
+    def _fit(self, people: list[PersonId]) -> None:
+        """
+        The similarity to the direction of the `NEAREST` medoids of a person that are most similar to the face, -1..1;
+        for several people at once.
+        """
+        if not people:
+            return
+        rows, counts = self._gallery.rows_of(np.array(people, np.int64))
+        medoids = self._gallery.medoids[rows]
+        similarities = _products(medoids, self._embedding)
+        whose = np.repeat(np.arange(len(people)), counts)
+        order = np.lexsort((-similarities, whose))
+        starts = np.cumsum(counts) - counts
+        rank = np.arange(len(order)) - np.repeat(starts, counts)
+        sums, totals = np.zeros((len(people), medoids.shape[1])), np.zeros(len(people))
+        for number in range(min(NEAREST, int(counts.max()))):
+            chosen = order[rank == number]
+            sums[whose[chosen]] += medoids[chosen]
+            totals[whose[chosen]] += similarities[chosen]
+        found = totals / np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), 1e-9)
+        # one medoid is a direction already
+        found = np.where(counts == 1, similarities[starts], found)
+        self._fits.update(zip(people, found.tolist(), strict=True))
+
+
+def look(embeddings: Embeddings, gallery: Gallery, rows: Sequence[int] | None = None) -> Iterator[Look]:
+    """
+    Look at faces, some at a time.
+
+    Args:
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        gallery: The known medoids.
+        rows: At which ones, in which order; None for all.
+    """
+    for start in range(0, len(embeddings) if rows is None else len(rows), _AT_ONCE):
+        at = slice(start, start + _AT_ONCE)
+        block = embeddings[at] if rows is None else embeddings[rows[at]]
+        rough, off = gallery.roughly(block)
+        for embedding, similarities in zip(block, rough, strict=True):
+            yield Look(embedding, gallery, similarities, off)
+
+
+def _products(medoids: Embeddings, embedding: Embedding) -> NDArray[np.float32]:
+    """Similarities, each the same whichever others are worked out with it (a matrix product's are not)."""
+    products: NDArray[np.float32] = np.einsum("ij,j->i", medoids, embedding)
+    return products
+
+
+def _ranked(
+    owners: NDArray[np.int64], similarities: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     order = np.lexsort((owners, -similarities))
     people, first = np.unique(owners[order], return_index=True)
     ranked = np.argsort(first)
     return people[ranked], similarities[order[first[ranked]]]
 
 
-def fit(embedding: Embedding, medoids: Embeddings) -> float:
+def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """
-    How well a face fits a person.
+    Everybody known, most similar first; of equals the one with the lower id.
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
-        medoids: The person's, shape (n_medoids, dim), n_medoids >= 1.
+        gallery: The known medoids.
 
     Returns:
-        Its similarity to the direction of the `NEAREST` medoids that are most similar to it, -1..1.
+        Person ids, each once, and the similarity to the nearest of their medoids, both of shape (n_people,).
     """
-    similarities = medoids @ embedding
-    if len(medoids) == 1:
-        return float(similarities[0])
-    nearest = np.argsort(-similarities, kind="stable")[:NEAREST]
-    return float(similarities[nearest].sum() / max(np.linalg.norm(medoids[nearest].sum(axis=0)), 1e-9))
+    return _ranked(gallery.people, _products(gallery.medoids, embedding))
 
 
 def assign(
-    embedding: Embedding,
-    gallery: Gallery,
+    face: Look,
     threshold: float,
     margin: float,
     refused: frozenset[PersonId] = frozenset(),
@@ -95,9 +236,8 @@ def assign(
     Decide whose face it is.
 
     Args:
-        embedding: float32, shape (dim,), L2-normalised.
-        gallery: The known medoids.
-        threshold: Least fit, -1..1; see `fit`.
+        face: Among everybody known.
+        threshold: Least fit, -1..1: similarity to the direction of the person's medoids that are nearest to it.
         margin: Least gap between its fit and the runner-up's.
         refused: People that it is not: the user's word, or another face of the same photo is theirs already. They are
             no runners-up either.
@@ -107,29 +247,20 @@ def assign(
     Returns:
         With the similarity to the nearest medoid of who fits best, and the gap of the fits.
     """
-    people, similarities = best_people(embedding, gallery, _NEAR)
-    allowed = [at for at, person in enumerate(people.tolist()) if person not in refused]
-    if len(allowed) < _CANDIDATES and len(gallery.people) > _NEAR:
-        # the nearest are all of few people, or of refused ones
-        people, similarities = best_people(embedding, gallery)
-        allowed = [at for at, person in enumerate(people.tolist()) if person not in refused]
-    allowed = allowed[:_CANDIDATES]
-    if not allowed:
-        return Assignment(None, float("nan"), float("inf"))
-    fits = [fit(embedding, gallery.medoids[gallery.people == people[at]]) for at in allowed]
     # of equals the nearer, then the lower id: the order they are in
-    first, *rest = sorted(range(len(fits)), key=lambda at: -fits[at])
-    gap = fits[first] - fits[rest[0]] if rest else float("inf")
-    person, similarity = int(people[allowed[first]]), float(similarities[allowed[first]])
-    if fits[first] >= threshold and gap >= margin:
+    ranked = sorted(face.candidates(refused), key=lambda candidate: -candidate[2])
+    if not ranked:
+        return Assignment(None, float("nan"), float("inf"))
+    person, similarity, fit = ranked[0]
+    gap = fit - ranked[1][2] if len(ranked) > 1 else float("inf")
+    if fit >= threshold and gap >= margin:
         return Assignment(person, similarity, gap)
-    is_close = fits[first] >= threshold - review and (fits[first] >= threshold or gap >= margin)
+    is_close = fit >= threshold - review and (fit >= threshold or gap >= margin)
     return Assignment(None, similarity, gap, person if is_close and review else None)
 
 
 def assign_photo(
-    embeddings: Sequence[Embedding] | Embeddings,
-    gallery: Gallery,
+    faces: Iterable[Look],
     threshold: float,
     margin: float,
     refused: Sequence[frozenset[PersonId]],
@@ -142,8 +273,7 @@ def assign_photo(
     Decide whose faces those of one photo are: two of them are not one person, and the surest comes first.
 
     Args:
-        embeddings: One a face.
-        gallery: The known medoids.
+        faces: Among everybody known; see `look`.
         threshold: See `assign`.
         margin: See `assign`.
         refused: Per face, people that it is not.
@@ -154,18 +284,17 @@ def assign_photo(
     Returns:
         One assignment per face, in the order given.
     """
-    results: list[Assignment | None] = [None] * len(embeddings)
-    waiting = set(range(len(embeddings)))
+    waiting = dict(enumerate(faces))
+    results: dict[int, Assignment] = {}
     while waiting:
-        tried = {at: assign(embeddings[at], gallery, threshold, margin, refused[at] | taken, review) for at in waiting}
+        tried = {at: assign(face, threshold, margin, refused[at] | taken, review) for at, face in waiting.items()}
         found = [at for at in waiting if tried[at].person_id is not None]
         if not found:
-            for at in waiting:
-                results[at] = tried[at]
+            results |= tried
             break
         surest = max(found, key=lambda at: (tried[at].similarity, -at))
         results[surest] = tried[surest]
         if apart and (person := tried[surest].person_id) is not None:
             taken |= {person}
-        waiting.discard(surest)
-    return [result for result in results if result is not None]
+        del waiting[surest]
+    return [results[at] for at in sorted(results)]

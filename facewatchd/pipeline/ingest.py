@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from facewatchd.config import Config
-from facewatchd.core.assign import assign_photo
+from facewatchd.core.assign import assign_photo, look
 from facewatchd.core.date_rules import DateRules
 from facewatchd.core.quality import QualityLimits, judge
 from facewatchd.core.rematch import same_faces
@@ -366,6 +366,12 @@ def _assign(
     apart = not thresholds.allow_same_photo
     taken_by = in_photo if apart else frozenset[PersonId]()
     assignments = assign_photo(
-        embeddings, gallery, thresholds.assign, thresholds.margin, refused, taken_by, thresholds.review, apart=apart
+        look(embeddings, gallery),
+        thresholds.assign,
+        thresholds.margin,
+        refused,
+        taken_by,
+        thresholds.review,
+        apart=apart,
     )
     return dict(zip(face_ids, assignments, strict=True))

@@ -10,14 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.config import Config
-from facewatchd.core.assign import NEAREST, Gallery, assign_photo
+from facewatchd.core.assign import NEAREST, Gallery, assign_photo, look
 from facewatchd.core.cohesion import incoherent
 from facewatchd.core.followers import followers
 from facewatchd.core.identity import Word, identify
@@ -218,9 +218,9 @@ def add_people(store: Store, regrouping: Regrouping) -> dict[PersonId, PersonId]
     with store.transaction():
         ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
         # people whose photos are away keep theirs, so that new photos find them
-        store.people.forget_medoids(regrouping.assignments)
-        for person, faces in regrouping.medoids.items():
-            store.people.set_medoids(ids.get(person, person), faces)
+        store.people.regroup_medoids(
+            regrouping.assignments.keys(), {ids.get(p, p): faces for p, faces in regrouping.medoids.items()}
+        )
         store.faces.assign(
             {
                 face: replace(a, person_id=_id(ids, a.person_id), review=_id(ids, a.review))
@@ -321,11 +321,12 @@ def _assignments(
     for face, person in word.refused:
         refused[face].add(person)
     wanted: dict[FaceId, Assignment] = {}
-    for (is_poor, photo), rows in sorted(left.items()):
+    photos = sorted(left.items())
+    looks = look(table.embeddings, gallery, list(chain.from_iterable(rows for _, rows in photos)))
+    for (is_poor, photo), rows in photos:
         faces = table.faces[rows].tolist()
         found = assign_photo(
-            table.embeddings[rows],
-            gallery,
+            list(islice(looks, len(rows))),
             thresholds.assign,
             thresholds.margin,
             [frozenset(refused.get(face, ())) for face in faces],

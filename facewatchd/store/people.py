@@ -5,14 +5,13 @@ People, their medoids, and the user's word about them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from facewatchd.core.assign import Gallery
 from facewatchd.domain import Box, Constraint, ConstraintKind, DateFinding, FaceId, Person, PersonId, PhotoId
 from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
+from facewatchd.store.gallery import KnownMedoids
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ class People:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._known: KnownMedoids | None = None
 
     def add(self, name: str = "") -> PersonId:
         """A new person, with an id that nobody ever had."""
@@ -172,6 +172,21 @@ class People:
 
     # --- medoids
 
+    def regroup_medoids(self, faces: Collection[FaceId], medoids: Mapping[PersonId, Collection[FaceId]]) -> None:
+        """
+        Store the medoids of a reclustering. Only what is another one now is written: most stay.
+
+        Args:
+            faces: All faces of the reclustering: those that are no medoids stand for nobody.
+            medoids: Of everybody who has faces in it. Faces that are not in it stay what they are for others.
+        """
+        wanted = {(person, face) for person, theirs in medoids.items() for face in theirs}
+        grouped = set(faces)
+        stored = set(self._db.execute("SELECT person_id, face_id FROM medoids").fetchall())
+        gone = [(p, f) for p, f in stored if (p, f) not in wanted and (f in grouped or p in medoids)]
+        self._db.executemany("DELETE FROM medoids WHERE person_id = ? AND face_id = ?", sorted(gone))
+        self._db.executemany("INSERT INTO medoids VALUES (?, ?)", sorted(wanted - stored))
+
     def set_medoids(self, person_id: PersonId, faces: Sequence[FaceId]) -> None:
         self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
         self._db.executemany("INSERT INTO medoids VALUES (?, ?)", [(person_id, face_id) for face_id in faces])
@@ -185,14 +200,17 @@ class People:
         return [face_id for (face_id,) in rows]
 
     def gallery(self, model_id: str, dim: int) -> Gallery:
-        """The medoids that these models have embedded."""
-        rows = self._db.execute(
-            "SELECT m.person_id, e.vector FROM medoids m JOIN embeddings e USING (face_id) WHERE e.model_id = ?"
-            " ORDER BY m.person_id, m.face_id",
-            (model_id,),
-        ).fetchall()
-        vectors = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), dim)
-        return Gallery(np.array([person for person, _ in rows], np.int64), vectors)
+        """
+        The medoids that these models have embedded. They stay in memory, and what any writer changes is followed; the
+        arrays are the store's own, and hold until the next call.
+        """
+        if self._known is None or self._known.model_id != model_id:
+            self._known = KnownMedoids(self._db, model_id, dim)
+        return self._known.gallery()
+
+    def forget_gallery(self) -> None:
+        """What is in memory may never have been stored: a transaction was rolled back."""
+        self._known = None
 
     # --- the user's word
 

@@ -220,4 +220,32 @@ MIGRATIONS = (
         at REAL NOT NULL
     ) STRICT;
     """,
+    """
+    -- faces whose part in the gallery of the known may have changed, for those who keep it in memory. The last ones
+    -- only: who has missed more reads everything
+    CREATE TABLE gallery_changes (
+        change_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        face_id INTEGER NOT NULL
+    ) STRICT;
+    CREATE TRIGGER gallery_medoid_added AFTER INSERT ON medoids BEGIN
+        INSERT INTO gallery_changes (face_id) VALUES (NEW.face_id);
+    END;
+    CREATE TRIGGER gallery_medoid_removed AFTER DELETE ON medoids BEGIN
+        INSERT INTO gallery_changes (face_id) VALUES (OLD.face_id);
+    END;
+    CREATE TRIGGER gallery_medoid_moved AFTER UPDATE ON medoids BEGIN
+        INSERT INTO gallery_changes (face_id) VALUES (NEW.face_id);
+    END;
+    CREATE TRIGGER gallery_embedded AFTER INSERT ON embeddings
+        WHEN EXISTS (SELECT 1 FROM medoids WHERE face_id = NEW.face_id) BEGIN
+        INSERT INTO gallery_changes (face_id) VALUES (NEW.face_id);
+    END;
+    CREATE TRIGGER gallery_embedded_anew AFTER UPDATE ON embeddings
+        WHEN EXISTS (SELECT 1 FROM medoids WHERE face_id = NEW.face_id) BEGIN
+        INSERT INTO gallery_changes (face_id) VALUES (NEW.face_id);
+    END;
+    CREATE TRIGGER gallery_changes_kept AFTER INSERT ON gallery_changes BEGIN
+        DELETE FROM gallery_changes WHERE change_id <= NEW.change_id - 2000;
+    END;
+    """,
 )

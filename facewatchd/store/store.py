@@ -109,6 +109,7 @@ class Store:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                self.people.forget_gallery()
                 raise
 
     def try_writing(self) -> None:

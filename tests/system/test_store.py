@@ -39,6 +39,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from facewatchd.core.assign import Gallery
 from facewatchd.core.owners import Suggestion
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import Written, WrittenFolder
@@ -558,6 +559,31 @@ def test_assigning_leaves_confirmed_faces_alone(store: Store, root: Root) -> Non
     ]
 
 
+def test_the_gallery_is_read_once_and_then_followed(store: Store, root: Root, tmp_path: Path) -> None:
+    """
+    The same one while nothing changes; what this and other processes change is in the next, be it little, or more than
+    is written down.
+    """
+    ada, bob = store.people.add("Ada"), store.people.add("Bob")
+    faces = [put(store, root, b"%d.jpg" % number, [ada], number=number)[1][0] for number in range(12)]
+    store.people.set_medoids(ada, faces[:3])
+    first = store.people.gallery(MODEL, DIM)
+    store.people.rename(ada, "Ada B.")
+    store.faces.give(faces[5:], bob)
+    assert store.people.gallery(MODEL, DIM) is first
+    with Store(store.path.parent) as other:
+        for steps in (1, 1, 3, 1, 300, 1, 5, 1200, 2):
+            with other.transaction():
+                for step in range(steps):
+                    # one is taken out of the midst, or of the end, and put in for somebody else
+                    other.people.set_medoids((ada, bob)[step % 2], faces[step % 9 : step % 9 + 3])
+            with Store(store.path.parent, read_only=True) as fresh:
+                read = fresh.people.gallery(MODEL, DIM)
+            assert medoids_in(store.people.gallery(MODEL, DIM)) == medoids_in(read)
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        assert db.execute("SELECT count(*) FROM gallery_changes").fetchone()[0] <= 2000
+
+
 def test_the_gallery_has_the_present_models_embeddings_only(store: Store, root: Root) -> None:
     """A medoid that another model embedded has nothing to say."""
     ada = store.people.add("Ada")
@@ -963,6 +989,11 @@ class Rows:
         return [face for face, (photo, _, _) in self.faces.items() if self.photos[photo] != "missing"]
 
 
+def medoids_in(gallery: Gallery) -> list[tuple[int, bytes]]:
+    """Whose and what, in no order of their own."""
+    return sorted((int(p), m.tobytes()) for p, m in zip(gallery.people, gallery.medoids, strict=True))
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Whatever happens to photos, faces and people, in whatever order: the tables stay consistent."""
 
@@ -1124,6 +1155,24 @@ class StoreMachine(RuleBasedStateMachine):
         refused = {(face, person) for kind, face, person in rows.words if kind == "cannot-be"}
         assert not [face for face, (_, _, person) in rows.faces.items() if (face, person) in refused]
 
+    @rule(data=st.data())
+    def another_process_says_who_stands_for_whom(self, data: st.DataObject) -> None:
+        person = data.draw(st.sampled_from(self.live()))
+        rows = self.rows()
+        theirs = [face for face, (_, _, owner) in rows.faces.items() if owner == person]
+        with Store(Path(self.folder.name)) as other, other.transaction():
+            other.people.set_medoids(person, [face for face in theirs if data.draw(st.booleans())])
+
+    @rule(data=st.data())
+    def something_is_begun_and_fails(self, data: st.DataObject) -> None:
+        faces = sorted(self.rows().faces)
+        with contextlib.suppress(KeyError), self.store.transaction():
+            if faces:
+                self.store.people.set_medoids(self.live()[0], [data.draw(st.sampled_from(faces))])
+            # as assigning the faces of a photo does, before the photo is stored for good
+            self.store.people.gallery(self.model, DIM)
+            raise KeyError
+
     @rule()
     def other_models_are_used(self) -> None:
         self.model = "model-b" if self.model == MODEL else MODEL
@@ -1180,9 +1229,12 @@ class StoreMachine(RuleBasedStateMachine):
             assert now is not None
             assert now.person_id not in merged
         usable = sorted(person for person, face in rows.medoids if rows.models[face] == self.model)
-        gallery = self.store.people.gallery(self.model, DIM)
-        assert gallery.people.tolist() == usable
-        assert gallery.medoids.shape == (len(usable), DIM)
+        with Store(Path(self.folder.name), read_only=True) as other:
+            read = other.people.gallery(self.model, DIM)
+        assert read.people.tolist() == usable
+        assert read.medoids.shape == (len(usable), DIM)
+        kept = self.store.people.gallery(self.model, DIM)
+        assert medoids_in(kept) == medoids_in(read)
 
 
 StoreMachine.TestCase.settings = settings(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.assign import NEAREST, Gallery, assign, assign_photo, best_people, fit
+from facewatchd.core.assign import NEAREST, Gallery, assign, assign_photo, best_people, look
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
 
 ANNA, BOB, CARL = 1, 2, 3
@@ -28,6 +28,26 @@ def gallery(*medoids: tuple[PersonId, float]) -> Gallery:
 
 
 FACE: Embedding = at(0)[0]
+
+
+def decided(
+    face: Embedding,
+    known: Gallery,
+    threshold: float,
+    margin: float,
+    refused: frozenset[PersonId] = NONE,
+    review: float = 0.0,
+) -> Assignment:
+    """Whose a single face is."""
+    (only,) = look(face[None], known)
+    return assign(only, threshold, margin, refused, review)
+
+
+def fit(face: Embedding, medoids: Embeddings) -> float:
+    """By definition: the similarity to the direction of the medoids that are nearest to the face."""
+    theirs = sorted(medoids.astype(np.float64), key=lambda medoid: -float(medoid @ face))[:NEAREST]
+    direction = np.sum(theirs, axis=0)
+    return float(direction @ face / np.linalg.norm(direction))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +73,7 @@ def test_one_face(
     gap: float | None,
 ) -> None:
     """Threshold 0.5 (60 degrees), margin 0.05."""
-    found = assign(FACE, gallery(*known), 0.5, 0.05, refused)
+    found = decided(FACE, gallery(*known), 0.5, 0.05, refused)
     best = math.cos(math.radians(similarity))
     rest = math.inf if gap is None else best - math.cos(math.radians(gap))
     assert found.person_id == expected
@@ -70,7 +90,7 @@ def test_one_face(
 )
 def test_nobody_to_resemble(known: Gallery, refused: frozenset[PersonId]) -> None:
     """Without anybody there is no similarity to speak of, and no rival."""
-    found = assign(FACE, known, -1, 0, refused)
+    found = decided(FACE, known, -1, 0, refused)
     assert found.person_id is None
     assert math.isnan(found.similarity)
     assert found.gap == math.inf
@@ -79,7 +99,7 @@ def test_nobody_to_resemble(known: Gallery, refused: frozenset[PersonId]) -> Non
 def test_several_medoids_say_more_than_one() -> None:
     """A face is as near to one of Anna's as to Bob's only one: Bob's is all there is of him, Anna has others."""
     known = gallery((ANNA, 30), (ANNA, -10), (BOB, 30))
-    found = assign(FACE, known, 0.5, 0.05)
+    found = decided(FACE, known, 0.5, 0.05)
     assert found.person_id == ANNA
     # the direction of hers is at 10 degrees; what is told is the nearest
     assert found.gap == pytest.approx(math.cos(math.radians(10)) - math.cos(math.radians(30)), abs=1e-6)
@@ -89,7 +109,7 @@ def test_several_medoids_say_more_than_one() -> None:
 def test_other_looks_are_no_reason_to_doubt() -> None:
     """Only the nearest medoids count: as many of another age change nothing."""
     near, far = [(ANNA, float(angle)) for angle in range(NEAREST)], [(ANNA, 90.0 + angle) for angle in range(9)]
-    assert assign(FACE, gallery(*near, *far), 0.99, 0).person_id == ANNA
+    assert decided(FACE, gallery(*near, *far), 0.99, 0).person_id == ANNA
     assert fit(FACE, at(*range(NEAREST), 90, 95)) == fit(FACE, at(*range(NEAREST)))
 
 
@@ -97,9 +117,9 @@ def test_threshold_and_margin_are_reached_by_equality() -> None:
     """A face exactly at the threshold, or exactly the margin ahead, is taken."""
     known = Gallery(np.array([ANNA, BOB]), np.array([[0.75, 0], [0.5, 0]], np.float32))
     face = np.array([1, 0], np.float32)
-    assert assign(face, known, 0.75, 0.25).person_id == ANNA
-    assert assign(face, known, 0.7501, 0.25).person_id is None
-    assert assign(face, known, 0.75, 0.2501).person_id is None
+    assert decided(face, known, 0.75, 0.25).person_id == ANNA
+    assert decided(face, known, 0.7501, 0.25).person_id is None
+    assert decided(face, known, 0.75, 0.2501).person_id is None
 
 
 def test_everybody_ranked() -> None:
@@ -134,7 +154,7 @@ def test_the_faces_of_a_photo(
     expected: list[PersonId | None],
 ) -> None:
     """Anna is at 0 degrees, Bob at 90; threshold 0.5, margin 0.05."""
-    found = assign_photo(at(*faces), gallery((ANNA, 0), (BOB, 90)), 0.5, 0.05, refused, taken)
+    found = assign_photo(look(at(*faces), gallery((ANNA, 0), (BOB, 90))), 0.5, 0.05, refused, taken)
     assert [assignment.person_id for assignment in found] == expected
 
 
@@ -173,11 +193,9 @@ def test_by_definition(
             if person not in refused:
                 near[person] = max(near.get(person, -2), float(medoid @ face))
         for person in near:
-            theirs = sorted(known.medoids[known.people == person], key=lambda medoid: -float(medoid @ face))[:NEAREST]
-            direction = np.sum(theirs, axis=0)
-            scores[person] = float(direction @ face) / float(np.linalg.norm(direction))
+            scores[person] = fit(face, known.medoids[known.people == person])
         ranked = sorted(scores, key=lambda person: -scores[person])
-        found = assign(face, known, threshold, margin, refused)
+        found = decided(face, known, threshold, margin, refused)
         if not ranked:
             assert found.person_id is None
             continue
@@ -200,7 +218,7 @@ def test_the_gallerys_order_does_not_matter(
     order = np.array(data.draw(st.permutations(range(len(known.people)))), np.int64)
     other = Gallery(known.people[order], known.medoids[order])
     for face in faces:
-        assert same(assign(face, known, threshold, margin), assign(face, other, threshold, margin))
+        assert same(decided(face, known, threshold, margin), decided(face, other, threshold, margin))
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -212,15 +230,18 @@ def test_the_unknown_pool_grows_with_threshold_and_margin(
     known, faces = scene(*size)
     low, high, margin, wider = min(low, high), max(low, high), min(margin, wider), max(margin, wider)
     for face in faces:
-        strict = assign(face, known, high, wider).person_id
-        assert strict is None or strict == assign(face, known, low, margin).person_id
+        strict = decided(face, known, high, wider).person_id
+        assert strict is None or strict == decided(face, known, low, margin).person_id
 
 
 def test_two_faces_of_a_photo_may_be_one_person_where_that_is_allowed() -> None:
     """A collage: both are Anna."""
     known, faces, refused = gallery((ANNA, 0), (BOB, 90)), at(0, 10), [NONE, NONE]
-    assert [found.person_id for found in assign_photo(faces, known, 0.5, 0.1, refused)] == [ANNA, None]
-    assert [found.person_id for found in assign_photo(faces, known, 0.5, 0.1, refused, apart=False)] == [ANNA, ANNA]
+    assert [found.person_id for found in assign_photo(look(faces, known), 0.5, 0.1, refused)] == [ANNA, None]
+    assert [found.person_id for found in assign_photo(look(faces, known), 0.5, 0.1, refused, apart=False)] == [
+        ANNA,
+        ANNA,
+    ]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -236,14 +257,14 @@ def test_nobody_is_in_a_photo_twice(
     some = st.frozensets(st.integers(1, 4), max_size=2)
     refused = data.draw(st.lists(some, min_size=len(faces), max_size=len(faces)))
     taken = data.draw(some)
-    found = assign_photo(faces, known, threshold, margin, refused, taken)
+    found = assign_photo(look(faces, known), threshold, margin, refused, taken)
     people = [assignment.person_id for assignment in found if assignment.person_id is not None]
     assert len(found) == len(faces)
     assert len(people) == len(set(people))
     assert not set(people) & taken
     for face, assignment, not_them in zip(faces, found, refused, strict=True):
         assert assignment.person_id not in not_them
-        first = assign(face, known, threshold, margin, not_them | taken)
+        first = decided(face, known, threshold, margin, not_them | taken)
         if first.person_id is not None and first.person_id != assignment.person_id:
             winner = found[[other.person_id for other in found].index(first.person_id)]
             assert winner.similarity >= first.similarity
@@ -257,27 +278,89 @@ def test_the_order_of_faces_does_not_matter(
     """Faces of a photo may come in any order."""
     known, faces = scene(*size)
     order = data.draw(st.permutations(range(len(faces))))
-    found = assign_photo(faces, known, threshold, margin, [NONE] * len(faces))
-    other = assign_photo(faces[order], known, threshold, margin, [NONE] * len(faces))
+    found = assign_photo(look(faces, known), threshold, margin, [NONE] * len(faces))
+    other = assign_photo(look(faces[order], known), threshold, margin, [NONE] * len(faces))
     assert all(same(found[place], shuffled) for place, shuffled in zip(order, other, strict=True))
 
 
-def test_many_people() -> None:
-    """Among thousands of medoids the answer is that of all of them, also where the nearest hundreds are refused."""
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(3000, 8))
-    known = Gallery(
-        np.repeat(np.arange(600), 5), (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    )
-    face = known.medoids[7]
+# --- many people -----------------------------------------------------------------------------------------------------
+
+
+def crowd(seed: int, people: int, medoids: int, dim: int, close: float) -> tuple[Gallery, Embeddings]:
+    """So many people, and faces: some of theirs, some of strangers, some that are medoids themselves."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(people, dim))
+
+    def near(rows: np.ndarray) -> Embeddings:
+        vectors = centres[rows] / np.linalg.norm(centres[rows], axis=1, keepdims=True) * close
+        vectors = vectors + random.normal(size=vectors.shape) * np.sqrt((1 - close**2) / dim)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    owners = random.permutation(np.repeat(np.arange(people), medoids))
+    known = Gallery(owners + 1, near(owners))
+    strangers = random.normal(size=(10, dim)).astype(np.float32)
+    strangers /= np.linalg.norm(strangers, axis=1, keepdims=True)
+    faces: Embeddings = np.concatenate([near(random.integers(0, people, 20)), strangers, known.medoids[:5]])
+    return known, faces
+
+
+def by_definition(face: Embedding, known: Gallery, refused: frozenset[PersonId]) -> list[tuple[PersonId, float, float]]:
+    """The 16 nearest people who are not refused: person, similarity, fit."""
     people, similarities = best_people(face, known)
-    some, theirs = best_people(face, known, 100)
-    assert some.tolist() == people[: len(some)].tolist()
-    np.testing.assert_array_equal(theirs, similarities[: len(some)])
-    nearest = frozenset(people[:400].tolist())
-    found = assign(face, known, -1, 0, nearest)
-    fits = {person: fit(face, known.medoids[known.people == person]) for person in people[400:416].tolist()}
-    assert found.person_id == max(fits, key=lambda person: fits[person])
+    near = [(p, s) for p, s in zip(people.tolist(), similarities.tolist(), strict=True) if p not in refused][:16]
+    return [(p, s, fit(face, known.medoids[known.people == p])) for p, s in near]
+
+
+@pytest.mark.parametrize(
+    ("people", "medoids", "dim", "close"),
+    [
+        pytest.param(600, 5, 8, 0.9, id="crowded, exact"),
+        pytest.param(1500, 3, 512, 0.75, id="screened"),
+        pytest.param(33_000, 1, 64, 0.9, id="screened in several blocks"),
+        pytest.param(3, 1000, 1024, 0.3, id="few people with many medoids, screened"),
+    ],
+)
+def test_among_many_the_answer_is_that_of_all_of_them(people: int, medoids: int, dim: int, close: float) -> None:
+    """Whatever is used to find the nearest quickly, and whoever of them is refused."""
+    known, faces = crowd(0, people, medoids, dim, close)
+    for number, (face, looked) in enumerate(zip(faces, look(faces, known), strict=True)):
+        refused = frozenset(best_people(face, known)[0][: (0, 1, 40)[number % 3]].tolist())
+        expected, found = by_definition(face, known, refused), looked.candidates(refused)
+        assert [one[:2] for one in found] == [one[:2] for one in expected]
+        np.testing.assert_allclose([one[2] for one in found], [one[2] for one in expected], atol=1e-6)
+        # what was found out for one question is as good for the next
+        assert looked.candidates(NONE) == next(look(face[None], known)).candidates(NONE)
+
+
+def test_a_face_is_the_same_in_any_company() -> None:
+    """To the last bit: neither the other faces nor the order of the medoids matter."""
+    known, faces = crowd(1, 1500, 3, 512, 0.75)
+    order = np.random.default_rng(2).permutation(len(known.people))
+    other = Gallery(known.people[order], known.medoids[order])
+    together = [assign(face, 0.485, 0.05) for face in look(faces, known)]
+    assert together == [decided(face, other, 0.485, 0.05) for face in faces]
+    assert together[::-1] == [assign(face, 0.485, 0.05) for face in look(faces, known, range(len(faces))[::-1])]
+    assert any(one.person_id is None for one in together)
+    assert sum(one.person_id is not None for one in together) > 10
+
+
+def test_a_gallery_that_changes_is_as_good_as_a_new_one() -> None:
+    """Medoids that come, go and move, a few or many: the answers are those of the medoids as they are."""
+    known, faces = crowd(3, 1500, 3, 512, 0.75)
+    people, medoids = known.people.copy(), known.medoids.copy()
+    random = np.random.default_rng(4)
+    for count, changes in ((4500, 20), (4490, 5), (4520, 40), (4400, 400), (3000, 10), (4500, 1600)):
+        rows = np.sort(random.choice(min(count, len(people)), changes, replace=False))
+        if count > len(people):
+            rows = np.append(rows, np.arange(len(people), count))
+        people = np.resize(people, count)
+        medoids = np.resize(medoids, (count, 512))
+        people[rows] = random.integers(1, 1501, len(rows))
+        medoids[rows] = faces[random.integers(0, len(faces), len(rows))] + random.normal(size=(len(rows), 512)) / 40
+        medoids[rows] /= np.linalg.norm(medoids[rows], axis=1, keepdims=True)
+        known = known.after(people, medoids, rows)
+        new = Gallery(people, medoids)
+        assert [a.candidates(NONE) for a in look(faces, known)] == [b.candidates(NONE) for b in look(faces, new)]
 
 
 # --- too close to call -----------------------------------------------------------------------------------------------
@@ -300,14 +383,14 @@ def test_too_close_to_call(
     known: list[tuple[PersonId, float]], refused: frozenset[PersonId], review: PersonId | None
 ) -> None:
     """One of the two conditions is missed, and by little; without a band nothing is asked."""
-    found = assign(FACE, gallery(*known), 0.5, 0.05, refused, 0.1)
+    found = decided(FACE, gallery(*known), 0.5, 0.05, refused, 0.1)
     assert found.review == review
     assert found.person_id is None or found.review is None
-    assert assign(FACE, gallery(*known), 0.5, 0.05, refused).review is None
+    assert decided(FACE, gallery(*known), 0.5, 0.05, refused).review is None
 
 
 def test_who_is_in_the_photo_is_not_asked_about() -> None:
     """Two faces of a photo are two people: the sure one leaves the other unknown."""
-    sure, unsure = assign_photo(at(0, 64), gallery((ANNA, 0), (BOB, 170)), 0.5, 0.05, [NONE, NONE], review=0.1)
+    sure, unsure = assign_photo(look(at(0, 64), gallery((ANNA, 0), (BOB, 170))), 0.5, 0.05, [NONE, NONE], review=0.1)
     assert (sure.person_id, sure.review) == (ANNA, None)
     assert (unsure.person_id, unsure.review) == (None, None)

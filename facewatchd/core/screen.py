@@ -1,0 +1,137 @@
+"""
+Similarities to tens of thousands of embeddings at once, a little off and with how far they may be off, in less than half
+of the time that exact ones take.
+
+To hold a face against 30,000 medoids of 512 numbers is to read 61 MB, whatever is done with them. So they are kept as
+one byte a number here, and multiplied by ONNX Runtime, which knows how to do that on any processor (numpy does not). Who
+is among the nearest for certain is then told from the bounds, and only those are compared exactly: see `core.assign`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewatchd.domain import Embeddings
+
+# numbers in all the rows from which a screen is worth the tenth of a second that it takes to make
+_WORTH_IT = 2_000_000
+# rows of one product: 8 MB, so that making it takes little more memory than it keeps
+_BLOCK = 16_384
+# a row's numbers are within +-127; a face's within +-63, as processors without VNNI add pairs of products in 16 bits
+_ROW, _FACE = 127, 63
+# by which a similarity in single precision may be off: 512 roundings of 2**-24 are 3e-5
+_ROUNDING = 1e-4
+
+
+# share of the rows that may be others by now, before the bytes are worth making anew
+_WORN = 1 / 16
+
+
+class Screen:
+    """
+    Embeddings as bytes.
+
+    Args:
+        rows: float32, shape (n_rows, dim). They are copied.
+    """
+
+    def __init__(self, rows: Embeddings) -> None:
+        self._count = len(rows)
+        self._changed = np.empty(0, np.int64)
+        # embeddings of some models lie in a narrow cone: what they differ by is most of what there is to know
+        self._middle: Embeddings = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        # an error of a row times a face's length, which is 1
+        self._off = 0.0
+        self._blocks: list[tuple[Any, NDArray[np.float32]]] = []
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK] - self._middle
+            step = _longest(block) / _ROW
+            whole = np.rint(block / step)
+            self._off = max(self._off, float(np.linalg.norm(block - whole * step, axis=1).max()))
+            self._blocks.append((_product(whole.astype(np.int8)), step[:, 0].astype(np.float32)))
+
+    def follow(self, changed: NDArray[np.int64], count: int) -> bool:
+        """
+        Some rows are others from now on; those are compared exactly.
+
+        Args:
+            changed: Which; there may be new ones among them.
+            count: How many rows there are now.
+
+        Returns:
+            Whether that is worth while; else there have been so many that the screen has to be made anew.
+        """
+        self._changed = np.union1d(self._changed, changed)
+        self._changed = self._changed[self._changed < count]
+        return len(self._changed) <= _WORN * self._count and count >= self._count * (1 - _WORN)
+
+    def similarities(self, embeddings: Embeddings, rows: Embeddings) -> tuple[NDArray[np.float32], float]:
+        """
+        Args:
+            embeddings: float32, shape (n_faces, dim), L2-normalised.
+            rows: As they are now.
+
+        Returns:
+            Shape (n_faces, n_rows), and how far each may be from the true one, whatever the numbers are.
+        """
+        # in two parts, the second for what the first leaves over: the product of a few more faces costs nothing
+        step = _longest(embeddings) / _FACE
+        whole = np.rint(embeddings / step)
+        rest = embeddings - whole * step
+        fine = step / (2 * _FACE)
+        parts = np.rint(rest / fine)
+        left = float(np.linalg.norm(rest - parts * fine, axis=1).max(initial=0))
+        faces = (np.concatenate([whole, parts]) + _FACE).astype(np.uint8)
+        found = np.empty((len(embeddings), max(self._count, len(rows))), np.float32)
+        at = 0
+        for product, scale in self._blocks:
+            sums = product.run(None, {"faces": faces})[0].astype(np.float32)
+            part = found[:, at : at + len(scale)]
+            np.multiply(sums[: len(embeddings)], step.astype(np.float32), out=part)
+            part += sums[len(embeddings) :] * fine.astype(np.float32)
+            part *= scale
+            at += len(scale)
+        found = found[:, : len(rows)]
+        found += (embeddings @ self._middle)[:, np.newaxis]
+        if len(self._changed):
+            found[:, self._changed] = embeddings @ rows[self._changed].T
+        return found, self._off + left * (2 + self._off) + _ROUNDING
+
+
+def screen_of(rows: Embeddings) -> Screen | None:
+    """The screen of these rows, None where they are so few that exact similarities take no longer."""
+    return Screen(rows) if rows.size >= _WORTH_IT else None
+
+
+def _longest(vectors: Embeddings) -> NDArray[np.float64]:
+    """The largest number of each, shape (n, 1); 1 where all are 0."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0).astype(np.float64)
+    return np.where(largest > 0, largest, 1.0)
+
+
+def _product(rows: NDArray[np.int8]) -> Any:
+    """The session that multiplies faces, uint8 with 63 for zero, by these rows: int32, shape (n_faces, n_rows)."""
+    import onnxruntime  # noqa: PLC0415 - only large archives need it
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+
+    count, dim = rows.shape
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["faces", "rows", "zero"], ["sums"])],
+        "screen",
+        [helper.make_tensor_value_info("faces", TensorProto.UINT8, [None, dim])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, [None, count])],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(rows.T), "rows"),
+            numpy_helper.from_array(np.array(_FACE, np.uint8), "zero"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    # one thread: the product waits for memory, and a second thread for a processor that the photos need
+    options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
