@@ -63,13 +63,14 @@ faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is
 soak: $(VENV)/.installed-dev  ## try very many histories of the people tree (an hour)
 	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q tests/system/test_tree_machine.py
 
-bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, the people tree
+bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, assigning, the people tree
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_ingest.py
 	$(BIN)/python benchmarks/bench_grouping.py --with-hdbscan
 	$(BIN)/python benchmarks/bench_tiles.py
 	$(BIN)/python benchmarks/bench_tree.py
+	$(BIN)/python benchmarks/bench_assign.py
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:

@@ -26,8 +26,9 @@ from facewatchd.core.quality import judge
 from facewatchd.core.tiles import is_worth_it, merged
 from facewatchd.domain import Detection, FaceEngine, Image
 from facewatchd.faces.packs import open_engine
-from facewatchd.pipeline.ingest import IngestSettings, thresholds_for
+from facewatchd.pipeline.ingest import IngestSettings
 from facewatchd.pipeline.look import look_in_tiles
+from facewatchd.pipeline.thresholds import thresholds_for
 
 SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 SIZE = (4000, 3000)

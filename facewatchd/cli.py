@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from facewatchd import __version__
+from facewatchd.calibrate_cli import calibrate
 from facewatchd.command import FILE, OneLineErrors, configured, end_when_told, print_json
 from facewatchd.config import Config
 from facewatchd.errors import FacewatchError
@@ -26,6 +27,7 @@ def main() -> None:
 
 main.add_command(people)
 main.add_command(faces)
+main.add_command(calibrate)
 
 
 @main.command()

@@ -6,6 +6,7 @@ with the state held meanwhile.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,10 +29,10 @@ from facewatchd.pipeline.commands import carry_out
 from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.correct import undo as undo_last
 from facewatchd.pipeline.guarded import apply_guarded, objection
-from facewatchd.pipeline.ingest import thresholds_for
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
-from facewatchd.store import Store, StoredModel
+from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.store import Store, StoredCalibration, StoredModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,21 @@ def recluster(config: Config, *, dry_run: bool, force: bool) -> Mapping[str, Any
     return figures
 
 
+def use_calibration(config: Config, model_id: str, calibration: StoredCalibration | None) -> None:
+    """Put thresholds into use for these models, from the next photo and the next reclustering on; None: the shipped."""
+    if is_running(config.state.dir):
+        given = dataclasses.asdict(calibration) if calibration is not None else None
+        ask(config.state.dir, "calibrate", {"model": model_id, "calibration": given})
+        return
+    with _held(config) as store, store.transaction():
+        store.set_calibration(model_id, calibration)
+
+
 def _regroup(config: Config, store: Store, *, dry_run: bool, force: bool = False) -> Mapping[str, Any]:
     model = store.model()
     if model is None:
         raise FacewatchError("There is nothing to group yet", "Run 'facewatchd run' first.", config.state.dir)
-    thresholds = thresholds_for(config, model.pack)
+    thresholds = thresholds_for(config, model.pack, store.calibration(model.id))
     started = time.time()
     snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds), keep=not dry_run)
     regrouping = decide(store, snapshot, run_isolated("recluster", compute, snapshot), thresholds)

@@ -16,8 +16,9 @@ from facewatchd.core.assign import assign_photo, best_people, look
 from facewatchd.daemon.models import open_installed, refuse_others
 from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.ingest import IngestSettings, find_faces, thresholds_for
+from facewatchd.pipeline.ingest import IngestSettings, find_faces
 from facewatchd.pipeline.pictures import read_picture
+from facewatchd.pipeline.thresholds import thresholds_for
 from facewatchd.store import Store
 
 
@@ -39,7 +40,7 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
         refuse_others(stored, engine.info)
         gallery = store.people.gallery(engine.info.id, engine.info.dim)
         found = _faces(config, engine, photo)
-        thresholds = thresholds_for(config, engine.info.pack)
+        thresholds = thresholds_for(config, engine.info.pack, store.calibration(engine.info.id))
         entries = []
         if found:
             assignments = assign_photo(

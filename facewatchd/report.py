@@ -15,7 +15,8 @@ from facewatchd.daemon.lock import is_running
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.domain import PhotoState
 from facewatchd.errors import FacewatchError, displayable
-from facewatchd.store import Store
+from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.store import Store, StoredModel
 
 _PATIENCE_S = 3.0
 
@@ -60,6 +61,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "provider": model.provider,
             "reason": vitals.models,
         },
+        "thresholds": _thresholds(config, store, model),
         "photos": {
             "total": sum(count for state, count in photos.items() if state is not PhotoState.MISSING),
             "done": photos[PhotoState.DONE],
@@ -86,6 +88,23 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             {"path": displayable(path), "reason": reason, "retry_at": _iso(retry_at) if retry_at is not None else None}
             for path, reason, retry_at in failures
         ],
+    }
+
+
+def _thresholds(config: Config, store: Store, model: StoredModel | None) -> dict[str, Any] | None:
+    """What decides, and where it comes from: "configuration", "calibrated" or "shipped"."""
+    if model is None:
+        return None
+    calibrated = store.calibration(model.id)
+    used = thresholds_for(config, model.pack, calibrated)
+    origin = "shipped" if calibrated is None else "calibrated"
+    return {
+        "assign": {"value": used.assign, "from": origin if config.assign.threshold is None else "configuration"},
+        "margin": {"value": used.margin, "from": "shipped" if config.assign.margin is None else "configuration"},
+        "link": {"value": used.link, "from": origin if config.recluster.threshold is None else "configuration"},
+        "calibrated": None
+        if calibrated is None
+        else {"at": _iso(calibrated.at), "people": calibrated.people, "known": calibrated.known},
     }
 
 

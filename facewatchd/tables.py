@@ -56,6 +56,8 @@ def show_status(document: dict[str, Any]) -> None:
         table.add_row("doing", escape(_progress(progress)))
     if model:
         table.add_row("models", f"{model['pack']} on {model['provider']}. {model['reason']}".strip())
+    if document["thresholds"]:
+        table.add_row("thresholds", _thresholds(document["thresholds"]))
     for root in document["roots"]:
         table.add_row("photos in", f"{escape(root['path'])} ({root['mode']}, {root['health']})")
     table.add_row("photos", ", ".join(f"{count} {key}" for key, count in photos.items()))
@@ -88,6 +90,13 @@ def _progress(progress: dict[str, Any]) -> str:
         parts.append(f"{progress['photos_per_second']:.1f} a second, about {left} left")
     parts += [f"slow: {slow['path']} ({slow['seconds']:.0f} s)" for slow in progress["slow"]]
     return "; ".join(parts)
+
+
+def _thresholds(document: dict[str, Any]) -> str:
+    parts = [f"{key} {document[key]['value']:.4g} ({document[key]['from']})" for key in ("assign", "margin", "link")]
+    calibrated = document["calibrated"]
+    by = f"; calibrated on {calibrated['people']} people at {calibrated['at']}" if calibrated else ""
+    return ", ".join(parts) + by
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -116,7 +116,8 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     return Strangers(float(middle), float(middle - low)), len(rows)
 
 
-def _growth(settings: ReclusterSettings, count: int) -> float:
+def growth(settings: ReclusterSettings, count: int) -> float:
+    """How much further out the threshold is in an archive of so many faces than in the reference's."""
     return float(np.sqrt(np.log(max(count, _FEW)) / np.log(settings.faces)))
 
 
@@ -125,7 +126,7 @@ def usual_link(settings: ReclusterSettings, count: int) -> float:
     if settings.strangers is None:
         return settings.link
     mean = settings.strangers.mean
-    return mean + (settings.link - mean) * _growth(settings, count)
+    return mean + (settings.link - mean) * growth(settings, count)
 
 
 def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) -> LinkRule:
@@ -151,7 +152,7 @@ def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) ->
     spread = weight * own.spread + (1 - weight) * reference.spread
     scale = max(spread / reference.spread, _LEAST_SPREAD)
     return LinkRule(
-        threshold=float(mean + (settings.link - reference.mean) * scale * _growth(settings, len(embeddings))),
+        threshold=float(mean + (settings.link - reference.mean) * scale * growth(settings, len(embeddings))),
         bonus=settings.bonus * scale,
         loose=settings.loose,
         large=settings.large * scale,

@@ -19,7 +19,7 @@ from facewatchd.domain import Embeddings
 # numbers in all the rows from which a screen is worth the tenth of a second that it takes to make
 _WORTH_IT = 2_000_000
 # rows of one product: 8 MB, so that making it takes little more memory than it keeps
-_BLOCK = 16_384
+_BLOCK = 16384
 # a row's numbers are within +-127; a face's within +-63, as processors without VNNI add pairs of products in 16 bits
 _ROW, _FACE = 127, 63
 # by which a similarity in single precision may be off: 512 roundings of 2**-24 are 3e-5
@@ -88,12 +88,15 @@ class Screen:
         found = np.empty((len(embeddings), max(self._count, len(rows))), np.float32)
         at = 0
         for product, scale in self._blocks:
-            sums = product.run(None, {"faces": faces})[0].astype(np.float32)
+            sums = product.run(None, {"faces": faces})[0]
+            both = sums[: len(embeddings)]
+            both *= 2 * _FACE
+            both += sums[len(embeddings) :]
             part = found[:, at : at + len(scale)]
-            np.multiply(sums[: len(embeddings)], step.astype(np.float32), out=part)
-            part += sums[len(embeddings) :] * fine.astype(np.float32)
+            part[...] = both
             part *= scale
             at += len(scale)
+        found *= fine.astype(np.float32)
         found = found[:, : len(rows)]
         found += (embeddings @ self._middle)[:, np.newaxis]
         if len(self._changed):

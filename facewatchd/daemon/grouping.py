@@ -59,6 +59,10 @@ class Grouping:
         self.problem = ""
         self.held = ""
 
+    def use(self, settings: ReclusterSettings, thresholds: Thresholds) -> None:
+        """Other settings and thresholds from now on; a reclustering under way ends with the settings that it has."""
+        self._settings, self._thresholds = settings, thresholds
+
     @property
     def running(self) -> bool:
         return self._running is not None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from facewatchd.config import Config
+from facewatchd.core.thresholds import Thresholds
 from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.covers import CoverCutter
 from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
@@ -34,10 +35,11 @@ from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.ingest import fail, keep, keep_same, known_contents, thresholds_for
+from facewatchd.pipeline.ingest import fail, keep, keep_same, known_contents
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
 from facewatchd.pipeline.stacks import stand_down
+from facewatchd.pipeline.thresholds import thresholds_for
 from facewatchd.store import Store
 from facewatchd.watch.hints import HintKind
 
@@ -70,7 +72,8 @@ class Daemon:
         self._once = once
         self._models_reason = models_reason
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._thresholds = thresholds_for(config, engine.info.pack)
+        self._config = config
+        self._thresholds = self._find_thresholds()
         self._covers = CoverCutter(config.ingest.max_megapixels, lambda owner: self.post(CoverCut(owner)))
         self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
         self._grouping = Grouping(
@@ -91,7 +94,7 @@ class Daemon:
         )
         self._backlog = Backlog(store, self._discovery, self._sources, 2 * self._workers.count)
         self._dates = DateSettings.of(config)
-        self._requests = Requests(store, self._tree, self._grouping, self.vitals, self._dates)
+        self._requests = Requests(store, self._tree, self._grouping, self.vitals, self._dates, self._recalibrated)
         self.progress = Progress(self._backlog.pending)
         self._pause = Pause()
         self._doubts: dict[int, str] = {}
@@ -150,6 +153,14 @@ class Daemon:
             raise FacewatchError("The faces were not grouped", self._grouping.problem)
         if self._tree.failure is not None:
             raise self._tree.failure
+
+    def _find_thresholds(self) -> Thresholds:
+        info = self._engine.info
+        return thresholds_for(self._config, info.pack, self._store.calibration(info.id))
+
+    def _recalibrated(self) -> None:
+        self._thresholds = self._find_thresholds()
+        self._grouping.use(regroup_settings(self._config, self._thresholds), self._thresholds)
 
     # --- events
 

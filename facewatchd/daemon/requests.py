@@ -18,7 +18,7 @@ from facewatchd.pipeline.date_batches import fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.regroup import Regrouping
-from facewatchd.store import Store
+from facewatchd.store import Store, StoredCalibration
 
 
 class Requests:
@@ -29,6 +29,7 @@ class Requests:
         grouping: Reclusters on demand.
         vitals: Says how things are.
         dates: What may be done about capture dates.
+        recalibrated: Called when other thresholds were stored.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Requests:
         grouping: Grouping,
         vitals: Callable[[], Vitals],
         dates: DateSettings,
+        recalibrated: Callable[[], None],
     ) -> None:
+        self._recalibrated = recalibrated
         self._vitals = vitals
         self._dates = dates
         self._store = store
@@ -95,6 +98,14 @@ class Requests:
                 return self._vitals().model_dump()
             case "retry":
                 return {"photos": retry(self._store)}
+            case "calibrate":
+                given = arguments["calibration"]
+                with self._store.transaction():
+                    self._store.set_calibration(
+                        str(arguments["model"]), StoredCalibration(**given) if given is not None else None
+                    )
+                self._recalibrated()
+                return {}
             case "dates-fix":
                 batch = fix_batch(self._store, self._dates, arguments)
                 self._tree.touch_people(batch.scope)

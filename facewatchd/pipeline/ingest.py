@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from facewatchd.core.assign import assign_photo, look
 from facewatchd.core.date_rules import DateRules
 from facewatchd.core.quality import QualityLimits, judge
 from facewatchd.core.rematch import same_faces
-from facewatchd.core.thresholds import Thresholds, shipped_thresholds
+from facewatchd.core.thresholds import Thresholds
 from facewatchd.core.tiles import is_worth_it
 from facewatchd.domain import (
     Assignment,
@@ -81,25 +81,6 @@ class IngestSettings:
             rules_of(config) if config.dates.mode != "off" else None,
             faces.tiles == "auto",
         )
-
-
-def thresholds_for(config: Config, pack: str) -> Thresholds:
-    """The thresholds of a pack, the user's where the configuration sets any."""
-    shipped = shipped_thresholds(pack)
-    assign, recluster = config.assign, config.recluster
-    return replace(
-        shipped,
-        assign=shipped.assign if assign.threshold is None else assign.threshold,
-        margin=shipped.margin if assign.margin is None else assign.margin,
-        link=shipped.link if recluster.threshold is None else recluster.threshold,
-        # whoever joins what is less alike means looser groups
-        coherent=shipped.coherent
-        if recluster.threshold is None
-        else shipped.coherent - max(shipped.link - recluster.threshold, 0),
-        # what the user sets is meant as it is; what is shipped follows the archive
-        strangers=shipped.strangers if recluster.threshold is None else None,
-        allow_same_photo=config.people.allow_same_photo,
-    )
 
 
 def find_faces(

@@ -6,7 +6,7 @@ from facewatchd.store.date_journal import Change, DateWrite, WriteState
 from facewatchd.store.faces import ExportedFace, FaceTable
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
 from facewatchd.store.photos import DatedPhoto
-from facewatchd.store.store import HeldRecluster, LastRecluster, Store, StoredModel
+from facewatchd.store.store import HeldRecluster, LastRecluster, Store, StoredCalibration, StoredModel
 
 __all__ = [
     "Change",
@@ -20,6 +20,7 @@ __all__ = [
     "PersonPhoto",
     "PersonSummary",
     "Store",
+    "StoredCalibration",
     "StoredModel",
     "WriteState",
 ]

@@ -210,6 +210,12 @@ class Faces:
 
     # --- reading
 
+    def clusters_of(self, face_ids: Sequence[FaceId]) -> dict[FaceId, int]:
+        """The clusters of the last reclustering that these faces were in; those that were in none are left out."""
+        wanted = set(face_ids)
+        rows = self._db.execute("SELECT face_id, cluster_id FROM faces WHERE cluster_id IS NOT NULL")
+        return {face: cluster for face, cluster in rows if face in wanted}
+
     def count_good(self, model_id: str) -> int:
         """How many faces `good` has."""
         return int(self._db.execute(f"SELECT count(*) {_FIT} AND f.poor = ''", (model_id,)).fetchone()[0])

@@ -199,6 +199,10 @@ class People:
         rows = self._db.execute("SELECT face_id FROM medoids WHERE person_id = ? ORDER BY face_id", (person_id,))
         return [face_id for (face_id,) in rows]
 
+    def count_known(self) -> int:
+        """How many people a new face is held against."""
+        return int(self._db.execute("SELECT count(DISTINCT person_id) FROM medoids").fetchone()[0])
+
     def gallery(self, model_id: str, dim: int) -> Gallery:
         """
         The medoids that these models have embedded. They stay in memory, and what any writer changes is followed; the

@@ -5,6 +5,8 @@ The state: one connection with a repository for each kind of row, and transactio
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -34,6 +36,26 @@ class StoredModel:
     id: str
     dim: int
     provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCalibration:
+    """
+    Thresholds found from the user's own people.
+
+    Attributes:
+        at: When, seconds since 1970.
+        assign: See `core.thresholds.Thresholds`.
+        link: See there.
+        people: How many confirmed people they come from.
+        known: How many people were known.
+    """
+
+    at: float
+    assign: float
+    link: float
+    people: int
+    known: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +205,16 @@ class Store:
 
     def tell_stacks(self) -> None:
         self._set("stacks.told", "1")
+
+    def calibration(self, model_id: str) -> StoredCalibration | None:
+        """The thresholds that the user put into use for these models, None where those that come with them are."""
+        text = self._get(f"calibration.{model_id}")
+        return StoredCalibration(**json.loads(text)) if text else None
+
+    def set_calibration(self, model_id: str, calibration: StoredCalibration | None) -> None:
+        """Put thresholds into use; None for those that come with the models."""
+        text = json.dumps(dataclasses.asdict(calibration)) if calibration is not None else ""
+        self._set(f"calibration.{model_id}", text)
 
     def vitals(self) -> str:
         """What the daemon last said of itself, for `status` of another process; JSON, empty if it never ran."""

@@ -17,7 +17,8 @@ from facewatchd.demo import make_demo_album
 from facewatchd.domain import FaceEngine, Root, TakenPhoto
 from facewatchd.faces.packs import open_engine
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.ingest import IngestSettings, take_in, thresholds_for
+from facewatchd.pipeline.ingest import IngestSettings, take_in
+from facewatchd.pipeline.thresholds import thresholds_for
 from facewatchd.store import Store
 from facewatchd.watch.scanner import scan
 

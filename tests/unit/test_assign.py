@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from facewatchd.core.assign import NEAREST, Gallery, assign, assign_photo, best_people, look
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
@@ -291,10 +292,11 @@ def crowd(seed: int, people: int, medoids: int, dim: int, close: float) -> tuple
     random = np.random.default_rng(seed)
     centres = random.normal(size=(people, dim))
 
-    def near(rows: np.ndarray) -> Embeddings:
+    def near(rows: NDArray[np.int64]) -> Embeddings:
         vectors = centres[rows] / np.linalg.norm(centres[rows], axis=1, keepdims=True) * close
         vectors = vectors + random.normal(size=vectors.shape) * np.sqrt((1 - close**2) / dim)
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        unit: Embeddings = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        return unit
 
     owners = random.permutation(np.repeat(np.arange(people), medoids))
     known = Gallery(owners + 1, near(owners))

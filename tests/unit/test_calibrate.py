@@ -1,0 +1,191 @@
+"""Thresholds from confirmed faces: what they follow, and that those who are tried had no part in them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from facewatchd.core import calibrate as module
+from facewatchd.core.assign import Gallery, look
+from facewatchd.core.calibrate import (
+    MIN_FACES,
+    MIN_PEOPLE,
+    Archive,
+    Calibration,
+    Rates,
+    Tail,
+    calibrate,
+    reference_of,
+    tail,
+    usable,
+)
+from facewatchd.core.linkage import LinkRule, Ties, average_linkage
+from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.domain import Embeddings
+
+SHIPPED = shipped_thresholds("buffalo_l")
+REFERENCE = reference_of("buffalo_l")
+ALIKE = REFERENCE.fits.spread
+
+
+def archive(known: int = 30, **present: float) -> Archive:
+    rule = LinkRule(SHIPPED.link, SHIPPED.bonus, SHIPPED.loose, SHIPPED.large)
+    return Archive(SHIPPED, dataclasses.replace(SHIPPED, **present), rule, slope=1.0, growth=1.0, known=known)
+
+
+def faces(
+    seed: int, people: int, each: int, alike: float = 0.0, close: float = 0.8, dim: int = 96
+) -> tuple[Embeddings, NDArray[np.int64], NDArray[np.int64]]:
+    """People in directions of their own, `alike` similar to each other; embeddings, people, clusters."""
+    random = np.random.default_rng(seed)
+
+    def directions(count: int) -> NDArray[np.float64]:
+        vectors = random.normal(size=(count, dim))
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    centres = directions(people) * np.sqrt(1 - alike) + directions(1) * np.sqrt(alike)
+    owners = np.repeat(np.arange(people), each)
+    vectors = centres[owners] * close + directions(len(owners)) * np.sqrt(1 - close**2)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32), owners + 1, owners % 3
+
+
+def run(seed: int, known: int = 30, people: int = 25, each: int = 6, **differently: float) -> Calibration:
+    return calibrate(*faces(seed, people, each, **differently), archive(known), REFERENCE)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(location=st.floats(-0.5, 0.8), spread=st.floats(0.005, 0.3), seed=st.integers(0, 1000))
+def test_the_upper_end_is_that_of_the_distribution(location: float, spread: float, seed: int) -> None:
+    """Of a normal one it is that one's mean and spread; its lower end does not matter."""
+    values = np.random.default_rng(seed).normal(location, spread, 20_000)
+    found = tail(values)
+    assert found.location == pytest.approx(location, abs=spread / 5)
+    assert found.spread == pytest.approx(spread, rel=0.15)
+    low = np.where(values < location, location - 5 * (location - values), values)
+    assert tail(low) == found
+
+
+def test_strangers_who_are_all_alike_have_a_spread() -> None:
+    """So that nothing is divided by it."""
+    assert tail(np.full(10, 0.5)) == Tail(pytest.approx(0.5, abs=1e-3), module._LEAST_SPREAD)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 1000),
+    people=st.integers(MIN_PEOPLE, 40),
+    each=st.integers(MIN_FACES, 9),
+    alike=st.floats(0, 0.9),
+    close=st.floats(0.3, 0.99),
+)
+def test_whatever_the_faces_are_like(seed: int, people: int, each: int, alike: float, close: float) -> None:
+    """Thresholds are similarities, rates are shares, and the same faces give the same."""
+    found = run(seed, people=people, each=each, alike=alike, close=close)
+    assert found == run(seed, people=people, each=each, alike=alike, close=close)
+    assert all(-1 <= value <= 1 for value in dataclasses.astuple(found.calibrated))
+    rates: list[Rates] = [found.present_rates, found.calibrated_rates]
+    assert all(0 <= value <= 1 for rate in rates for value in dataclasses.astuple(rate))
+    assert (found.people, found.present) == (people, module.Chosen(SHIPPED.assign, SHIPPED.link))
+    assert 0 < found.weight < 1
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), few=st.integers(1, 3000), more=st.integers(1, 3000))
+def test_more_people_to_be_mistaken_for_ask_for_more(seed: int, few: int, more: int) -> None:
+    """The more are known, the higher the threshold for new faces; grouping knows of the archive's size by itself."""
+    one, other = run(seed, min(few, more)), run(seed, max(few, more))
+    assert one.calibrated.assign <= other.calibrated.assign
+    assert one.calibrated.link == other.calibrated.link
+    assert one.present_rates.strangers <= other.present_rates.strangers
+
+
+def test_people_who_look_alike_ask_for_more() -> None:
+    """A model or a family whose strangers are more alike than the reference's raises both thresholds, and the more so
+    the more people say it; with them strangers are told apart again."""
+    plain, alike = run(1, alike=0.0), run(1, alike=0.4)
+    assert alike.calibrated.assign > plain.calibrated.assign + 0.05
+    assert alike.calibrated.link > plain.calibrated.link + 0.03
+    surer = run(1, alike=0.4, people=120)
+    assert surer.calibrated.assign > alike.calibrated.assign + 0.05
+    assert surer.present_rates.strangers > 0.02
+    assert surer.calibrated_rates.strangers < surer.present_rates.strangers / 3
+    assert surer.calibrated_rates.wrong_links <= surer.present_rates.wrong_links
+
+
+def test_who_is_held_out_has_no_say() -> None:
+    """A fold's thresholds are the same, whatever the faces of the people whom they are tried on."""
+    embeddings, people, clusters = faces(2, 25, 6)
+    others, held_out = np.arange(20), np.arange(20, 25)
+    changed = embeddings.copy()
+    rows = np.isin(people - 1, held_out)
+    changed[rows] = np.random.default_rng(3).permutation(embeddings[~rows])[: np.count_nonzero(rows)]
+    chosen = [
+        module._World(some, people, clusters, archive().rule).choose(others, archive(), REFERENCE)
+        for some in (embeddings, changed)
+    ]
+    assert chosen[0] == chosen[1]
+
+
+def test_a_threshold_that_the_user_set_is_meant_as_it_is() -> None:
+    """Reclustering does not fit it to the archive, so what is to be expected of it is not fitted either."""
+    plain = archive()
+    shifted = dataclasses.replace(plain, rule=dataclasses.replace(plain.rule, threshold=0.3))
+    fitted = calibrate(*faces(6, 25, 6, alike=0.4), shifted, REFERENCE)
+    own = dataclasses.replace(shifted, present=dataclasses.replace(SHIPPED, strangers=None))
+    meant = calibrate(*faces(6, 25, 6, alike=0.4), own, REFERENCE)
+    assert meant.present == fitted.present
+    assert meant.present_rates.wrong_links < fitted.present_rates.wrong_links
+    assert meant.calibrated_rates == fitted.calibrated_rates
+
+
+def test_errors_are_counted_by_those_who_make_them() -> None:
+    """
+    By thresholds that are out of reach everybody is missed and nobody let in; by the lowest it is the other way round.
+    """
+    world = module._World(*faces(4, 25, 6, close=0.9), archive().rule)
+    others, held_out = np.arange(20), np.arange(20, 25)
+
+    def shares(assign: float, link: float) -> list[float]:
+        errors = world.errors(others, held_out, assign, 0.0, link)
+        fields = (getattr(errors, field.name) for field in dataclasses.fields(errors))
+        return [one.part / one.whole for one in fields]
+
+    assert shares(1.1, 1.5) == [0, 0, 1, 0, 1]
+    assert shares(-1.1, -1.5) == [1, 0, 0, 1, 0]
+    # 5 people, 6 faces each, 4 of them learned; 3 groups of two
+    errors = world.errors(others, held_out, 0.5, 0.0, 0.5)
+    assert (errors.strangers.whole, errors.missed.whole) == (30, 10)
+    assert (errors.missed_links.whole, errors.wrong_links.whole) == (5 * 3 * 2, 5 * 3 * 24 * 3)
+
+
+def test_fits_are_those_that_new_faces_are_assigned_by() -> None:
+    """Of people with more medoids than count, too."""
+    embeddings, _, _ = faces(5, 1, 30, close=0.5)
+    medoids, rest = embeddings[:12], embeddings[12:]
+    known = Gallery(np.ones(12, np.int64), medoids)
+    expected = [one.candidates(frozenset())[0][2] for one in look(rest, known)]
+    np.testing.assert_allclose(module._fits(rest, medoids), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_links_are_those_that_reclustering_makes(seed: int) -> None:
+    """Two groups of two are joined just where what they reach is the threshold."""
+    embeddings, _, _ = faces(seed, 2, 2, alike=0.6, close=0.97)
+    rule = LinkRule(0.5, loose=0.35, large=0.07)
+    strength = float(module._strengths(embeddings.reshape(2, 2, -1), rule)[0, 1])
+    free = Ties(np.arange(4), [None] * 4, [frozenset()] * 4)
+    for threshold, groups in ((strength - 1e-4, 1), (strength + 1e-4, 2)):
+        labels = average_linkage(embeddings, free, dataclasses.replace(rule, threshold=threshold))
+        assert len(set(labels.tolist())) == groups
+
+
+def test_who_has_enough_faces() -> None:
+    """Four of them; of those who have fewer none counts."""
+    people = np.array([7, 7, 3, 7, 3, 7, 9, 9, 9, 9, 9, 3])
+    assert usable(people).tolist() == [person in {7, 9} for person in people.tolist()]
