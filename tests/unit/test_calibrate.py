@@ -18,7 +18,6 @@ from facewatchd.core.calibrate import (
     Archive,
     Calibration,
     Rates,
-    Tail,
     calibrate,
     reference_of,
     tail,
@@ -33,9 +32,9 @@ REFERENCE = reference_of("buffalo_l")
 ALIKE = REFERENCE.fits.spread
 
 
-def archive(known: int = 30, **present: float) -> Archive:
+def archive(known: int = 30) -> Archive:
     rule = LinkRule(SHIPPED.link, SHIPPED.bonus, SHIPPED.loose, SHIPPED.large)
-    return Archive(SHIPPED, dataclasses.replace(SHIPPED, **present), rule, slope=1.0, growth=1.0, known=known)
+    return Archive(SHIPPED, SHIPPED, rule, slope=1.0, growth=1.0, known=known)
 
 
 def faces(
@@ -46,7 +45,8 @@ def faces(
 
     def directions(count: int) -> NDArray[np.float64]:
         vectors = random.normal(size=(count, dim))
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
     centres = directions(people) * np.sqrt(1 - alike) + directions(1) * np.sqrt(alike)
     owners = np.repeat(np.arange(people), each)
@@ -55,8 +55,10 @@ def faces(
     return vectors.astype(np.float32), owners + 1, owners % 3
 
 
-def run(seed: int, known: int = 30, people: int = 25, each: int = 6, **differently: float) -> Calibration:
-    return calibrate(*faces(seed, people, each, **differently), archive(known), REFERENCE)
+def run(
+    seed: int, known: int = 30, people: int = 25, each: int = 6, alike: float = 0.0, close: float = 0.8
+) -> Calibration:
+    return calibrate(*faces(seed, people, each, alike, close), archive(known), REFERENCE)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -73,7 +75,9 @@ def test_the_upper_end_is_that_of_the_distribution(location: float, spread: floa
 
 def test_strangers_who_are_all_alike_have_a_spread() -> None:
     """So that nothing is divided by it."""
-    assert tail(np.full(10, 0.5)) == Tail(pytest.approx(0.5, abs=1e-3), module._LEAST_SPREAD)
+    found = tail(np.full(10, 0.5))
+    assert found.location == pytest.approx(0.5, abs=1e-3)
+    assert found.spread > 0
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
