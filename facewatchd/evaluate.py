@@ -23,7 +23,7 @@ from facewatchd.domain import ConstraintKind, FaceId
 from facewatchd.errors import FacewatchError
 from facewatchd.neighbours.keep import neighbours_of
 from facewatchd.pipeline.regroup import EXACT_FACES, regroup_settings
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.thresholds import thresholds_in_use
 from facewatchd.store import Store
 
 PRESENT = "present"
@@ -50,7 +50,7 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
             )
         table = store.faces.good(model.id)
         truth = _confirmed(store) if folders is None else _portraits(store, model.id, folders)
-        settings = regroup_settings(config, thresholds_for(config, model.pack, store.calibration(model.id)))
+        settings = regroup_settings(config, thresholds_in_use(config, store, model))
     known = np.array([face in truth for face in table.faces.tolist()], np.bool_)
     if not known.any():
         raise FacewatchError(

@@ -31,7 +31,7 @@ from facewatchd.pipeline.correct import undo as undo_last
 from facewatchd.pipeline.guarded import apply_guarded, objection
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.thresholds import thresholds_in_use
 from facewatchd.store import Store, StoredCalibration, StoredModel
 
 
@@ -146,7 +146,7 @@ def _regroup(config: Config, store: Store, *, dry_run: bool, force: bool = False
     model = store.model()
     if model is None:
         raise FacewatchError("There is nothing to group yet", "Run 'facewatchd run' first.", config.state.dir)
-    thresholds = thresholds_for(config, model.pack, store.calibration(model.id))
+    thresholds = thresholds_in_use(config, store, model)
     started = time.time()
     snapshot = take_snapshot(store, model.id, regroup_settings(config, thresholds), keep=not dry_run)
     regrouping = decide(store, snapshot, run_isolated("recluster", compute, snapshot), thresholds)

@@ -18,7 +18,7 @@ from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.ingest import IngestSettings, find_faces
 from facewatchd.pipeline.pictures import read_picture
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.thresholds import thresholds_for, thresholds_in_use
 from facewatchd.store import Store
 
 
@@ -40,7 +40,7 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
         refuse_others(stored, engine.info)
         gallery = store.people.gallery(engine.info.id, engine.info.dim)
         found = _faces(config, engine, photo)
-        thresholds = thresholds_for(config, engine.info.pack, store.calibration(engine.info.id))
+        thresholds = thresholds_in_use(config, store, engine.info)
         entries = []
         if found:
             assignments = assign_photo(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 from facewatchd.config import Config
-from facewatchd.core.thresholds import Thresholds
 from facewatchd.daemon.backlog import Backlog
 from facewatchd.daemon.covers import CoverCutter
 from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
@@ -39,7 +38,7 @@ from facewatchd.pipeline.ingest import fail, keep, keep_same, known_contents
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.pipeline.regroup import regroup_settings
 from facewatchd.pipeline.stacks import stand_down
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.thresholds import thresholds_in_use
 from facewatchd.store import Store
 from facewatchd.watch.hints import HintKind
 
@@ -73,7 +72,7 @@ class Daemon:
         self._models_reason = models_reason
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._config = config
-        self._thresholds = self._find_thresholds()
+        self._thresholds = thresholds_in_use(config, store, engine.info)
         self._covers = CoverCutter(config.ingest.max_megapixels, lambda owner: self.post(CoverCut(owner)))
         self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
         self._grouping = Grouping(
@@ -154,12 +153,8 @@ class Daemon:
         if self._tree.failure is not None:
             raise self._tree.failure
 
-    def _find_thresholds(self) -> Thresholds:
-        info = self._engine.info
-        return thresholds_for(self._config, info.pack, self._store.calibration(info.id))
-
     def _recalibrated(self) -> None:
-        self._thresholds = self._find_thresholds()
+        self._thresholds = thresholds_in_use(self._config, self._store, self._engine.info)
         self._grouping.use(regroup_settings(self._config, self._thresholds), self._thresholds)
 
     # --- events

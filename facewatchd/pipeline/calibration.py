@@ -23,7 +23,7 @@ from facewatchd.core.thresholds import shipped_thresholds
 from facewatchd.domain import ConstraintKind
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.regroup import EXACT_FACES, regroup_settings
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.thresholds import thresholds_in_use
 from facewatchd.store import Store, StoredModel
 
 
@@ -56,7 +56,7 @@ def calibration_of(config: Config, store: Store, model: StoredModel) -> Calibrat
     steeper = fitted(replace(settings, link=settings.link + 1), embeddings, labels)
     archive = Archive(
         shipped=shipped,
-        present=thresholds_for(config, model.pack, store.calibration(model.id)),
+        present=thresholds_in_use(config, store, model),
         rule=rule,
         slope=steeper.threshold - rule.threshold,
         growth=growth(settings, len(faces)),

@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from facewatchd.config import Config
 from facewatchd.core.thresholds import Thresholds, shipped_thresholds
-from facewatchd.store import StoredCalibration
+from facewatchd.domain import ModelInfo
+from facewatchd.store import Store, StoredCalibration, StoredModel
+
+
+def thresholds_in_use(config: Config, store: Store, model: StoredModel | ModelInfo) -> Thresholds:
+    """The thresholds that decide in this state, with these models."""
+    return thresholds_for(config, model.pack, store.calibration(model.id))
 
 
 def thresholds_for(config: Config, pack: str, calibrated: StoredCalibration | None = None) -> Thresholds:
