@@ -86,6 +86,8 @@ class Screen:
         left = float(np.linalg.norm(rest - parts * fine, axis=1).max(initial=0))
         faces = (np.concatenate([whole, parts]) + _FACE).astype(np.uint8)
         found = np.empty((len(embeddings), max(self._count, len(rows))), np.float32)
+        # of new rows nothing is known yet
+        found[:, self._count :] = 0
         at = 0
         for product, scale in self._blocks:
             sums = product.run(None, {"faces": faces})[0]
