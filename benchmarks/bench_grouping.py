@@ -47,8 +47,9 @@ from facewatchd.domain import Box, Detection, Embeddings, FileStat, FoundFace, Q
 from facewatchd.faces.packs import open_engine
 from facewatchd.neighbours.search import Cells, Neighbours
 from facewatchd.photos.decode import decode
-from facewatchd.pipeline.ingest import IngestSettings, find_faces, thresholds_for
+from facewatchd.pipeline.ingest import IngestSettings, find_faces
 from facewatchd.pipeline.regroup import EXACT_FACES, compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.thresholds import thresholds_for
 from facewatchd.store import Store
 
 SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
