@@ -204,7 +204,7 @@ def _fill(
 
 def _in_the_open(link: WantedLink, entries: Mapping[bytes, PresentEntry]) -> WantedLink:
     """A link for a part of the folder goes into the folder itself where something of the user's has the part's name."""
-    if entries.get(posixpath.dirname(link.name), PresentEntry()) == PresentEntry():
+    if b"/" not in link.name or entries.get(posixpath.dirname(link.name), PresentEntry()) == PresentEntry():
         return link
     return replace(link, name=posixpath.basename(link.name), target=link.target.removeprefix(b"../"))
 
@@ -228,7 +228,8 @@ def _named_links(
     later = []
     for link in sorted(links, key=lambda link: link.photo_id):
         own = had.get(link.photo_id)
-        made = next((at for at in strays.get(link.target, ()) if is_variant(at, link.name)), None)
+        strayed = strays.get(link.target)
+        made = next((at for at in strayed if is_variant(at, link.name)), None) if strayed else None
         if own is not None and is_variant(own, link.name) and fold(own) not in taken and (own in ours or made is None):
             named[own] = link
             taken.add(fold(own))

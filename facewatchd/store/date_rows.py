@@ -34,6 +34,7 @@ def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
 
 # for every photo of the tree: several times as fast as calling the enums
 _PRECISIONS = {str(precision): precision for precision in Precision}
+_ZONE_SOURCES = {str(source): source for source in ZoneSource}
 _SOURCES = {str(source): source for source in DateSource}
 
 
@@ -50,5 +51,5 @@ def date_finding(columns: Sequence[Any]) -> DateFinding | None:
         zone,
         problem,
         # what older versions found has no word about it
-        ZoneSource(zone_source or ZoneSource.NONE),
+        _ZONE_SOURCES[zone_source] if zone_source else ZoneSource.NONE,
     )
