@@ -20,6 +20,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -285,9 +286,13 @@ class _User:
     def _plan(self, most: int) -> list[Correction]:
         """So many corrections, of every kind that there is cause for in turn; no photo and no person in two of them."""
         faces, folders = self._archive.faces(), self._archive.folders()
+        # what says little about who is who is not to be most of what is said
+        seldom = max(most // 6, 1)
         kinds = [
-            kind(faces, folders)
-            for kind in (self._merged, self._hidden, self._founded, self._wrong, self._unknown, self._ignored)
+            self._merged(faces, folders),
+            self._wrong(faces, folders),
+            self._unknown(faces, folders),
+            *(islice(kind(faces, folders), seldom) for kind in (self._hidden, self._founded, self._ignored)),
         ]
         found: list[Correction] = []
         used: set[object] = set()
