@@ -204,7 +204,7 @@ class _Archive:
 
     def folders(self) -> dict[int, Path]:
         """Where everybody's folder is."""
-        rows = self.home.query("SELECT person_id, name FROM tree_folders WHERE person_id IS NOT NULL")
+        rows = self.home.query("SELECT CAST(owner AS INTEGER), name FROM tree_folders WHERE owner GLOB '[0-9]*'")
         return {person: self.home.people / os.fsdecode(name) for person, name in rows}
 
     def link(self, folder: Path, photo: str) -> Path | None:
