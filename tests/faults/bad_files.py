@@ -7,12 +7,15 @@ from __future__ import annotations
 import io
 import random
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pillow_heif
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 from raw_files import dng
 
 BAD_DECODER = Path(__file__).parent / "bad_decoder"
