@@ -44,12 +44,12 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--medoids", type=int, default=3, help="of each of them")
     parser.add_argument("--dim", type=int, default=512)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     random = np.random.default_rng(0)
-    centres = unit(random.standard_normal((options.people, options.dim), dtype=np.float32))
+    centres = unit(random.standard_normal((arguments.people, arguments.dim), dtype=np.float32))
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-        fill(store, near(random, centres[np.repeat(np.arange(options.people), options.medoids)]), options.medoids)
-        measure(store, random, centres, options.dim)
+        fill(store, near(random, centres[np.repeat(np.arange(arguments.people), arguments.medoids)]), arguments.medoids)
+        measure(store, random, centres, arguments.dim)
     return 0
 
 

@@ -113,27 +113,27 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="made-up faces")
     parser.add_argument("--photos", type=int, default=200, help="of each album")
     parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     if not SHARED.is_dir():
         print(f"{SHARED} is missing: nothing to measure. $FACEWATCHD_SHARED names the folder.")
         return 0
-    if options.inside:
-        print(json.dumps(measured(options.inside)))
+    if arguments.inside:
+        print(json.dumps(measured(arguments.inside)))
         return 0
-    parts = {*options.only, *(("rival",) if options.with_hdbscan else ())}
-    options.cache.mkdir(parents=True, exist_ok=True)
+    parts = {*arguments.only, *(("rival",) if arguments.with_hdbscan else ())}
+    arguments.cache.mkdir(parents=True, exist_ok=True)
     figures: list[Figure] = []
     for pack in ("testpack", "builtin"):
         if parts & {"quality", "new", "mixed"}:
-            faces = portraits(pack, options.cache)
+            faces = portraits(pack, arguments.cache)
             figures += quality(pack, faces) if "quality" in parts else []
             figures += new_faces(pack, faces) if "new" in parts else []
             if "mixed" in parts:
                 mixed_groups(pack, faces)
     if "albums" in parts:
-        figures += albums(options.photos)
+        figures += albums(arguments.photos)
     if "speed" in parts:
-        figures += speed(options.sizes)
+        figures += speed(arguments.sizes)
     if "rival" in parts:
         figures += rival()
     print(f"\n{'':52} {'seen':>12} {'bar':>12}  met")

@@ -80,19 +80,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often loop and daemon take turns (3)")
     parser.add_argument("--flat", type=int, default=2000, help="photos over which memory must stay flat; 0: leave out")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "facewatchd-bench"))
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     if not SHARED.is_dir():
         print(f"{SHARED} is missing: nothing to measure. $FACEWATCHD_SHARED names the folder.")
         return 0
     # everything that is started here inherits it
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:WORKERS])
     cv2.setNumThreads(1)
-    album = made_album(options.photos, options.cache)
+    album = made_album(arguments.photos, arguments.cache)
     rows = []
     for pack in PACKS:
-        rows += measure(pack, album, options.rounds, options.cache)
-    if options.flat:
-        rows += flat(album, options.flat, options.cache)
+        rows += measure(pack, album, arguments.rounds, arguments.cache)
+    if arguments.flat:
+        rows += flat(album, arguments.flat, arguments.cache)
     print()
     for row in [("what", "found", "promise", ""), ("---",) * 4, *rows]:
         print("| " + " | ".join(row) + " |")

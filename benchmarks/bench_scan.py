@@ -46,19 +46,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what watching a large archive costs.")
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--folders", type=int, default=1_000)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="facewatchd-bench-") as folder:
         prepare(Path(folder, "empty"), 0, 1)
         with Running(Path(folder, "empty")) as daemon:
             daemon.wait(lambda: WATCHING in daemon.log, 60)
             empty_mb = daemon.peak_mb()
-        config = prepare(Path(folder, "large"), options.files, options.folders)
+        config = prepare(Path(folder, "large"), arguments.files, arguments.folders)
         with Running(Path(folder, "large")) as daemon:
-            met = measure(daemon, options.files, options.folders, empty_mb)
+            met = measure(daemon, arguments.files, arguments.folders, empty_mb)
         with Store(config.state.dir, read_only=True) as store:
             counts = {state.value: count for state, count in store.photos.counts().items() if count}
     print(f"index at the end: {counts}")
-    return 0 if met and counts == {"done": options.files} else 1
+    return 0 if met and counts == {"done": arguments.files} else 1
 
 
 def prepare(folder: Path, files: int, folders: int) -> Config:

@@ -80,12 +80,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what the people tree costs.")
     parser.add_argument("--links", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=1_000)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="facewatchd-bench-") as folder:
         top = Path(os.path.realpath(folder))
         with Store(top / "state") as store:
-            bench = fill(store, top, options.links, options.people)
-            run(bench, options.links)
+            bench = fill(store, top, arguments.links, arguments.people)
+            run(bench, arguments.links)
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     return 0 if bench.met else 1
 

@@ -53,20 +53,20 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="how often to kill -9 (200)")
     parser.add_argument("--quick", action="store_true", help="fewer files and shorter waits; 10 kills")
     parser.add_argument("--inside", nargs=2, metavar=("FOLDER", "NAME"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.quick:
-        options.kills = min(options.kills, 10)
-    if options.inside:
-        return inside(Path(options.inside[0]), options.inside[1], quick=options.quick, kills=options.kills)
-    unknown = set(options.names) - set(SCRIPTS)
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.kills = min(arguments.kills, 10)
+    if arguments.inside:
+        return inside(Path(arguments.inside[0]), arguments.inside[1], quick=arguments.quick, kills=arguments.kills)
+    unknown = set(arguments.names) - set(SCRIPTS)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCRIPTS)}")
     before = limits()
     figures = []
     with tempfile.TemporaryDirectory(prefix="facewatchd-faults-") as folder:
         prepare(Path(folder))
-        for name in options.names or SCRIPTS:
-            more = ["--kills", str(options.kills), *(["--quick"] if options.quick else [])]
+        for name in arguments.names or SCRIPTS:
+            more = ["--kills", str(arguments.kills), *(["--quick"] if arguments.quick else [])]
             figures += outside(Path(folder), name, more)
     figures.append(Figure("limits of this machine", "as before", "as before", limits() == before))
     show(figures)
