@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
+from helpers import Archive, broken_links, unit
+from trees import know_two, look, regroup, shown
 
 from facewatchd.core.gestures import Deleted
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER
 from facewatchd.errors import TreeError
-from facewatchd.people.covers import COVER
 from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
-from facewatchd.store import StoredModel
+from facewatchd.pipeline.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 
@@ -33,39 +29,9 @@ ADA, BOB = b"Person 1", b"Person 2"
 @pytest.fixture
 def tree(archive: Archive) -> Iterator[Path]:
     """Ada in five photos, Bob in four, both in one more, and two unknown faces; all linked."""
-    with archive.store.transaction():
-        archive.store.set_model(StoredModel("test", MODEL, DIM, "cpu"))
-    ada = archive.person("", [b"a%d.jpg" % number for number in range(5)], 0)
-    bob = archive.person("", [b"b%d.jpg" % number for number in range(4)], 1)
-    archive.add(b"both.jpg", [(ada, unit(0)), (bob, unit(1))])
-    archive.add(b"x.jpg", [(None, unit(2))])
-    archive.add(b"y.jpg", [(None, unit(3))])
-    with archive.store.transaction():
-        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
-        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
-    look(archive)
+    know_two(archive, 5, 4)
     yield Path(os.fsdecode(archive.tree.path))
     assert broken_links(archive.tree.path) == []
-
-
-def look(archive: Archive) -> Materialized:
-    return materialize(archive.store, archive.tree)
-
-
-def shown(archive: Archive) -> dict[bytes, set[bytes]]:
-    """The photos in every folder that has any."""
-    top = archive.tree.path
-    found = {
-        name: {entry for entry in os.listdir(os.path.join(top, name)) if entry not in {MARKER, COVER}}
-        for name in os.listdir(top)
-        if os.path.isdir(os.path.join(top, name))
-    }
-    return {name: entries for name, entries in found.items() if entries or name not in {b"_ignored", b"_unknown"}}
-
-
-def regroup(archive: Archive, settings: ReclusterSettings) -> None:
-    snapshot = take_snapshot(archive.store, MODEL, settings)
-    apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
 
 
 def settles(archive: Archive) -> dict[bytes, set[bytes]]:

@@ -9,22 +9,19 @@ import datetime as dt
 import itertools
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import DIM, MODEL, THRESHOLDS, Archive, in_namespace, jpeg, listing, unit
+from helpers import Archive, in_namespace, jpeg, listing, unit
+from trees import know_two, look, regroup, shown
 
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER, LinkMode, RemoveFolder
+from facewatchd.core.tree import LinkMode, RemoveFolder
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.covers import COVER
 from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
-from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"
 
@@ -47,17 +44,7 @@ def mode(request: pytest.FixtureRequest) -> LinkMode:
 def album(archive: Archive, mode: LinkMode) -> Iterator[Archive]:
     """Ada in three photos, Bob in two, both in one more, and two unknown faces; all linked. No photo is ever harmed."""
     archive = replace(archive, tree=replace(archive.tree, links=mode))
-    with archive.store.transaction():
-        archive.store.set_model(StoredModel("test", MODEL, DIM, "cpu"))
-    ada = archive.person("", [b"a%d.jpg" % number for number in range(3)], 0)
-    bob = archive.person("", [b"b%d.jpg" % number for number in range(2)], 1)
-    archive.add(b"both.jpg", [(ada, unit(0)), (bob, unit(1))])
-    archive.add(b"x.jpg", [(None, unit(2))])
-    archive.add(b"y.jpg", [(None, unit(3))])
-    with archive.store.transaction():
-        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
-        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
-    look(archive)
+    know_two(archive, 3, 2)
     assert shown(archive) == BEFORE
     photos = {path: entry.content for path, entry in listing(archive.photos).items()}
     yield archive
@@ -67,25 +54,8 @@ def album(archive: Archive, mode: LinkMode) -> Iterator[Archive]:
     }
 
 
-def look(archive: Archive) -> Materialized:
-    return materialize(archive.store, archive.tree)
-
-
 def at(archive: Archive, path: str) -> Path:
     return Path(os.fsdecode(archive.tree.path)) / path
-
-
-def shown(archive: Archive) -> dict[bytes, set[bytes]]:
-    """What stands for photos in every folder, each checked to be the photo's."""
-    top = archive.tree.path
-    found: dict[bytes, set[bytes]] = {}
-    for folder in os.listdir(top):
-        path = os.path.join(top, folder)
-        if os.path.isdir(path):
-            entries = {name for name in os.listdir(path) if name not in {MARKER, COVER}}
-            if entries or folder not in {b"_ignored", b"_unknown"}:
-                found[folder] = entries
-    return found
 
 
 def kinds(archive: Archive) -> set[LinkMode]:
@@ -113,9 +83,7 @@ def settles(archive: Archive) -> dict[bytes, set[bytes]]:
     again = look(archive)
     assert (again.gestures, again.actions) == ((), ())
     for min_samples, link in ((1, 0.6), (2, 0.8), (3, 0.7)):
-        settings = ReclusterSettings(2, min_samples, link, 0.0)
-        snapshot = take_snapshot(archive.store, MODEL, settings)
-        apply(archive.store, decide(archive.store, snapshot, compute(snapshot), THRESHOLDS), time.time(), 0.1)
+        regroup(archive, ReclusterSettings(2, min_samples, link, 0.0))
         assert look(archive).gestures == ()
         assert shown(archive) == after
     return after

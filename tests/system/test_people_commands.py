@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from helpers import MODEL, Archive, unit
 from running import portraits, prepared
-from test_gestures_on_disk import ADA, BEFORE, BOB, look, regroup, settles, shown, tree, undone
+from test_gestures_on_disk import ADA, BEFORE, BOB, settles, tree, undone
+from trees import look, regroup, shown
 
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.domain import FaceId, PersonId

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trees
 from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
+from trees import look
+from trees import shown_below as shown
 
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER
 from facewatchd.domain import Assignment, FaceState
-from facewatchd.people.covers import COVER
 from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"
@@ -53,23 +51,7 @@ def tree(archive: Archive) -> Iterator[Path]:
 
 
 def regroup(archive: Archive, min_samples: int = 2, link: float = 0.7) -> None:
-    snapshot = take_snapshot(archive.store, MODEL, ReclusterSettings(2, min_samples, link, 0.0))
-    apply(archive.store, decide(archive.store, snapshot, compute(snapshot), CLOSE), time.time(), 0.1)
-
-
-def look(archive: Archive) -> Materialized:
-    return materialize(archive.store, archive.tree)
-
-
-def shown(archive: Archive) -> Shown:
-    """What is in every folder that has any links."""
-    top = os.fsdecode(archive.tree.path)
-    found = {
-        os.path.relpath(folder, top): {name for name in names if name not in {MARKER.decode(), COVER.decode()}}
-        for folder, _, names in os.walk(top)
-    }
-    found.pop(".")
-    return {folder: names for folder, names in found.items() if names}
+    trees.regroup(archive, ReclusterSettings(2, min_samples, link, 0.0), CLOSE)
 
 
 def settles(archive: Archive) -> Shown:

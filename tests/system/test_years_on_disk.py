@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 from helpers import DIM, MODEL, Archive, broken_links, unit
+from trees import look
+from trees import shown_below as shown
 
-from facewatchd.core.tree import MARKER
 from facewatchd.domain import DateFinding, DateSource, Precision
-from facewatchd.people.covers import COVER
 from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"
@@ -54,21 +53,6 @@ def tree(archive: Archive) -> Iterator[Path]:
     look(archive)
     yield Path(os.fsdecode(archive.tree.path))
     assert broken_links(archive.tree.path) == []
-
-
-def look(archive: Archive) -> Materialized:
-    return materialize(archive.store, archive.tree)
-
-
-def shown(archive: Archive) -> Shown:
-    """What is in every folder that has any links."""
-    top = os.fsdecode(archive.tree.path)
-    found = {
-        os.path.relpath(folder, top): {name for name in names if name not in {MARKER.decode(), COVER.decode()}}
-        for folder, _, names in os.walk(top)
-    }
-    found.pop(".")
-    return {folder: names for folder, names in found.items() if names}
 
 
 def settles(archive: Archive) -> Shown:

@@ -1,0 +1,64 @@
+"""What the tests of the people tree share: two people in an archive, a look at the tree, and what is in it then."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from helpers import DIM, MODEL, THRESHOLDS, Archive, unit
+
+from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.tree import MARKER
+from facewatchd.people.covers import COVER
+from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
+from facewatchd.store import StoredModel
+
+OURS = {MARKER, COVER}
+
+
+def know_two(archive: Archive, ada_in: int, bob_in: int) -> None:
+    """Ada (person 1) in so many photos, Bob (person 2) in so many, both in one more, and two unknown faces; all linked."""
+    with archive.store.transaction():
+        archive.store.set_model(StoredModel("test", MODEL, DIM, "cpu"))
+    ada = archive.person("", [b"a%d.jpg" % number for number in range(ada_in)], 0)
+    bob = archive.person("", [b"b%d.jpg" % number for number in range(bob_in)], 1)
+    archive.add(b"both.jpg", [(ada, unit(0)), (bob, unit(1))])
+    archive.add(b"x.jpg", [(None, unit(2))])
+    archive.add(b"y.jpg", [(None, unit(3))])
+    with archive.store.transaction():
+        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
+        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
+    look(archive)
+
+
+def look(archive: Archive) -> Materialized:
+    return materialize(archive.store, archive.tree)
+
+
+def regroup(archive: Archive, settings: ReclusterSettings, thresholds: Thresholds = THRESHOLDS) -> None:
+    snapshot = take_snapshot(archive.store, MODEL, settings)
+    apply(archive.store, decide(archive.store, snapshot, compute(snapshot), thresholds), time.time(), 0.1)
+
+
+def shown(archive: Archive) -> dict[bytes, set[bytes]]:
+    """What stands for photos in each folder at the top; an empty pool is left out."""
+    top = archive.tree.path
+    found = {
+        name: set(os.listdir(os.path.join(top, name))) - OURS
+        for name in os.listdir(top)
+        if os.path.isdir(os.path.join(top, name))
+    }
+    return {name: entries for name, entries in found.items() if entries or name not in {b"_ignored", b"_unknown"}}
+
+
+def shown_below(archive: Archive) -> dict[str, set[str]]:
+    """What stands for photos in each folder at any depth that has any."""
+    top = archive.tree.path
+    found = {
+        os.fsdecode(os.path.relpath(folder, top)): {os.fsdecode(name) for name in names if name not in OURS}
+        for folder, _, names in os.walk(top)
+        if folder != top
+    }
+    return {folder: names for folder, names in found.items() if names}
