@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 # while photos stream in, looking after the tree takes at most this share of the time
 _SHARE = 0.2
 _RETRY_S = 30.0
-# file managers move many links one after the other
+# file managers move and delete many links one after the other: after such a pause they have finished, or after so long
 _FINISHED_S = 0.7
+_LONGEST_S = 10.0
 
 
 class TreeKeeper:
@@ -42,6 +43,8 @@ class TreeKeeper:
         self._scope: Scope | None = None
         self._dirty = True
         self._not_before = 0.0
+        # when the user began to do something, and when they have probably finished
+        self._began = self._finished = 0.0
         self.failure: TreeError | None = None
         self._looked = Looked()
         self.notice = ""
@@ -67,8 +70,12 @@ class TreeKeeper:
         """Something changed in the tree, by its path there: if not by us, see what, soon, when the user has finished."""
         if not self._looked.is_news(self.settings.path, path):
             return
+        now = time.monotonic()
         if not self._dirty:
-            self._not_before = time.monotonic() + _FINISHED_S
+            self._not_before = now
+        if now >= self._finished:
+            self._began = now
+        self._finished = min(now + _FINISHED_S, self._began + _LONGEST_S)
         self.touch(set())
 
     def touch_people(self, scope: Scope) -> None:
@@ -82,12 +89,12 @@ class TreeKeeper:
 
     def next_due(self) -> float | None:
         """When to call `tend`, by the monotonic clock; None while there is nothing to do."""
-        return self._not_before if self._dirty else None
+        return max(self._not_before, self._finished) if self._dirty else None
 
     def tend(self, *, idle: bool) -> None:
         """Do what is due; with nothing else to do, do not wait for the share of the time."""
         now = time.monotonic()
-        if not self._dirty or (now < self._not_before and (not idle or self.problem or self._scope == set())):
+        if not self._dirty or now < self._finished or (now < self._not_before and (not idle or self.problem)):
             return
         try:
             self.materialize()

@@ -93,8 +93,9 @@ class Looked:
         seen.stamp = self._stamp(folder)
 
     def forget(self, path: bytes) -> None:
-        """A folder has to be listed again."""
-        self._folders.pop(path, None)
+        """A folder has to be listed again. That it was there stays known: else nobody would notice that it is gone."""
+        if path in self._folders:
+            self._folders[path].stamp = None
 
     def is_news(self, tree: bytes, path: bytes) -> bool:
         """
@@ -108,7 +109,8 @@ class Looked:
         if name.startswith(TEMPORARY):
             return False
         seen = self._folders.get(folder)
-        if seen is not None and _is_still(seen.entries.get(name), os.path.join(tree, path)):
+        is_known = seen is not None and seen.stamp is not None
+        if is_known and seen is not None and _is_still(seen.entries.get(name), os.path.join(tree, path)):
             return False
         self.forget(folder)
         return True

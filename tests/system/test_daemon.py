@@ -180,6 +180,25 @@ def test_a_folder_renamed_by_the_user_names_the_person(home: Home, daemon: Daemo
     assert not (home.people / f"Person {person}").exists()
 
 
+def test_folders_deleted_by_the_user_hide_their_people(home: Home, daemon: Daemon) -> None:
+    """At once, and one link after the other, as on a slow disk: nothing is concluded before the user has finished."""
+    first, second, *_ = portraits(home)
+
+    def said() -> list[str]:
+        """Latest first."""
+        return [line for line in home.run("undo", "--list").out.splitlines() if line[0].isdigit()]
+
+    shutil.rmtree(home.people / f"Person {first}")
+    wait_until(lambda: f"Person {first} is hidden" in "".join(said()[:1]), 2 + SLACK_S)
+    for entry in sorted((home.people / f"Person {second}").iterdir()):
+        entry.unlink()
+        # each within the pause that is taken for the end
+        time.sleep(0.5)
+    (home.people / f"Person {second}").rmdir()
+    wait_until(lambda: f"Person {second} is hidden" in "".join(said()[:1]), 2 + SLACK_S)
+    assert len(said()) == 2
+
+
 def test_a_folder_renamed_while_nobody_watched(home: Home) -> None:
     """It is seen at the next start."""
     person = next(iter(portraits(home)))

@@ -147,7 +147,8 @@ def test_a_look_remembers_what_has_not_changed(tree: PeopleTree, top: Path) -> N
         assert b"Ada" in again.changed
 
 
-def test_a_folder_that_is_gone_is_a_change(tree: PeopleTree, top: Path) -> None:
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_folder_that_is_gone_is_a_change(tree: PeopleTree, top: Path, is_told: bool) -> None:
     """Deleted or moved away, whatever else is as it was: else a person's hiding would be noticed late."""
     ada(tree)
     do(tree, MakeFolder(2, b"Bob"), PutFile(2, b"Bob", MARKER, STATE))
@@ -155,6 +156,9 @@ def test_a_folder_that_is_gone_is_a_change(tree: PeopleTree, top: Path) -> None:
     with PeopleTree(os.fsencode(top), STATE, content, FILES, looked) as seen:
         wait_until(lambda: (seen.look(), not seen.changed)[-1], 5)
         shutil.rmtree(top / "Bob")
+        if is_told:
+            for path in (b"Bob/" + MARKER, b"Bob"):
+                looked.is_news(os.fsencode(top), path)
         seen.look()
         assert seen.changed == {b"Bob"}
         seen.look()
