@@ -12,8 +12,14 @@ from facewatchd.domain import Embeddings
 
 # Of a real person's faces at most so many pairs are as unlike as strangers. By the tenth least similar pair of a hundred
 # mixed groups are told from people better than by the mean or least similarity to the medoid, or the share of members
-# near any medoid (benchmarks/bench_grouping.py, 'mixed groups').
+# near any medoid.
 _UNLIKE = 0.1
+# Of few faces more may be so by chance. How many more is the sampling error of a share, sqrt(p (1 - p) / n), taken so
+# often that one group in twenty goes beyond (a normal distribution's 95 %). With one share for all sizes half as many
+# mixed groups again get through where as few people are lost (benchmarks/bench_grouping.py, 'mixed groups').
+_CHANCE = 1.64
+# the middle pair says whether two of a person's faces are alike at all
+_MIDDLE = 0.5
 # members of a group that are compared, each with each: with more the tenth changes by less than a hundredth
 _MOST = 256
 
@@ -26,12 +32,13 @@ def cohesion(embeddings: Embeddings) -> float:
         embeddings: The members, float32, shape (n_members, dim), n_members >= 2, L2-normalised.
 
     Returns:
-        The similarity that nine of ten pairs of them reach, -1..1.
+        The similarity that nine of ten pairs of them reach, -1..1; of a few faces somewhat fewer pairs.
     """
     step = -(-len(embeddings) // _MOST)
     members = embeddings[::step]
     pairs = (members @ members.T)[np.triu_indices(len(members), 1)]
-    return float(np.quantile(pairs, _UNLIKE))
+    unlike = _UNLIKE + _CHANCE * np.sqrt(_UNLIKE * (1 - _UNLIKE) / len(members))
+    return float(np.quantile(pairs, min(unlike, _MIDDLE)))
 
 
 def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, exempt: NDArray[np.bool_]) -> list[int]:

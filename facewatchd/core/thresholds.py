@@ -62,14 +62,14 @@ class Thresholds:
 
 # Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): `assign` lets in about
 # 0.5 % of strangers; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
-# people, each half judged by what the other chose; `same` is right oftenest on pairs. `coherent` is 0.6 of the way from
-# strangers to `link`, within what told groups of several people best from people on nearly every half, by both families:
-# of the people at most 0.4 % are lost by it, of the mixed groups 0.3 % get through. Of the faces within `review` of
-# `assign` about half are the person's (41 % with ArcFace, 74 % with dlib; a step further below one in eight), and they
-# are few, 0.6 % and 4 % of the new faces: worth a glance, and no chore. Within `suggest` of `link` there is one pair of
-# strangers among 50 to 100 people. The embeddings of the ArcFace
-# family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
-# strangers are already 0.85 similar.
+# people, each half judged by what the other chose; `same` is right oftenest on pairs. `coherent` is 0.7 of the way from
+# strangers to `link` by both families: none of the people is lost by it, and of the groups of several people whom a
+# threshold too low took for one 1 % get through where they have fifteen faces or more, most where they have three. Of
+# the faces within `review` of `assign` about half are the person's (41 % with ArcFace, 74 % with dlib; a step further
+# below one in eight), and they are few, 0.6 % and 4 % of the new faces: worth a glance, and no chore. Within `suggest` of
+# `link` there is one pair of strangers among 50 to 100 people. The embeddings of the ArcFace family (all insightface
+# packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that strangers are already 0.85
+# similar.
 _ARCFACE = Thresholds(
     assign=0.485,
     margin=0.05,
@@ -80,7 +80,7 @@ _ARCFACE = Thresholds(
     suggest=0.05,
     loose=0.35,
     large=0.07,
-    coherent=0.301,
+    coherent=0.35,
     strangers=Strangers(mean=0.011, spread=0.1008),
 )
 _DLIB = Thresholds(
@@ -93,7 +93,7 @@ _DLIB = Thresholds(
     suggest=0.0045,
     loose=0.3,
     large=0.0038,
-    coherent=0.907,
+    coherent=0.917,
     strangers=Strangers(mean=0.8458, spread=0.0376),
 )
 

@@ -37,6 +37,12 @@ def test_people_and_mixtures(people: list[int], fits: bool) -> None:
     assert (cohesion(faces(people)) >= LEAST) == fits
 
 
+def test_few_faces_say_less() -> None:
+    """One unlike face of eight is chance; two hundred unlike ones of sixteen hundred are somebody else's."""
+    one, many = [0] * 7 + [1], [0] * 1400 + [1] * 200
+    assert cohesion(faces(one)) >= LEAST > cohesion(faces(many))
+
+
 def test_what_the_user_said_is_left_alone() -> None:
     """One such face in the cluster is enough. Faces of no cluster are no cluster."""
     labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, -1, -1])
