@@ -5,7 +5,8 @@ New clusters, old people: who is who? Reclustering proposes, ids stay, and the u
 2. Every face votes for the person whose it is, confirmed or not. A cluster is the winner's, if some of the winner's faces
    in it are confirmed: one corrected face does not take the others with it.
 3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
-   first. Named people without any confirmed face choose before all others: a cluster that swallows a small named person
+   first. Whom the user made of faces of their choice is where those are, and nowhere else: what else was theirs was a
+   guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before all others: a cluster that swallows a small named person
    and a large unnamed one is the named one's. A cluster that is nobody's by this is whose most confirmed faces in it are.
 4. A face that the user refused to its cluster's person goes to the unknown pool.
 5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
@@ -35,11 +36,13 @@ class Word:
         confirmed: Face -> the person whom it must be.
         refused: (face, person) pairs that cannot be.
         named: People who have a name from the user.
+        founded: People whom the user made of faces of their choice.
     """
 
     confirmed: Mapping[FaceId, PersonId]
     refused: AbstractSet[tuple[FaceId, PersonId]]
     named: AbstractSet[PersonId]
+    founded: AbstractSet[PersonId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ def _matched(
     """Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`."""
     elsewhere = {(photo_of[face], person) for face, person in word.confirmed.items() if face in photo_of}
     sure = {person for face, person in word.confirmed.items() if face in photo_of}
+    fixed = word.founded & sure
     first = word.named - set(owner.values()) - sure
     overlaps = []
     for label, cluster in members.items():
@@ -148,6 +152,7 @@ def _matched(
                 if face in before
                 and (face, before[face]) not in word.refused
                 and (photo_of[face], before[face]) not in elsewhere
+                and before[face] not in fixed
             )
             overlaps += [(person not in first, -count, person, cluster[0], label) for person, count in shared.items()]
     matched: set[PersonId] = set()

@@ -128,7 +128,7 @@ def split(store: Store, person_id: PersonId, faces: Collection[FaceId] = ()) -> 
             f"Nothing would be left of {person.title}", "Leave at least one face; to change the name, rename them."
         )
     with store.transaction():
-        new = [store.people.add() for _ in groups]
+        new = [store.people.add(founded=True) for _ in groups]
         title = f"{len(moved)} of the faces of {person.title} are somebody else's"
         store.journal.remember(time.time(), title, own, (person.person_id, *new))
         for one, group in zip(new, groups, strict=True):

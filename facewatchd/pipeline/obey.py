@@ -155,7 +155,7 @@ class Obedience:
             return ""
         name = path.decode("utf-8", "replace")
         # before the name: taken back, there must be nobody of that name left
-        person_id = store.people.add()
+        person_id = store.people.add(founded=True)
         faces = [face.face_id for face in chosen.values()]
         sources = dict(photos)
         losing = {source for source in sources.values() if isinstance(source, int)}

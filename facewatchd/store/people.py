@@ -63,9 +63,9 @@ class People:
         self._db = connection
         self._known: KnownMedoids | None = None
 
-    def add(self, name: str = "") -> PersonId:
-        """A new person, with an id that nobody ever had."""
-        cursor = self._db.execute("INSERT INTO people (name) VALUES (?)", (name,))
+    def add(self, name: str = "", *, founded: bool = False) -> PersonId:
+        """A new person, with an id that nobody ever had; `founded`: by the user, out of faces of their choice."""
+        cursor = self._db.execute("INSERT INTO people (name, founded) VALUES (?, ?)", (name, founded))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
@@ -94,6 +94,10 @@ class People:
 
     def hidden(self) -> set[PersonId]:
         return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE hidden")}
+
+    def founded(self) -> set[PersonId]:
+        """Whom the user made of faces of their choice."""
+        return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE founded")}
 
     def refuse(self, faces: Collection[FaceId], person_id: PersonId) -> None:
         """These are not the person's, for good; they are nobody's until somebody else is found."""

@@ -248,4 +248,8 @@ MIGRATIONS = (
         DELETE FROM gallery_changes WHERE change_id <= NEW.change_id - 2000;
     END;
     """,
+    """
+    -- the user made them of faces of their choice, which say who they are
+    ALTER TABLE people ADD COLUMN founded INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -100,6 +100,34 @@ def test_two_folders_in_one_are_one_person(archive: Archive, tree: Path, how: st
     assert undone(archive) == BEFORE
 
 
+def test_whom_the_user_founded_is_who_the_user_says(archive: Archive, tree: Path) -> None:
+    """What a grouping once put with them is somebody else as soon as it stands alone."""
+    (tree / "Eve").mkdir()
+    (tree / "_unknown" / "x.jpg").rename(tree / "Eve" / "x.jpg")
+    look(archive)
+    (eve,) = (person.person_id for person in archive.store.people.named())
+    with archive.store.transaction():
+        archive.store.faces.give(archive.faces_of(2), eve)
+    regroup(archive, ReclusterSettings(2, 2, 0.7, 0.0))
+    assert settles(archive) == {
+        ADA: BEFORE[ADA],
+        b"Eve": {b"x.jpg"},
+        b"Person 4": BEFORE[BOB],
+        b"_unknown": {b"y.jpg"},
+    }
+
+
+def test_a_face_that_looks_like_no_other_of_theirs_is_remembered(archive: Archive, tree: Path) -> None:
+    """Ada once with a beard: whoever looks like that is Ada from now on, by the next grouping too."""
+    (tree / "_unknown" / "x.jpg").rename(tree / "Person 1" / "x.jpg")
+    after = settles(archive)
+    assert after[ADA] == BEFORE[ADA] | {b"x.jpg"}
+    archive.add(b"x again.jpg", [(None, unit(2))])
+    regroup(archive, ReclusterSettings(3, 2, 0.7, 0.0))
+    look(archive)
+    assert shown(archive) == {**after, ADA: after[ADA] | {b"x again.jpg"}}
+
+
 def test_a_link_moved_to_somebody_is_their_face(archive: Archive, tree: Path) -> None:
     """It is Bob and not Ada."""
     (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")

@@ -20,8 +20,9 @@ def word(
     confirmed: Mapping[FaceId, PersonId] | None = None,
     refused: Sequence[tuple[FaceId, PersonId]] = (),
     named: Sequence[PersonId] = (),
+    founded: Sequence[PersonId] = (),
 ) -> Word:
-    return Word(confirmed or {}, frozenset(refused), frozenset(named))
+    return Word(confirmed or {}, frozenset(refused), frozenset(named), frozenset(founded))
 
 
 def people(
@@ -122,6 +123,20 @@ def people(
             word({1: 5}),
             {1: 5, 2: 5, 3: 5, 4: 5},
             id="... one confirmed, one by overlap",
+        ),
+        pytest.param(
+            [[1, 2], [3, 4, 6]],
+            {1: 5, 2: 5, 3: 5, 4: 5, 6: 5},
+            word({1: 5}, founded=[5]),
+            {1: 5, 2: 5, 3: -1, 4: -1, 6: -1},
+            id="... whom the user made of faces of their choice is where those are only",
+        ),
+        pytest.param(
+            [[1, 2], [3, 4]],
+            {1: 5, 2: 5, 3: 6, 4: 6},
+            word({9: 5, 3: 6, 4: 6}, founded=[5, 6]),
+            {1: 5, 2: 5, 3: 6, 4: 6},
+            id="... or, once they are gone, where most of their faces are",
         ),
         pytest.param([[1, 2, 3]], {1: 5, 2: 5}, word(refused=[(3, 5)]), {1: 5, 2: 5}, id="a refused face is nobody's"),
         pytest.param(
@@ -230,14 +245,14 @@ def situations(draw: st.DrawFn, *, consistent: bool = False) -> Situation:
     confirmed = draw(st.dictionaries(some_faces, some_people, max_size=3))
     refused = draw(st.sets(st.tuples(some_faces, some_people), max_size=4))
     refused = {(face, person) for face, person in refused if confirmed.get(face) != person}
-    named = draw(st.sets(some_people, max_size=3))
+    named, founded = draw(st.sets(some_people, max_size=3)), draw(st.sets(some_people, max_size=2))
     if consistent:
         before = {face: person for face, person in before.items() if (face, person) not in refused} | confirmed
         seen = set()
         for at, key in enumerate(zip(photos, labels, strict=True)):
             labels[at] = -1 if key in seen else labels[at]
             seen.add(key)
-    return Situation(faces, tuple(photos), tuple(labels), before, Word(confirmed, refused, named))
+    return Situation(faces, tuple(photos), tuple(labels), before, Word(confirmed, refused, named, founded))
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -307,6 +322,7 @@ def test_order_does_not_matter(situation: Situation, data: st.DataObject) -> Non
             dict(data.draw(st.permutations(list(situation.word.confirmed.items())))),
             situation.word.refused,
             situation.word.named,
+            situation.word.founded,
         ),
     )
     assert shuffled.identify() == situation.identify()
