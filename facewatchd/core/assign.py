@@ -9,8 +9,10 @@ photos as a child are no reason to doubt one of today.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from operator import neg
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ _NEAR = 64
 _AT_ONCE = 32
 # by which a sum of products may differ with the order that they are added in
 _ROUNDING = 1e-4
+# a sum of medoids is longer, but where they are opposite to each other
+_LEAST = np.float32(1e-9)
 
 
 class Gallery:
@@ -64,13 +68,20 @@ class Gallery:
         people, starts = np.unique(self.people[order], return_index=True)
         return order, people, np.append(starts, len(order))
 
-    def rows_of(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The medoids of some people, one person's after the other's, and how many each has."""
+    def rows_of(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """
+        The medoids of some people.
+
+        Returns:
+            A column of rows for each person, shape (the most that one of them has, n_people), and which of them there
+            are: who has fewer has the first repeated.
+        """
         order, known, starts = self._places
         at = np.searchsorted(known, people)
         counts = starts[at + 1] - starts[at]
-        ends = np.cumsum(counts)
-        return order[np.arange(ends[-1]) + np.repeat(starts[at] - ends + counts, counts)], counts
+        number = np.arange(counts.max())[:, np.newaxis]
+        is_there = number < counts
+        return order[starts[at] + number * is_there], is_there
 
     def roughly(self, embeddings: Embeddings) -> tuple[NDArray[np.float32], float]:
         """
@@ -132,12 +143,12 @@ class Look:
         """Find the `least` nearest people or more."""
         near = max(_NEAR, 4 * least)
         while True:
-            certain = np.float32(-np.inf)
+            certain = -np.inf
             rows = np.arange(len(self._rough))
             if near < len(rows):
-                bound = np.partition(self._rough, -near)[-near]
+                bound = _reached(self._rough, near)
                 rows = np.flatnonzero(self._rough >= bound)
-                certain = bound + np.float32(self._off)
+                certain = float(bound) + self._off
             people, similarities = self._ranked(rows)
             if len(rows) == len(self._rough) or len(people) >= least:
                 break
@@ -145,13 +156,13 @@ class Look:
         if len(rows) < len(self._rough) and similarities[least - 1] < certain:
             # somebody left out may be as near as the last one wanted
             certain = similarities[least - 1]
-            rows = np.flatnonzero(self._rough >= certain - np.float32(self._off))
+            rows = np.flatnonzero(self._rough >= np.float32(certain - self._off))
             people, similarities = self._ranked(rows)
         self._all = len(rows) == len(self._rough)
-        sure = len(people) if self._all else int(np.count_nonzero(similarities >= certain))
-        self._people, self._similarities = people[:sure].tolist(), similarities[:sure].tolist()
+        sure = bisect_right(similarities, -certain, key=neg)
+        self._people, self._similarities = people[:sure], similarities[:sure]
 
-    def _ranked(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _ranked(self, rows: NDArray[np.int64]) -> tuple[list[PersonId], list[float]]:
         return _ranked(self._gallery.people[rows], _products(self._gallery.medoids[rows], self._embedding))
 
     def _fit(self, people: list[PersonId]) -> None:
@@ -161,21 +172,16 @@ class Look:
         """
         if not people:
             return
-        rows, counts = self._gallery.rows_of(np.array(people, np.int64))
-        medoids = self._gallery.medoids[rows]
-        similarities = _products(medoids, self._embedding)
-        whose = np.repeat(np.arange(len(people)), counts)
-        order = np.lexsort((-similarities, whose))
-        starts = np.cumsum(counts) - counts
-        rank = np.arange(len(order)) - np.repeat(starts, counts)
-        sums, totals = np.zeros((len(people), medoids.shape[1])), np.zeros(len(people))
-        for number in range(min(NEAREST, int(counts.max()))):
-            chosen = order[rank == number]
-            sums[whose[chosen]] += medoids[chosen]
-            totals[whose[chosen]] += similarities[chosen]
-        found = totals / np.maximum(np.sqrt(np.einsum("ij,ij->i", sums, sums)), 1e-9)
+        rows, is_there = self._gallery.rows_of(np.array(people, np.int64))
+        medoids = self._gallery.medoids[rows.ravel()]
+        similarities = np.where(is_there, _products(medoids, self._embedding).reshape(rows.shape), -np.inf)
+        # so that sums do not hang on the order of the medoids; those that are not there come last
+        order = np.argsort(-similarities, axis=0)[:NEAREST]
+        nearest = medoids.reshape(*rows.shape, -1)[order, np.arange(len(people))]
+        sums = np.einsum("rp,rpd->pd", is_there[:NEAREST].astype(np.float32), nearest)
+        found = _products(sums, self._embedding) / np.maximum(np.sqrt(np.einsum("pd,pd->p", sums, sums)), _LEAST)
         # one medoid is a direction already
-        found = np.where(counts == 1, similarities[starts], found)
+        found = np.where(is_there.sum(axis=0) == 1, similarities[0], found)
         self._fits.update(zip(people, found.tolist(), strict=True))
 
 
@@ -202,13 +208,21 @@ def _products(medoids: Embeddings, embedding: Embedding) -> NDArray[np.float32]:
     return products
 
 
-def _ranked(
-    owners: NDArray[np.int64], similarities: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _reached(similarities: NDArray[np.float32], count: int) -> np.float32:
+    """What at least so many of them reach, and hardly more: the largest of groups are fewer to look through."""
+    groups = len(similarities) // max(1, len(similarities) // (8 * count))
+    largest = similarities[: len(similarities) // groups * groups].reshape(-1, groups).max(axis=0)
+    reached: np.float32 = np.partition(largest, -count)[-count]
+    return reached
+
+
+def _ranked(owners: NDArray[np.int64], similarities: NDArray[np.float32]) -> tuple[list[PersonId], list[float]]:
+    """Each person once, most similar first, with the similarity to the nearest of their medoids."""
     order = np.lexsort((owners, -similarities))
-    people, first = np.unique(owners[order], return_index=True)
-    ranked = np.argsort(first)
-    return people[ranked], similarities[order[first[ranked]]]
+    nearest: dict[PersonId, float] = {}
+    for person, similarity in zip(owners[order].tolist(), similarities[order].tolist(), strict=True):
+        nearest.setdefault(person, similarity)
+    return list(nearest), list(nearest.values())
 
 
 def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -222,7 +236,8 @@ def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int6
     Returns:
         Person ids, each once, and the similarity to the nearest of their medoids, both of shape (n_people,).
     """
-    return _ranked(gallery.people, _products(gallery.medoids, embedding))
+    people, similarities = _ranked(gallery.people, _products(gallery.medoids, embedding))
+    return np.array(people, np.int64), np.array(similarities, np.float32)
 
 
 def assign(

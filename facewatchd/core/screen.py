@@ -9,6 +9,7 @@ is among the nearest for certain is then told from the bounds, and only those ar
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,18 @@ from facewatchd.domain import Embeddings
 
 # numbers in all the rows from which a screen is worth the tenth of a second that it takes to make
 _WORTH_IT = 2_000_000
-# rows of one product: 8 MB, so that making it takes little more memory than it keeps
-_BLOCK = 16384
+# rows of one product: 16 MB of 512 numbers, so that making it takes little more memory than it keeps
+_BLOCK = 32768
+# rows that are made bytes at once, for the same reason
+_CHUNK = 4096
 # a row's numbers are within +-127; a face's within +-63, as processors without VNNI add pairs of products in 16 bits
 _ROW, _FACE = 127, 63
+# a face's numbers have two digits: so much is the first one worth
+_DIGIT = 2 * _FACE
+# what stands for the largest number of a vector of zeros
+_LEAST = np.float32(1e-30)
 # by which a similarity in single precision may be off: 512 roundings of 2**-24 are 3e-5
 _ROUNDING = 1e-4
-
-
 # share of the rows that may be others by now, before the bytes are worth making anew
 _WORN = 1 / 16
 
@@ -43,15 +48,17 @@ class Screen:
         self._changed = np.empty(0, np.int64)
         # embeddings of some models lie in a narrow cone: what they differ by is most of what there is to know
         self._middle: Embeddings = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        # one step for all of them: how far a similarity may be off is told by the worst row anyway
+        chunks = [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
+        self._step = max(_longest(rows[chunk] - self._middle).max() for chunk in chunks) / np.float32(_ROW)
         # an error of a row times a face's length, which is 1
         self._off = 0.0
-        self._blocks: list[tuple[Any, NDArray[np.float32]]] = []
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK] - self._middle
-            step = _longest(block) / _ROW
-            whole = np.rint(block / step)
-            self._off = max(self._off, float(np.linalg.norm(block - whole * step, axis=1).max()))
-            self._blocks.append((_product(whole.astype(np.int8)), step[:, 0].astype(np.float32)))
+        whole = np.empty(rows.shape, np.int8)
+        for chunk in chunks:
+            exact = (rows[chunk] - self._middle) / self._step
+            whole[chunk] = rounded = np.rint(exact)
+            self._off = max(self._off, float(self._step * np.linalg.norm(exact - rounded, axis=1).max()))
+        self._products = [_product(whole[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
 
     def follow(self, changed: NDArray[np.int64], count: int) -> bool:
         """
@@ -77,32 +84,28 @@ class Screen:
         Returns:
             Shape (n_faces, n_rows), and how far each may be from the true one, whatever the numbers are.
         """
-        # in two parts, the second for what the first leaves over: the product of a few more faces costs nothing
-        step = _longest(embeddings) / _FACE
-        whole = np.rint(embeddings / step)
-        rest = embeddings - whole * step
-        fine = step / (2 * _FACE)
-        parts = np.rint(rest / fine)
-        left = float(np.linalg.norm(rest - parts * fine, axis=1).max(initial=0))
-        faces = (np.concatenate([whole, parts]) + _FACE).astype(np.uint8)
+        # in two digits, as a byte is too coarse: the product of a few more faces costs nothing
+        fine = _longest(embeddings) / np.float32(_DIGIT * _FACE)
+        numbers = np.rint(embeddings / fine).astype(np.int32) + (_DIGIT * _FACE + _FACE)
+        faces = np.concatenate(np.divmod(numbers, _DIGIT)).astype(np.uint8)
         found = np.empty((len(embeddings), max(self._count, len(rows))), np.float32)
         # of new rows nothing is known yet
         found[:, self._count :] = 0
-        at = 0
-        for product, scale in self._blocks:
+        start = 0
+        for product in self._products:
             sums = product.run(None, {"faces": faces})[0]
             both = sums[: len(embeddings)]
-            both *= 2 * _FACE
+            both *= _DIGIT
             both += sums[len(embeddings) :]
-            part = found[:, at : at + len(scale)]
-            part[...] = both
-            part *= scale
-            at += len(scale)
-        found *= fine.astype(np.float32)
+            part = found[:, start : start + sums.shape[1]]
+            np.multiply(both, fine * self._step, out=part, dtype=np.float32, casting="same_kind")
+            start += sums.shape[1]
         found = found[:, : len(rows)]
         found += (embeddings @ self._middle)[:, np.newaxis]
         if len(self._changed):
             found[:, self._changed] = embeddings @ rows[self._changed].T
+        # of no number more than half a step is left over
+        left = float(fine.max(initial=0)) * math.sqrt(embeddings.shape[1]) / 2
         return found, self._off + left * (2 + self._off) + _ROUNDING
 
 
@@ -111,10 +114,10 @@ def screen_of(rows: Embeddings) -> Screen | None:
     return Screen(rows) if rows.size >= _WORTH_IT else None
 
 
-def _longest(vectors: Embeddings) -> NDArray[np.float64]:
-    """The largest number of each, shape (n, 1); 1 where all are 0."""
-    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0).astype(np.float64)
-    return np.where(largest > 0, largest, 1.0)
+def _longest(vectors: Embeddings) -> Embeddings:
+    """The largest number of each, or little more than 0, shape (n, 1)."""
+    largest: Embeddings = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), _LEAST)
+    return largest
 
 
 def _product(rows: NDArray[np.int8]) -> Any:
