@@ -20,7 +20,6 @@ from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures
 from facewatchd.daemon.start import run_with
-from facewatchd.domain import PhotoState
 from facewatchd.errors import FacewatchError, ModelError
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
@@ -229,7 +228,7 @@ def use_models(config: Config, pack: str) -> None:
         )
         if roots:
             run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)
-        if pending := store.photos.counts()[PhotoState.PENDING]:
+        if pending := store.photos.count_pending():
             raise FacewatchError(
                 f"{pending} photos are not embedded with {pack} yet",
                 "'facewatchd run' goes on with them; a photo in a folder that is away waits until it is back.",

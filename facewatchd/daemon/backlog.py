@@ -39,8 +39,8 @@ class Backlog:
         self._copies: set[SeenFile] = set()
 
     def pending(self) -> int:
-        """How many photos are not taken in yet; counts the index."""
-        return self._store.photos.counts()[PhotoState.PENDING]
+        """How many photos are not taken in yet; counts them in the index."""
+        return self._store.photos.count_pending()
 
     def arrived(self, seen: SeenFile) -> None:
         """A photo that has just settled: its turn is next."""

@@ -404,7 +404,11 @@ class Daemon:
         self._write_vitals()
 
     def vitals(self) -> Vitals:
-        """How things are now."""
+        """How things are now, and how far the work has come."""
+        return self._condition().model_copy(update={"progress": progress_entry(self.progress.figures(self._doing()))})
+
+    def _condition(self) -> Vitals:
+        """How things are now; found out every few seconds, so that nothing is counted for it."""
         statuses = self._sources.statuses()
         blocked = [f"{displayable(s.path)}: {s.reason}" for s in statuses if s.health is not Health.ONLINE]
         blocked += [doubt for doubt in self._doubts.values() if doubt]
@@ -416,12 +420,10 @@ class Daemon:
             next_recluster=self.next_recluster(),
             blocked=tuple(blocked),
             models=self._models_reason,
-            progress=progress_entry(self.progress.figures(self._doing())),
         )
 
     def _write_vitals(self) -> None:
-        # how far it has come is of interest only while it goes on
-        vitals = self.vitals().model_copy(update={"progress": None})
+        vitals = self._condition()
         if vitals != self._vitals:
             with self._store.transaction():
                 self._store.set_vitals(vitals.model_dump_json())

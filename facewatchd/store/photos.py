@@ -317,6 +317,10 @@ class Photos:
         )
         return [SeenFile(root_id, path, stat_of_row(*stat)) for root_id, path, *stat in rows]
 
+    def count_pending(self) -> int:
+        """How many photos are not taken in yet; looks at no others."""
+        return int(self._db.execute("SELECT count(*) FROM photos WHERE state = 'pending'").fetchone()[0])
+
     def people_in(self, photo_ids: Iterable[PhotoId]) -> set[PersonId | None]:
         """Whose faces are in these photos; None where somebody unknown's are."""
         return {

@@ -165,10 +165,12 @@ def test_a_photo_comes_back_as_it_went_in(store: Store, root: Root) -> None:
     assert store.photos.under(root.root_id, b"a/b") == {}
     assert store.photos.pending([root.root_id], 5) == [seen]
     assert store.photos.pending([root.root_id + 1], 5) == []
+    assert store.photos.count_pending() == 1
     assert store.photos.sample(root.root_id, 5) == [(b"a/b.jpg", stat)]
     photo_id = store.photos.take(TakenPhoto(seen, b"h" * 32, 640, 480, DATE, ()), MODEL)
     assert photo_id == 1
     assert store.photos.pending([root.root_id], 5) == []
+    assert store.photos.count_pending() == 0
     assert [placed.path for placed in store.photos.same_file(stat)] == [b"a/b.jpg"]
     assert [placed.photo for placed in store.photos.same_content(b"h" * 32)] == [KnownPhoto(1, stat, PhotoState.DONE)]
     assert store.photos.count(root.root_id) == 1
