@@ -87,7 +87,7 @@ def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
         stack.callback(control.stop)
         schedule = Schedule(config, last.at if last else None, lambda chore: daemon.post(Due(chore)))
         stack.callback(schedule.stop)
-        daemon.next_recluster = schedule.next_recluster
+        daemon.condition.next_recluster = schedule.next_recluster
         with contextlib.suppress(OSError):
             # an unwritable place is reported, and tried again, when there is something to put there
             config.people.dir.mkdir(parents=True, exist_ok=True)
