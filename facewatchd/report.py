@@ -77,7 +77,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
             "named": sum(1 for summary in people if summary.person.name),
         },
         "roots": [dict(root) for root in vitals.roots],
-        "dates": store.photos.date_counts(),
+        "dates": store.dates.counts(),
         "last_recluster": None
         if last is None
         else {"at": _iso(last.at), "seconds": round(last.seconds, 2), "faces": last.faces, "people": last.people},

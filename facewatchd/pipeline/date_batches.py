@@ -122,7 +122,7 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
         Whose folders change.
     """
     known = store.photos.find(seen.root_id, seen.path)
-    photo = store.photos.dated_photo(known.photo_id) if known is not None else None
+    photo = store.dates.dated_photo(known.photo_id) if known is not None else None
     if photo is None or photo.date is None:
         return set()
     if fingerprint_at(photo.path) != photo.beside:
@@ -133,7 +133,7 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
         if last is None or as_written(last, photo.date) == photo.date:
             return set()
         with store.transaction():
-            store.photos.redate(photo.photo_id, as_written(last, photo.date))
+            store.dates.redate(photo.photo_id, as_written(last, photo.date))
         return {*store.photos.people_in([photo.photo_id]), None}
     if settings.mode in {Mode.REPORT, Mode.OFF}:
         return set()
@@ -146,7 +146,7 @@ def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
     """The photos taken in that a sidecar may speak of; `path` is its own, relative to the root."""
     folder, name = os.path.split(path)
     beginning = os.path.join(folder, beginning_of_photos(name))
-    found = store.photos.dated_beginning(root.root_id, beginning)
+    found = store.dates.dated_beginning(root.root_id, beginning)
     return [photo for photo in found if name in names_beside(os.path.basename(photo.path))]
 
 
@@ -179,7 +179,7 @@ def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
         return set()
     if settings.mode is Mode.OFF:
         with store.transaction():
-            store.photos.accompanied(photo.photo_id, beside)
+            store.dates.accompanied(photo.photo_id, beside)
         return set()
     last = store.date_journal.last(photo.photo_id)
     if not may_write or (last is not None and last.state is not WriteState.DONE):
@@ -196,7 +196,7 @@ def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
     for root in store.photos.roots().values():
         if path.startswith(root.path + b"/"):
             known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
-    photo = store.photos.dated_photo(known.photo_id) if known is not None else None
+    photo = store.dates.dated_photo(known.photo_id) if known is not None else None
     if photo is None:
         raise FacewatchError(
             "The photo is not known", "Give the path of a photo that was taken in ('facewatchd status').", path
@@ -205,7 +205,7 @@ def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
 
 
 def _photos_after(store: Store, after: PhotoId) -> Iterator[DatedPhoto]:
-    while photos := store.photos.dated(after, _CHUNK):
+    while photos := store.dates.dated(after, _CHUNK):
         yield from photos
         after = photos[-1].photo_id
 

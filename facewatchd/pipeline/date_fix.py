@@ -117,8 +117,8 @@ def _remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: byt
     if (finding, beside) == (photo.date, photo.beside):
         return set()
     with store.transaction():
-        store.photos.redate(photo.photo_id, finding)
-        store.photos.accompanied(photo.photo_id, beside)
+        store.dates.redate(photo.photo_id, finding)
+        store.dates.accompanied(photo.photo_id, beside)
     if photo.date is not None and date_prefix(photo.date) == date_prefix(finding):
         return set()
     return {*store.photos.people_in([photo.photo_id]), None}
@@ -147,8 +147,8 @@ def _write_photo(
         raise
     with store.transaction():
         _set_state(store, write, WriteState.DONE)
-        store.photos.rewritten(photo.photo_id, written, picture_hash(new))
-        store.photos.redate(photo.photo_id, replace(finding, problem=""))
+        store.dates.rewritten(photo.photo_id, written, picture_hash(new))
+        store.dates.redate(photo.photo_id, replace(finding, problem=""))
 
 
 def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> None:
@@ -187,7 +187,7 @@ def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: Dat
     with store.transaction():
         _set_state(store, write, WriteState.DONE)
         # our own writing is no news (R16)
-        store.photos.accompanied(photo.photo_id, fingerprint_at(photo.path))
+        store.dates.accompanied(photo.photo_id, fingerprint_at(photo.path))
 
 
 def _journalled(
@@ -260,7 +260,7 @@ def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, 
     with store.transaction():
         _set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
         if not write.sidecar:
-            store.photos.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
+            store.dates.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
     return Outcome(Act.NOTHING, "", _look_again(store, settings, write.photo_id, now))
 
 
@@ -276,7 +276,7 @@ def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
 
 
 def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> Scope:
-    photo = store.photos.dated_photo(photo_id)
+    photo = store.dates.dated_photo(photo_id)
     if photo is None:
         return set()
     try:

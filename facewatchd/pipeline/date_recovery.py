@@ -62,7 +62,7 @@ def _settled(store: Store, write: DateWrite, state: WriteState, stat: FileStat, 
         else:
             store.date_journal.set_state(write.write_id, state)
         if not write.sidecar:
-            store.photos.rewritten(write.photo_id, stat, picture_hash(data))
+            store.dates.rewritten(write.photo_id, stat, picture_hash(data))
 
 
 def _never_done(store: Store, write: DateWrite) -> None:

@@ -130,7 +130,7 @@ class Entry:
 
 def entries(store: Store, settings: DateSettings, now: float) -> Iterator[Entry]:
     """Look at every photo taken in, in the order of their paths."""
-    for photo in sorted(store.photos.dated(), key=lambda photo: photo.path):
+    for photo in sorted(store.dates.dated(), key=lambda photo: photo.path):
         try:
             yield Entry(photo, look(photo.path, photo.seen, settings, now))
         except PhotoError as error:

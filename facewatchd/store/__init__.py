@@ -5,7 +5,7 @@ The state: the only SQL of the program.
 from facewatchd.store.date_journal import Change, DateWrite, WriteState
 from facewatchd.store.faces import ExportedFace, FaceTable
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
-from facewatchd.store.photos import DatedPhoto
+from facewatchd.store.photo_dates import DatedPhoto
 from facewatchd.store.store import HeldRecluster, LastRecluster, Store, StoredCalibration, StoredModel
 
 __all__ = [

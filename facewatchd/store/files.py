@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 
 from facewatchd.domain import FileStat, PhotoId
-from facewatchd.store.photos import STAT_COLUMNS, signed, stat_of_row
+from facewatchd.store.stat_rows import STAT_COLUMNS, signed, stat_of_row
 
 
 class Files:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from facewatchd.core.inventory import Absence
@@ -23,29 +22,12 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
-from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
+from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns
+from facewatchd.store.stat_rows import STAT_COLUMNS, signed, stat_numbers, stat_of_row, unsigned
 
-STAT_COLUMNS = "size, mtime_ns, ctime_ns, inode, device"
-_PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
 _KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {STAT_COLUMNS}"
 # a tombstone that was not taken in as it last was has a size that no file has, so that it is never believed to be done
 _MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
-
-
-@dataclass(frozen=True, slots=True)
-class DatedPhoto:
-    """A photo taken in, where it is, and the date that was found for it; `beside` as in `KnownPhoto`."""
-
-    photo_id: PhotoId
-    root: Root
-    seen: SeenFile
-    date: DateFinding | None
-    beside: bytes = b""
-
-    @property
-    def path(self) -> bytes:
-        """Absolute."""
-        return self.root.path + b"/" + self.seen.path
 
 
 class Photos:
@@ -68,7 +50,7 @@ class Photos:
     def identity(self, root_id: RootId) -> tuple[int, int] | None:
         """Device and inode of the root's folder when it was last online, None before that."""
         row = self._db.execute("SELECT device, inode FROM roots WHERE root_id = ?", (root_id,)).fetchone()
-        return (_unsigned(row[0]), _unsigned(row[1])) if row and row[0] is not None else None
+        return (unsigned(row[0]), unsigned(row[1])) if row and row[0] is not None else None
 
     def set_identity(self, root_id: RootId, device: int, inode: int) -> None:
         self._db.execute(
@@ -213,7 +195,7 @@ class Photos:
             " ON CONFLICT (root_id, path) DO UPDATE SET state = excluded.state, reason = excluded.reason,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
             " inode = excluded.inode, device = excluded.device, absent_since = NULL, absent_scans = 0",
-            (seen.root_id, seen.path, state, reason, *_numbers(stat)),
+            (seen.root_id, seen.path, state, reason, *stat_numbers(stat)),
         )
 
     def move(self, photo_id: PhotoId, seen: SeenFile) -> None:
@@ -233,7 +215,7 @@ class Photos:
         self._db.execute(
             f"UPDATE photos SET root_id = ?, path = ?, ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), absent_since = NULL, absent_scans = 0,"
             " state = iif(state = 'missing', 'done', state) WHERE photo_id = ?",
-            (seen.root_id, seen.path, *_numbers(seen.stat), photo_id),
+            (seen.root_id, seen.path, *stat_numbers(seen.stat), photo_id),
         )
 
     def absent(self, photo_ids: Iterable[PhotoId], now: float, scans: int) -> None:
@@ -347,97 +329,10 @@ class Photos:
             " WHERE p.state = 'failed' ORDER BY 1"
         ).fetchall()
 
-    def date_counts(self) -> dict[str, int]:
-        """
-        Photos taken in, by their capture date: `right` where the photo or its sidecar has it, `fixed` where one was written into or beside
-        the photo, and `reported` where it is neither.
-        """
-        right, fixed, every = self._db.execute(
-            "SELECT count(*) FILTER (WHERE (date_problem = '' OR date_source = 'xmp') AND w.photo_id IS NULL),"
-            " count(*) FILTER (WHERE w.photo_id IS NOT NULL), count(*) FROM photos p"
-            " LEFT JOIN (SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done') w USING (photo_id)"
-            " WHERE p.state = 'done' AND p.date_value IS NOT NULL"
-        ).fetchone()
-        return {"right": right, "fixed": fixed, "reported": every - right - fixed}
-
-    # --- dates
-
-    def dated(self, after: PhotoId = 0, limit: int = -1) -> list[DatedPhoto]:
-        """Photos taken in that are where they should be, by their numbers from behind `after` on."""
-        return self._dated("p.photo_id > ? ORDER BY p.photo_id LIMIT ?", after, limit)
-
-    def dated_photo(self, photo_id: PhotoId) -> DatedPhoto | None:
-        """The same for one photo, None where it is not to be found."""
-        found = self._dated("p.photo_id = ?", photo_id)
-        return found[0] if found else None
-
-    def dated_beginning(self, root_id: RootId, beginning: bytes) -> list[DatedPhoto]:
-        """The same for the photos of one folder: those whose paths, relative to the root, begin like this."""
-        return self._dated(
-            # no name in UTF-8 has the byte ff
-            "p.root_id = ? AND p.path >= ? AND p.path < ? AND instr(substr(p.path, ?), x'2f') = 0",
-            root_id,
-            beginning,
-            beginning + b"\xff",
-            len(beginning) + 1,
-        )
-
-    def _dated(self, where: str, *arguments: int | bytes) -> list[DatedPhoto]:
-        rows = self._db.execute(
-            f"SELECT p.photo_id, p.root_id, r.path, p.path, p.beside, {_PHOTOS_STAT}, {DATE_COLUMNS}"
-            " FROM photos p JOIN roots r USING (root_id)"
-            f" WHERE p.state = 'done' AND p.absent_since IS NULL AND {where}",
-            arguments,
-        )
-        return [
-            DatedPhoto(
-                photo_id,
-                Root(root_id, root),
-                SeenFile(root_id, path, stat_of_row(*row[:5])),
-                date_finding(row[5:]),
-                beside,
-            )
-            for photo_id, root_id, root, path, beside, *row in rows
-        ]
-
-    def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
-        """Another date was found for a photo, whose file is as it was."""
-        self._db.execute(
-            f"UPDATE photos SET ({DATE_COLUMNS}) = ({DATE_MARKS}) WHERE photo_id = ?", (*date_columns(date), photo_id)
-        )
-
-    def accompanied(self, photo_id: PhotoId, beside: bytes) -> None:
-        """These sidecars are beside a photo now, and its date is by them; see `KnownPhoto.beside`."""
-        self._db.execute("UPDATE photos SET beside = ? WHERE photo_id = ?", (beside, photo_id))
-
-    def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
-        """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
-        self._db.execute(
-            f"UPDATE photos SET ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
-            (*_numbers(stat), content_hash, photo_id),
-        )
-
-
-def _numbers(stat: FileStat) -> tuple[int, int, int, int, int]:
-    return (stat.size, stat.mtime_ns, stat.ctime_ns, signed(stat.inode), signed(stat.device))
-
-
-def signed(number: int) -> int:
-    """An integer as SQLite keeps it; some file systems number inodes up to 2**64."""
-    return number - 2**64 if number >= 2**63 else number
-
-
-def _unsigned(number: int) -> int:
-    return number + 2**64 if number < 0 else number
-
 
 def _known(row: Sequence[Any]) -> KnownPhoto:
     photo_id, state, absent, beside, *stat = row
     return KnownPhoto(photo_id, stat_of_row(*stat), PhotoState(state), bool(absent), beside)
-
-
-def stat_of_row(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int) -> FileStat:
-    return FileStat(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
 
 
 RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 43_200.0)

@@ -22,6 +22,7 @@ from facewatchd.store.files import Files
 from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
+from facewatchd.store.photo_dates import PhotoDates
 from facewatchd.store.photos import Photos
 from facewatchd.store.quarantine import Quarantine
 from facewatchd.store.reviews import Reviews
@@ -89,6 +90,7 @@ class Store:
         self._read_only = read_only
         self._db = connect(state_dir, read_only=read_only)
         self.photos = Photos(self._db)
+        self.dates = PhotoDates(self._db)
         self.stacks = Stacks(self._db)
         self.files = Files(self._db)
         self.quarantine = Quarantine(self._db)

@@ -51,7 +51,7 @@ def put(archive: Archive, path: bytes, data: bytes) -> int:
 
 
 def fix_all(store: Store, mode: Mode = Mode.INPLACE) -> list[str]:
-    return [fix(store, settings(mode), photo, NOW).act.value for photo in store.photos.dated()]
+    return [fix(store, settings(mode), photo, NOW).act.value for photo in store.dates.dated()]
 
 
 def undo_all(store: Store) -> list[str]:
@@ -140,7 +140,7 @@ def break_off(base: Path, folder: Path, kind: str, step: int, fault: str, wanted
         done = bool(store.date_journal.done())
         if done is not (content == new) and not kind.endswith("undone"):
             return True, "the journal says otherwise"
-        if any(not _is_known(archive, photo.path) for photo in store.photos.dated()) and fault.startswith("kill"):
+        if any(not _is_known(archive, photo.path) for photo in store.dates.dated()) and fault.startswith("kill"):
             # the scanner would take it in again, which does no harm, but only before the recovery
             return True, "the state does not know the file"
         fix_all(store, mode)
@@ -156,7 +156,7 @@ def adopt(folder: Path, store: Store) -> None:
     """A copied archive: its root and its files' inodes are others."""
     archive_root = os.path.realpath(os.fsencode(folder / "Photos"))
     store._db.execute("UPDATE roots SET path = ?", (archive_root,))
-    for photo in store.photos.dated():
+    for photo in store.dates.dated():
         found = os.lstat(archive_root + b"/" + photo.seen.path)
         store._db.execute(
             "UPDATE photos SET inode = ?, mtime_ns = ?, ctime_ns = ?, device = ? WHERE photo_id = ?",

@@ -51,7 +51,7 @@ def takeout(title: str, taken: float = TAKEN) -> bytes:
 
 def date_of(archive: Archive) -> str:
     """Date and source of the only photo, as the state has them."""
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     return f"{photo.date.value.isoformat()} {photo.date.source}" if photo.date is not None else ""
 
 
@@ -223,12 +223,12 @@ def test_a_source_that_is_left_out_changes_nothing(archive: Archive) -> None:
 def test_a_sidecar_that_comes_while_its_photo_is_taken_in(archive: Archive) -> None:
     """It was not there when the photo was read; it is when the photo is kept."""
     put(archive, PHOTO, SPOILT)
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     fix_all(archive.store, Mode.REPORT)
     archive.write(SIDECAR, new_sidecar("1987-06-05"))
     arrived(archive.store, settings(Mode.REPORT), photo.seen, NOW)
     assert date_of(archive) == "1987-06-05T00:00:00 xmp"
-    assert fingerprint_at(photo.path) == archive.store.photos.dated()[0].beside
+    assert fingerprint_at(photo.path) == archive.store.dates.dated()[0].beside
 
 
 # --- by the daemon

@@ -99,7 +99,7 @@ def test_nothing_is_written_in_other_modes(archive: Archive, mode: Mode) -> None
     put_corpus(archive)
     before = listing(archive.photos)
     fix_all(archive.store, mode)
-    for photo in archive.store.photos.dated():
+    for photo in archive.store.dates.dated():
         arrived(archive.store, replace(settings(), mode=mode), photo.seen, NOW)
     assert listing(archive.photos) == before
 
@@ -190,7 +190,7 @@ def test_who_writes_at_the_same_time_is_seen(archive: Archive, monkeypatch: pyte
     put_again = archive.seen(PHOTO)
     with archive.store.transaction():
         archive.store.photos.look_again(put_again, None)
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
 
     def write() -> None:
         with open(full(archive), "r+b", buffering=0) as file:
@@ -207,7 +207,7 @@ def test_who_writes_at_the_same_time_is_seen(archive: Archive, monkeypatch: pyte
 def test_a_sidecar_made_at_the_same_time_is_not_replaced(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is somebody's work."""
     put(archive, PHOTO, SPOILT)
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     sidecar = PHOTO + b".xmp"
     for call in ("link", "replace"):
         meanwhile(monkeypatch, call, lambda: archive.write(sidecar, XMP))
@@ -234,7 +234,7 @@ def test_a_sidecar_is_made_where_there_are_no_hard_links(archive: Archive, monke
 def refused(archive: Archive, why: str) -> None:
     """Nothing is written about the only photo, for this reason."""
     before = listing(archive.photos)
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     found = fix(archive.store, settings(), photo, NOW)
     assert found.act is Act.REPORT
     assert why in found.why
@@ -279,7 +279,7 @@ def test_obstacles_are_told_beforehand(archive: Archive) -> None:
     put(archive, PHOTO, SPOILT)
     assert obstacle(full(archive)) == ""
     os.link(full(archive), full(archive, b"b.txt"))
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     assert look(photo.path, archive.seen(PHOTO), settings(), NOW).plan.act is Act.REPORT
 
 
@@ -320,7 +320,7 @@ with open(archive.photos + b"/fill", "wb", buffering=0) as fill:
             fill.write(bytes(4096))
     except OSError:
         pass
-(one,) = archive.store.photos.dated()
+(one,) = archive.store.dates.dated()
 found = fix(archive.store, settings(), one, NOW)
 assert found.act.value == "report" and "The disk is full" in found.why, found
 assert sorted(os.listdir(archive.photos)) == [NAME + b".jpg", b"fill"]
@@ -337,7 +337,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from date_crash import NOW, fix, open_archive, settings
 archive = open_archive(Path(sys.argv[1]))
-(photo,) = archive.store.photos.dated()
+(photo,) = archive.store.dates.dated()
 print(fix(archive.store, settings(), photo, NOW))
 """
 
@@ -440,7 +440,7 @@ def test_modes_that_write_nothing_say_so(archive: Archive) -> None:
 
 def stored(archive: Archive) -> tuple[str, str, str]:
     """Date, precision and source of the only photo."""
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     assert photo.date is not None
     return photo.date.value.isoformat(), photo.date.precision, photo.date.source
 
@@ -449,9 +449,9 @@ def arrive(archive: Archive, data: bytes, path: bytes = PHOTO, *, write_date_onl
     """A photo is taken in, as the daemon does."""
     put(archive, path, data)
     options = replace(settings(), write_date_only=write_date_only)
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     with archive.store.transaction():
-        archive.store.photos.redate(photo.photo_id, look(photo.path, photo.seen, options, NOW).finding)
+        archive.store.dates.redate(photo.photo_id, look(photo.path, photo.seen, options, NOW).finding)
     arrived(archive.store, options, photo.seen, NOW)
 
 
@@ -459,10 +459,10 @@ def test_a_new_photo_is_put_right(archive: Archive) -> None:
     """And counts as fixed."""
     arrive(archive, SPOILT)
     assert read_tags(read(archive)).original == DATE
-    assert archive.store.photos.date_counts() == {"right": 0, "fixed": 1, "reported": 0}
+    assert archive.store.dates.counts() == {"right": 0, "fixed": 1, "reported": 0}
     assert stored(archive) == ("2019-08-17T12:34:56", Precision.SECOND, DateSource.NAME_TIME)
     undo_all(archive.store)
-    assert archive.store.photos.date_counts() == {"right": 0, "fixed": 0, "reported": 1}
+    assert archive.store.dates.counts() == {"right": 0, "fixed": 0, "reported": 1}
 
 
 def test_an_undone_photo_is_left_alone_when_it_comes_again(archive: Archive) -> None:
@@ -485,7 +485,7 @@ def test_what_was_written_can_be_undone_as_long_as_it_is_there(archive: Archive)
     """Also after the photo was touched, and the user has said that its folder is of another date."""
     arrive(archive, SPOILT)
     archive.write(PHOTO, read(archive))
-    (photo,) = archive.store.photos.dated()
+    (photo,) = archive.store.dates.dated()
     wrong = replace(settings(), rules=DateRules((FolderRule("*", wall_clock(1987), Precision.YEAR),)))
     seen = archive.seen(PHOTO)
     date = wrong.rules.finding(read_evidence(photo.path, PHOTO, seen.stat), NOW, None)

@@ -238,7 +238,7 @@ def test_a_photo_that_changes_changes_in_the_tree(album: Archive, mode: LinkMode
     if how == "renamed":
         fresh.rename(photo)
     stat = album.seen(b"a0.jpg").stat
-    album.store.photos.rewritten(1, stat, b"another hash")
+    album.store.dates.rewritten(1, stat, b"another hash")
     look(album)
     assert at(album, "Person 1/a0.jpg").read_bytes() == jpeg(99)
     assert kinds(album) == {mode}
@@ -273,7 +273,7 @@ def test_years_and_photos_of_two_in_any_mode(album: Archive, mode: LinkMode) -> 
     deep = replace(album, tree=replace(album.tree, years=True, together=1))
     with album.store.transaction():
         for photo_id in (1, 2, 3):
-            album.store.photos.redate(photo_id, TAKEN)
+            album.store.dates.redate(photo_id, TAKEN)
         for person, name in ((1, "Ada"), (2, "Bob")):
             album.store.people.rename(person, name)
     look(deep)

@@ -174,7 +174,7 @@ def test_dates_found_by_older_versions_are_kept(tmp_path: Path) -> None:
             " VALUES (1, x'62', 1, 2, 3, 4, 5, 'done', '2019-08-17T12:34:56', 'second', 'takeout', 0.9, '+02:00', '')"
         )
     with Store(tmp_path) as store:
-        (photo,) = store.photos.dated()
+        (photo,) = store.dates.dated()
     assert photo.date is not None
     assert (photo.date.zone, photo.date.zone_source, photo.beside) == ("+02:00", ZoneSource.NONE, b"")
 

@@ -198,7 +198,7 @@ def test_the_other_file_is_read_and_not_looked_at(stack: Stack, other: bytes) ->
     assert stack.take(JPG, other) == ["looked at", "joined"]
     assert stack.face()[0] == JPG
     assert stack.store.stacks.count() == 1
-    assert {photo.seen.path: photo.date is not None for photo in stack.store.photos.dated()} == {JPG: True, other: True}
+    assert {photo.seen.path: photo.date is not None for photo in stack.store.dates.dated()} == {JPG: True, other: True}
     known = stack.store.photos.find(1, other)
     assert known is not None
     assert known.is_up_to_date(stack.archive.seen(other).stat)

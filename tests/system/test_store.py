@@ -174,7 +174,7 @@ def test_a_photo_comes_back_as_it_went_in(store: Store, root: Root) -> None:
     assert [placed.path for placed in store.photos.same_file(stat)] == [b"a/b.jpg"]
     assert [placed.photo for placed in store.photos.same_content(b"h" * 32)] == [KnownPhoto(1, stat, PhotoState.DONE)]
     assert store.photos.count(root.root_id) == 1
-    assert store.photos.date_counts() == {"right": 0, "fixed": 0, "reported": 1}
+    assert store.dates.counts() == {"right": 0, "fixed": 0, "reported": 1}
 
 
 @pytest.mark.parametrize("absent", [False, True])

@@ -1,0 +1,105 @@
+"""
+The capture dates that were found for the photos of the index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from facewatchd.domain import DateFinding, FileStat, PhotoId, Root, RootId, SeenFile
+from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
+from facewatchd.store.stat_rows import STAT_COLUMNS, stat_numbers, stat_of_row
+
+_PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPhoto:
+    """A photo taken in, where it is, and the date that was found for it; `beside` as in `KnownPhoto`."""
+
+    photo_id: PhotoId
+    root: Root
+    seen: SeenFile
+    date: DateFinding | None
+    beside: bytes = b""
+
+    @property
+    def path(self) -> bytes:
+        """Absolute."""
+        return self.root.path + b"/" + self.seen.path
+
+
+class PhotoDates:
+    """What rows of `photos` say of dates; a photo that is taken in brings its own, see `Photos.take`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def counts(self) -> dict[str, int]:
+        """
+        Photos taken in, by their capture date: `right` where the photo or its sidecar has it, `fixed` where one was written into or beside
+        the photo, and `reported` where it is neither.
+        """
+        right, fixed, every = self._db.execute(
+            "SELECT count(*) FILTER (WHERE (date_problem = '' OR date_source = 'xmp') AND w.photo_id IS NULL),"
+            " count(*) FILTER (WHERE w.photo_id IS NOT NULL), count(*) FROM photos p"
+            " LEFT JOIN (SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done') w USING (photo_id)"
+            " WHERE p.state = 'done' AND p.date_value IS NOT NULL"
+        ).fetchone()
+        return {"right": right, "fixed": fixed, "reported": every - right - fixed}
+
+    def dated(self, after: PhotoId = 0, limit: int = -1) -> list[DatedPhoto]:
+        """Photos taken in that are where they should be, by their numbers from behind `after` on."""
+        return self._dated("p.photo_id > ? ORDER BY p.photo_id LIMIT ?", after, limit)
+
+    def dated_photo(self, photo_id: PhotoId) -> DatedPhoto | None:
+        """The same for one photo, None where it is not to be found."""
+        found = self._dated("p.photo_id = ?", photo_id)
+        return found[0] if found else None
+
+    def dated_beginning(self, root_id: RootId, beginning: bytes) -> list[DatedPhoto]:
+        """The same for the photos of one folder: those whose paths, relative to the root, begin like this."""
+        return self._dated(
+            # no name in UTF-8 has the byte ff
+            "p.root_id = ? AND p.path >= ? AND p.path < ? AND instr(substr(p.path, ?), x'2f') = 0",
+            root_id,
+            beginning,
+            beginning + b"\xff",
+            len(beginning) + 1,
+        )
+
+    def _dated(self, where: str, *arguments: int | bytes) -> list[DatedPhoto]:
+        rows = self._db.execute(
+            f"SELECT p.photo_id, p.root_id, r.path, p.path, p.beside, {_PHOTOS_STAT}, {DATE_COLUMNS}"
+            " FROM photos p JOIN roots r USING (root_id)"
+            f" WHERE p.state = 'done' AND p.absent_since IS NULL AND {where}",
+            arguments,
+        )
+        return [
+            DatedPhoto(
+                photo_id,
+                Root(root_id, root),
+                SeenFile(root_id, path, stat_of_row(*row[:5])),
+                date_finding(row[5:]),
+                beside,
+            )
+            for photo_id, root_id, root, path, beside, *row in rows
+        ]
+
+    def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
+        """Another date was found for a photo, whose file is as it was."""
+        self._db.execute(
+            f"UPDATE photos SET ({DATE_COLUMNS}) = ({DATE_MARKS}) WHERE photo_id = ?", (*date_columns(date), photo_id)
+        )
+
+    def accompanied(self, photo_id: PhotoId, beside: bytes) -> None:
+        """These sidecars are beside a photo now, and its date is by them; see `KnownPhoto.beside`."""
+        self._db.execute("UPDATE photos SET beside = ? WHERE photo_id = ?", (beside, photo_id))
+
+    def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
+        """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
+        self._db.execute(
+            f"UPDATE photos SET ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
+            (*stat_numbers(stat), content_hash, photo_id),
+        )
