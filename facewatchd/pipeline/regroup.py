@@ -185,7 +185,7 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     row_of = {face: row for row, face in enumerate(faces)}
     bad = frozenset(poor.faces.tolist())
     leading = {face: person for face, person in identities.person_of.items() if face not in bad}
-    groups = _groups(leading, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of, word)
+    groups = _groups(leading, dict(zip(faces, labels.tolist(), strict=True)), identities.clusters_of)
     medoids = {
         person: tuple(
             members[at]
@@ -249,12 +249,8 @@ def _groups(
     person_of: Mapping[FaceId, PersonId],
     label_of: Mapping[FaceId, int],
     clusters_of: Mapping[PersonId, tuple[int, ...]],
-    word: Word,
 ) -> dict[PersonId, list[list[FaceId]]]:
-    """
-    Each person's faces, cluster by cluster, and those in no cluster of theirs that the user confirmed: they say what no
-    cluster says of how the person looks. In one group where none of their clusters is left.
-    """
+    """Each person's faces, cluster by cluster; in one group where none of their clusters is left."""
     by_cluster: dict[PersonId, dict[int, list[FaceId]]] = defaultdict(lambda: defaultdict(list))
     for face, person in sorted(person_of.items()):
         label = label_of[face]
@@ -262,9 +258,7 @@ def _groups(
     groups = {}
     for person in sorted(by_cluster):
         clusters = by_cluster[person]
-        own = [clusters[label] for label in sorted(clusters) if label >= 0]
-        strays = [face for face in clusters[-1] if face in word.confirmed] if own else clusters[-1]
-        groups[person] = [*own, strays] if strays else own
+        groups[person] = [clusters[label] for label in sorted(clusters) if label >= 0] or [clusters[-1]]
     return groups
 
 

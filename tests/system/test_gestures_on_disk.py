@@ -117,17 +117,6 @@ def test_whom_the_user_founded_is_who_the_user_says(archive: Archive, tree: Path
     }
 
 
-def test_a_face_that_looks_like_no_other_of_theirs_is_remembered(archive: Archive, tree: Path) -> None:
-    """Ada once with a beard: whoever looks like that is Ada from now on, by the next grouping too."""
-    (tree / "_unknown" / "x.jpg").rename(tree / "Person 1" / "x.jpg")
-    after = settles(archive)
-    assert after[ADA] == BEFORE[ADA] | {b"x.jpg"}
-    archive.add(b"x again.jpg", [(None, unit(2))])
-    regroup(archive, ReclusterSettings(3, 2, 0.7, 0.0))
-    look(archive)
-    assert shown(archive) == {**after, ADA: after[ADA] | {b"x again.jpg"}}
-
-
 def test_a_link_moved_to_somebody_is_their_face(archive: Archive, tree: Path) -> None:
     """It is Bob and not Ada."""
     (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
