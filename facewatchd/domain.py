@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,6 +199,14 @@ class DateFinding:
     zone: str = ""
     problem: str = ""
     zone_source: ZoneSource = ZoneSource.NONE
+
+
+class KnownDate(NamedTuple):
+    """What names and tables need of a `DateFinding`. The tree has very many, and a tuple is made much sooner."""
+
+    value: datetime
+    precision: Precision
+    source: DateSource
 
 
 # --- faces ----------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from facewatchd.core.stamps import (
     wall_clock,
     zone_text,
 )
-from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
+from facewatchd.domain import DateFinding, DateSource, KnownDate, Precision, ZoneSource
 
 SOURCES = (
     DateSource.XMP,
@@ -205,17 +205,16 @@ def date_of(
     return _from_mtime(evidence.mtime_ns, now, timezone, problem)
 
 
-def date_prefix(finding: DateFinding) -> str:
+# how much of "2019-08-17" is known
+_PREFIX_LENGTH = {Precision.YEAR: 4, Precision.MONTH: 7, Precision.DAY: 10, Precision.SECOND: 10}
+
+
+def date_prefix(finding: DateFinding | KnownDate) -> str:
     """The date as link names carry it: as fine as it is known, at most to the day."""
     # When a copy was made says nothing of when the picture was taken, and a wrong date in a name is worse than none.
     if finding.source is DateSource.MTIME:
         return ""
-    value = finding.value
-    if finding.precision is Precision.YEAR:
-        return f"{value.year:04d}"
-    if finding.precision is Precision.MONTH:
-        return f"{value.year:04d}-{value.month:02d}"
-    return f"{value.year:04d}-{value.month:02d}-{value.day:02d}"
+    return finding.value.date().isoformat()[: _PREFIX_LENGTH[finding.precision]]
 
 
 def tag_problem(tags: Tags, now: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from facewatchd.core.dates import date_prefix
 from facewatchd.core.names import decorated, file_text, link_name, stem_of
-from facewatchd.domain import DateFinding, DateSource, Precision
+from facewatchd.domain import DateFinding, DateSource, KnownDate, Precision
 
 FIELDS = ("date", "time", "name", "folder")
 USUAL = "{date} {name}"
@@ -32,7 +32,7 @@ class Template:
     text: str
     parts: tuple[tuple[str, str], ...]
 
-    def name(self, photo: bytes, date: DateFinding | None) -> bytes:
+    def name(self, photo: bytes, date: DateFinding | KnownDate | None) -> bytes:
         """
         The name of a link.
 
@@ -44,7 +44,7 @@ class Template:
             A legal name (`core.names.link_name`) with the photo's extension at its end. A field that is not known goes
             with what sets it apart from the next.
         """
-        name = posixpath.basename(photo)
+        name = photo.rpartition(b"/")[2]
         day = date_prefix(date) if date is not None else ""
         if self.text == USUAL:
             return link_name(day, name)
@@ -78,7 +78,7 @@ def _shorter(one: str, other: str) -> str:
     return min(one, other, key=len)
 
 
-def _time(date: DateFinding | None) -> str:
+def _time(date: DateFinding | KnownDate | None) -> str:
     if date is None or date.source is DateSource.MTIME or date.precision is not Precision.SECOND:
         return ""
     # no colons: Windows takes none

@@ -3,6 +3,8 @@ The people tree in records: what the state wants of it, what was written last (t
 actions that make one of the other (`core.tree_plan` decides them).
 
 A folder is known by its owner. People and pools have theirs at the top of the tree, the others inside a folder of ours.
+
+The records of which there is one a link are named tuples: an archive has very many, and they are made in half the time.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from facewatchd.core.owners import REVIEW, TOGETHER, Owner
 from facewatchd.domain import PhotoId, Pool
@@ -79,8 +82,7 @@ def linked_inode(target: bytes) -> int:
 # --- what is wanted -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class WantedLink:
+class WantedLink(NamedTuple):
     """
     A photo's link; `name` is the one wanted, `target` what it leads to, see above. A name may lead into a part of the folder, such
     as `2019/a.jpg`; parts come and go with what is in them.
@@ -112,8 +114,7 @@ class WantedFolder:
 # --- what was written, what is there --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """
     One line of the manifest: a link or file of ours, inside the folder that it is filed under.
 
@@ -141,8 +142,7 @@ class WrittenFolder:
     entries: tuple[Written, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PresentEntry:
+class PresentEntry(NamedTuple):
     """
     What stands under a name: a regular file has a signature; a symlink, and a file that is known to be a photo's, a
     target; anything else neither.

@@ -13,7 +13,6 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from facewatchd.core.names import beginning, fold, folder_name, is_variant, unique
 from facewatchd.core.owners import Owner, place_of
@@ -206,7 +205,7 @@ def _in_the_open(link: WantedLink, entries: Mapping[bytes, PresentEntry]) -> Wan
     """A link for a part of the folder goes into the folder itself where something of the user's has the part's name."""
     if b"/" not in link.name or entries.get(posixpath.dirname(link.name), PresentEntry()) == PresentEntry():
         return link
-    return replace(link, name=posixpath.basename(link.name), target=link.target.removeprefix(b"../"))
+    return link._replace(name=posixpath.basename(link.name), target=link.target.removeprefix(b"../"))
 
 
 def _named_links(

@@ -61,10 +61,10 @@ class Entries:
                 if entry.is_dir(follow_symlinks=False):
                     found[name] = PresentEntry()
                     inner.append(name)
-                elif _TEMPORARY_NAME.match(name):
+                elif name.startswith(TEMPORARY) and _TEMPORARY_NAME.match(name):
                     is_littered = True
                 elif entry.is_symlink():
-                    found[name] = PresentEntry(target=_text(name, folder))
+                    found[name] = PresentEntry(_text(name, folder))
                 elif entry.is_file(follow_symlinks=False):
                     found[name] = self._regular(name, folder)
                 else:
@@ -219,7 +219,7 @@ def _remove(name: bytes, folder: int) -> None:
 
 def _text(name: bytes, folder: int) -> bytes | None:
     try:
-        return os.fsencode(os.readlink(name, dir_fd=folder))
+        return os.readlink(name, dir_fd=folder)
     except OSError:
         return None
 

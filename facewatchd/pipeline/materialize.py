@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from facewatchd.config import Config
@@ -293,16 +293,10 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
 
 
 def _links(
-    settings: TreeSettings, photos: Sequence[PersonPhoto], target: Callable[[PersonPhoto], bytes]
+    settings: TreeSettings, photos: Iterable[PersonPhoto], target: Callable[[PersonPhoto], bytes]
 ) -> tuple[WantedLink, ...]:
-    return tuple(
-        WantedLink(
-            photo.photo_id,
-            settings.name.name(photo.path, photo.date),
-            target(photo),
-        )
-        for photo in photos
-    )
+    name = settings.name.name
+    return tuple([WantedLink(photo.photo_id, name(photo.path, photo.date), target(photo)) for photo in photos])
 
 
 def _links_by_year(
@@ -311,7 +305,7 @@ def _links_by_year(
     """Those with a date in a folder per year."""
     prefixes = {photo.photo_id: date_prefix(photo.date) if photo.date else "" for photo in photos}
     return tuple(
-        replace(link, name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=deeper(link.target))
+        link._replace(name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=deeper(link.target))
         if prefixes[link.photo_id]
         else link
         for link in _links(settings, photos, target)

@@ -5,7 +5,6 @@ The folders of the people tree that are about several people or ask something: `
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from facewatchd.core.names import folder_name, link_name
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
@@ -56,7 +55,7 @@ def _examples(store: Store, person: Person, other: Person, links: Links) -> list
     """Photos that show who a person is, each with their name in front."""
     faces = store.reviews.examples(person.person_id, other.person_id, EXAMPLES)
     title = folder_name(person.title).decode()
-    return [replace(link, name=link_name(title, link.name)) for link in links(store.reviews.example_photos(faces))]
+    return [link._replace(name=link_name(title, link.name)) for link in links(store.reviews.example_photos(faces))]
 
 
 def _marker(store: Store) -> WantedFile:

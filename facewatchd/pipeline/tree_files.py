@@ -57,11 +57,11 @@ def target_maker(store: Store, tree: bytes, mode: LinkMode) -> Callable[[PersonP
         return lambda photo: _file_target(store, mode, photo.photo_id)
     # relative links share their beginning per root, which is worked out once
     roots = sorted((root.path for root in store.photos.roots().values()), key=len, reverse=True)
-    starts = {root: os.path.relpath(root, os.path.join(tree, b"x")) for root in roots}
+    starts = [(root + b"/", os.path.relpath(root, os.path.join(tree, b"x")) + b"/") for root in roots]
 
     def relative(photo: PersonPhoto) -> bytes:
-        for root, start in starts.items():
-            if photo.path.startswith(root + b"/"):
+        for root, start in starts:
+            if photo.path.startswith(root):
                 return start + photo.path[len(root) :]
         return photo.path
 

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
+from facewatchd.domain import DateFinding, DateSource, KnownDate, Precision, ZoneSource
 
 DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem, date_zone_source"
 """In the order of `date_columns`."""
+
+KNOWN_DATE_COLUMNS = "date_value, date_precision, date_source"
+"""In the order of `known_date`."""
 
 DATE_MARKS = "?, ?, ?, ?, ?, ?, ?"
 """A mark for each."""
@@ -53,3 +56,10 @@ def date_finding(columns: Sequence[Any]) -> DateFinding | None:
         # what older versions found has no word about it
         _ZONE_SOURCES[zone_source] if zone_source else ZoneSource.NONE,
     )
+
+
+def known_date(value: str | None, precision: str, source: str) -> KnownDate | None:
+    """The date in `KNOWN_DATE_COLUMNS`, None where none was found."""
+    if value is None:
+        return None
+    return KnownDate(datetime.fromisoformat(value), _PRECISIONS[precision], _SOURCES[source])

@@ -5,7 +5,6 @@ The manifest: what was last written into the people tree. Each line is written r
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 
 from facewatchd.core.owners import Owner, owner_of, owner_text
@@ -29,19 +28,14 @@ class Manifest:
         rows = self._db.execute("SELECT folder_id, owner, name FROM tree_folders ORDER BY folder_id").fetchall()
         folders = [(folder_id, _owner(text), name) for folder_id, text, name in rows]
         wanted = [folder for folder in folders if concerned is None or concerned(folder[1])]
-        entries: dict[int, list[Written]] = defaultdict(list)
-        if concerned is None:
-            found = self._db.execute("SELECT folder_id, name, photo_id, content, signature, intended FROM tree_entries")
-            for folder_id, *entry in found:
-                entries[folder_id].append(Written(*entry))
-        else:
-            for folder_id, _, _ in wanted:
-                found = self._db.execute(
-                    "SELECT name, photo_id, content, signature, intended FROM tree_entries WHERE folder_id = ?",
-                    (folder_id,),
-                )
-                entries[folder_id] = [Written(*entry) for entry in found]
-        return [WrittenFolder(owner, name, tuple(entries[folder_id])) for folder_id, owner, name in wanted]
+        return [WrittenFolder(owner, name, self._entries(folder_id)) for folder_id, owner, name in wanted]
+
+    def _entries(self, folder_id: int, condition: str = "") -> tuple[Written, ...]:
+        rows = self._db.execute(
+            f"SELECT name, photo_id, content, signature, intended FROM tree_entries WHERE folder_id = ? {condition}",
+            (folder_id,),
+        ).fetchall()
+        return tuple(map(Written._make, rows))
 
     def of_photos(self, owner: Owner, photos: Collection[PhotoId]) -> WrittenFolder | None:
         """The owner's folder with the entries of these photos only; None where there is none."""
@@ -51,12 +45,7 @@ class Manifest:
         if row is None:
             return None
         marks = ",".join(str(int(photo)) for photo in photos)
-        found = self._db.execute(
-            "SELECT name, photo_id, content, signature, intended FROM tree_entries"
-            f" WHERE folder_id = ? AND photo_id IN ({marks})",
-            (row[0],),
-        )
-        return WrittenFolder(owner, row[1], tuple(Written(*entry) for entry in found))
+        return WrittenFolder(owner, row[1], self._entries(row[0], f"AND photo_id IN ({marks})"))
 
     def begin(self, names: Iterable[bytes]) -> None:
         """These folders are about to be written."""

@@ -5,12 +5,13 @@ People, their medoids, and the user's word about them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from facewatchd.core.assign import Gallery
-from facewatchd.domain import Box, Constraint, ConstraintKind, DateFinding, FaceId, Person, PersonId, PhotoId
-from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
+from facewatchd.domain import Box, Constraint, ConstraintKind, FaceId, KnownDate, Person, PersonId, PhotoId
+from facewatchd.store.date_rows import KNOWN_DATE_COLUMNS, known_date
 from facewatchd.store.gallery import KnownMedoids
 
 
@@ -24,13 +25,12 @@ class PersonSummary:
     confirmed: int
 
 
-@dataclass(frozen=True, slots=True)
-class PersonPhoto:
+class PersonPhoto(NamedTuple):
     """A photo that a person is in; `path` is absolute."""
 
     photo_id: PhotoId
     path: bytes
-    date: DateFinding | None
+    date: KnownDate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,21 @@ class PersonFace:
 _PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
 
 
-def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> list[PersonPhoto]:
-    """The photos on disk with a face `f` that meets the condition, each once, by their ids."""
+def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> Iterator[PersonPhoto]:
+    """
+    The photos on disk with a face `f` that meets the condition, by their ids. All are read before this returns, but each
+    record is made when its turn comes.
+    """
     rows = connection.execute(
-        f"SELECT DISTINCT p.photo_id, {_PATH}, {DATE_COLUMNS}"
-        " FROM faces f JOIN photos p USING (photo_id) JOIN roots r USING (root_id)"
-        f" WHERE p.state != 'missing' AND {condition} ORDER BY p.photo_id",
+        f"SELECT p.photo_id, {_PATH}, {KNOWN_DATE_COLUMNS} FROM photos p JOIN roots r USING (root_id)"
+        f" WHERE p.state != 'missing' AND p.photo_id IN (SELECT f.photo_id FROM faces f WHERE {condition})"
+        " ORDER BY p.photo_id",
         arguments,
+    ).fetchall()
+    return (
+        PersonPhoto(photo_id, path, known_date(value, precision, source))
+        for photo_id, path, value, precision, source in rows
     )
-    return [PersonPhoto(photo_id, path, date_finding(date)) for photo_id, path, *date in rows]
 
 
 class People:
@@ -275,15 +281,16 @@ class People:
 
     def photos(self, person_id: PersonId) -> list[PersonPhoto]:
         """The photos that a person is in, as far as they are on disk."""
-        return self._photos("f.person_id = ?", (person_id,))
+        return list(photos_where(self._db, "f.person_id = ?", (person_id,)))
 
-    def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> list[PersonPhoto]:
+    def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> Iterator[PersonPhoto]:
         """
         Photos with a good face of nobody that is not in review, or of somebody unnamed with fewer than `least` faces,
         who has no folder; only those `among` these, where any are named.
         """
-        chosen = "" if among is None else f"p.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
-        return self._photos(
+        chosen = "" if among is None else f"f.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
+        return photos_where(
+            self._db,
             chosen + "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
             "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
             "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
@@ -292,12 +299,9 @@ class People:
             (least,),
         )
 
-    def ignored_photos(self) -> list[PersonPhoto]:
+    def ignored_photos(self) -> Iterator[PersonPhoto]:
         """Photos with a face that the user does not want to see."""
-        return self._photos("f.ignored", ())
-
-    def _photos(self, condition: str, arguments: tuple[object, ...]) -> list[PersonPhoto]:
-        return photos_where(self._db, condition, arguments)
+        return photos_where(self._db, "f.ignored", ())
 
     def cover(self, person_id: PersonId) -> FaceId | None:
         """The face that stands for a person: the best of the medoids, else the best face; never a poor one."""

@@ -32,7 +32,7 @@ class Reviews:
 
     def photos(self, person_id: PersonId) -> list[PersonPhoto]:
         """The photos with a face that may be the person's."""
-        return photos_where(self._db, _IN_REVIEW, (person_id,))
+        return list(photos_where(self._db, _IN_REVIEW, (person_id,)))
 
     def rivals(self, face_id: FaceId, person_id: PersonId) -> list[FaceId]:
         """Other faces of the same photo that may be the person's."""
@@ -88,7 +88,7 @@ class Reviews:
 
     def example_photos(self, faces: Collection[FaceId]) -> list[PersonPhoto]:
         """The photos of these faces."""
-        return photos_where(self._db, f"f.face_id IN ({','.join(str(int(face)) for face in faces)})", ())
+        return list(photos_where(self._db, f"f.face_id IN ({','.join(str(int(face)) for face in faces)})", ()))
 
     # --- several people
 
@@ -118,6 +118,6 @@ class Reviews:
         ).fetchall()
         both = "f.person_id = ? AND EXISTS (SELECT 1 FROM faces g WHERE g.photo_id = f.photo_id AND g.person_id = ?)"
         return [
-            ((Person(one, name), Person(other, others)), photos_where(self._db, both, (one, other)))
+            ((Person(one, name), Person(other, others)), list(photos_where(self._db, both, (one, other))))
             for one, name, other, others in pairs
         ]

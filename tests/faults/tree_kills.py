@@ -195,7 +195,7 @@ class _Archive:
     def is_complete(self) -> bool:
         with Store(self._state) as store:
             wanted = sum(len(store.people.photos(person.person_id)) for person in store.people.named())
-            wanted += len(store.people.unknown_photos(2))
+            wanted += len(list(store.people.unknown_photos(2)))
         links = [path for path in self._entries() if os.path.basename(path) != COVER]
         return len(links) == wanted and all(map(self._is_new, links))
 

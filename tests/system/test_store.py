@@ -53,6 +53,7 @@ from facewatchd.domain import (
     Face,
     FaceState,
     FileStat,
+    KnownDate,
     KnownPhoto,
     Person,
     PersonId,
@@ -205,7 +206,9 @@ def test_a_date_comes_back_as_it_went_in(store: Store, root: Root, precision: Pr
     put(store, root, b"a.jpg", [person], date=date)
     put(store, root, b"b.jpg", [person], date=DATE)
     put(store, root, b"c.jpg", [person])
-    assert [photo.date for photo in store.people.photos(person)] == [date, DATE, None]
+    assert [photo.date for photo in store.dates.dated()] == [date, DATE, None]
+    known = [KnownDate(each.value, each.precision, each.source) for each in (date, DATE)]
+    assert [photo.date for photo in store.people.photos(person)] == [*known, None]
 
 
 def test_a_root_is_the_same_when_it_is_named_again(store: Store) -> None:
