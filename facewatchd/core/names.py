@@ -7,7 +7,7 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 MAX_NAME_BYTES = 255
 """Longest file name that Linux file systems take."""
@@ -29,6 +29,12 @@ def fold(name: bytes) -> str:
     if name.isascii():  # nearly all are, and an archive has very many
         return name.decode().lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", _text(name)).casefold())
+
+
+def are_told_apart(names: Iterable[bytes]) -> bool:
+    """Whether no two names are the same to such a file system. None may hold a NUL, which none on a disk can."""
+    folded = fold(b"\0".join(names)).split("\0")
+    return len(folded) == len(set(folded))
 
 
 def folder_name(title: str) -> bytes:
@@ -61,7 +67,7 @@ def link_name(date_prefix: str, photo: bytes) -> bytes:
     if date_prefix and not text.startswith(date_prefix):
         text = f"{date_prefix} {text}"
     if len(text) * _MOST_BYTES <= MAX_NAME_BYTES - _ROOM:  # nothing to cut
-        return _bytes(text.rstrip(" ."))
+        return _bytes(text)
     stem, extension = _split(text)
     text = _cut(stem, MAX_NAME_BYTES - _ROOM - len(_bytes(extension))) + extension
     return _bytes(text.rstrip(" ."))

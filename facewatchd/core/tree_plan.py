@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from facewatchd.core.names import beginning, fold, folder_name, is_variant, unique
+from facewatchd.core.names import are_told_apart, beginning, fold, folder_name, is_variant, unique
 from facewatchd.core.owners import Owner, place_of
 from facewatchd.core.tree import (
     MARKER,
@@ -168,6 +168,8 @@ def _fill(
 ) -> Iterable[Action]:
     """The actions inside one wanted folder, whose name is `name` by then."""
     entries = there.entries if there else {}
+    if _is_filled(folder, written, entries):
+        return
     ours = {entry.name: entry for entry in written if _unchanged(entry, entries.get(entry.name))}
     foreign = {fold(entry) for entry in entries if entry not in ours}
     files = {file.name for file in folder.files}
@@ -199,6 +201,28 @@ def _fill(
                 yield Adopt(name, at, link.photo_id, link.target, present.signature or b"")
         else:
             yield PutLink(name, at, link.photo_id, link.target, present.target if present else None)
+
+
+def _is_filled(folder: WantedFolder, written: Sequence[Written], entries: Mapping[bytes, PresentEntry]) -> bool:
+    """
+    Whether wanted, written and present are the same, and so nothing is to be done. That is so for nearly all folders,
+    and their links need not be gone through one by one.
+    """
+    wanted = {link.name: link.target for link in folder.links}
+    if wanted != {entry.name: entry.content for entry in written if entry.photo_id is not None}:
+        return False
+    if wanted != {name: entry.target for name, entry in entries.items() if entry.target is not None}:
+        return False
+    photos = {link.name: link.photo_id for link in folder.links}
+    if photos != {entry.name: entry.photo_id for entry in written if entry.photo_id is not None}:
+        return False
+    files = [entry for entry in written if entry.photo_id is None]
+    if {file.name: file.version.encode() for file in folder.files} != {file.name: file.content for file in files}:
+        return False
+    if any(file.name not in entries or entries[file.name].signature != file.signature for file in files):
+        return False
+    # names that stand in each other's way, and photos that are wanted twice, are for those who look closely
+    return len({*photos.values()}) == len(folder.links) and are_told_apart(entries)
 
 
 def _in_the_open(link: WantedLink, entries: Mapping[bytes, PresentEntry]) -> WantedLink:

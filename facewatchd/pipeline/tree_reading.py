@@ -36,7 +36,7 @@ class TreeReading:
     Attributes:
         reading: The user's gestures.
         changed: Whose folders are not as they were left, whatever that means.
-        ours: The links that were written.
+        ours: The links that were written; empty where no folder has others than were written into it.
     """
 
     reading: Reading = field(default_factory=lambda: Reading(()))
@@ -112,22 +112,29 @@ def read_tree(
     busy = store.manifest.busy()
     # the faces may have gone over to another file of the photo since
     shown = store.stacks.shown()
-    ours = _ours(written)
-    left = [
-        LeftFolder(
-            folder.owner,
-            folder.name,
-            frozenset(
-                shown.get(entry.photo_id, entry.photo_id) for entry in folder.entries if entry.photo_id is not None
-            ),
-        )
-        for folder in written
-        if folder.name not in busy
-    ]
+    left: list[LeftFolder] = []
+    same: dict[bytes, frozenset[PhotoId]] = {}
+    changed: set[Owner] = set()
+    for folder in written:
+        if folder.name in busy:
+            continue
+        links = {entry.name: entry.content for entry in folder.entries if entry.photo_id is not None}
+        photos = _as_shown({entry.photo_id for entry in folder.entries if entry.photo_id is not None}, shown)
+        left.append(LeftFolder(folder.owner, folder.name, photos))
+        if not _is_there(folder.name, links, present):
+            changed.add(folder.owner)
+        elif len(links) == len(photos):
+            same[folder.name] = photos
+    # nearly all folders are as they were left; only in the others is each link looked at
+    others = [folder for at, folder in present.folders.items() if at not in same]
+    has_links = any(entry.target is not None for folder in others for entry in folder.entries.values())
+    ours = _ours(written) if has_links else {}
     by_path = {folder.name: folder for folder in written}
     by_owner: dict[Owner | None, WrittenFolder] = {folder.owner: folder for folder in written}
     found = [
-        _found(
+        FoundFolder(at, folder.marker, same[at])
+        if at in same
+        else _found(
             store,
             at,
             folder.marker,
@@ -139,9 +146,23 @@ def read_tree(
     ]
     return TreeReading(
         read_gestures(left, found, store.people.hidden(), max_deletions),
-        frozenset(folder.owner for folder in written if folder.name not in busy and not _is_as_left(folder, present)),
+        frozenset(changed),
         ours,
     )
+
+
+def _as_shown(photos: set[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> frozenset[PhotoId]:
+    """The photos, each by the file of it that is shown."""
+    others = shown.keys() & photos
+    return frozenset(photos - others | {shown[photo] for photo in others})
+
+
+def _is_there(folder: bytes, links: Mapping[bytes, bytes], present: Present) -> bool:
+    """Whether a folder has these links, by name, and no others."""
+    there = present.folders.get(folder)
+    return there is not None and links == {
+        name: entry.target for name, entry in there.entries.items() if entry.target is not None
+    }
 
 
 def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Counter[PhotoId]:
@@ -161,15 +182,6 @@ def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[Photo
         if count > 1 and count > sum(face.person_id == marker for face in store.faces.of_photo(photo))
     }
     return FoundFolder(path, marker, frozenset(links), frozenset(again))
-
-
-def _is_as_left(folder: WrittenFolder, present: Present) -> bool:
-    """Whether a folder has the links that were written into it, and no others."""
-    there = present.folders.get(folder.name)
-    links = {entry.name: entry.content for entry in folder.entries if entry.photo_id is not None}
-    return there is not None and links == {
-        name: entry.target for name, entry in there.entries.items() if entry.target is not None
-    }
 
 
 def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[PhotoId]:

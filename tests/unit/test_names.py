@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.names import MAX_NAME_BYTES, fold, folder_name, is_variant, link_name, unique
+from facewatchd.core.names import MAX_NAME_BYTES, are_told_apart, fold, folder_name, is_variant, link_name, unique
 
 # letters that names are made of, among all that has ever broken one
 _NASTY = "ab .-_/()\x00\n\x7f\x85\u00a0\u00e9e\u0301\u0308\u00df\u0130\u0345\u200b\u200d\u200e\u202e\u2028\ufeff\U0001f468\u4e2d2"
@@ -221,3 +221,18 @@ def test_folding_ignores_case_and_form(text: str) -> None:
     folded = fold(clean.encode())
     assert fold(unicodedata.normalize("NFD", clean).encode()) == folded
     assert fold(unicodedata.normalize("NFC", clean).casefold().encode()) == folded
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"a", b"A", b"\xc3", b"\xa9", b"\xc3\xa9", b"e\xcc\x81", b"\xcc\x81", b"ss", b"\xc3\x9f", b"\xff"]
+        )
+    )
+)
+@example([])
+@example([b"e", b"\xcc\x81", b"\xc3\xa9"])
+@example([b"\xc3", b"\xa9", b"\xc3\xa9"])
+def test_names_are_told_apart_as_one_by_one(names: list[bytes]) -> None:
+    """Nothing of a name runs over into the next: no half character, no accent."""
+    assert are_told_apart(names) == (len({fold(name) for name in names}) == len(names))

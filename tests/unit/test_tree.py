@@ -119,6 +119,27 @@ TARGET = b"../7"
         pytest.param([wanted(A)], [written(A)], there({b"Anna": (1, {b"a.jpg": link(TARGET)})}), [], id="as wanted"),
         pytest.param(
             [wanted(A)],
+            [WrittenFolder(1, b"Anna", (Written(b"a.jpg", 8, TARGET),))],
+            there({b"Anna": (1, {b"a.jpg": link(TARGET)})}),
+            [Adopt(b"Anna", b"a.jpg", 7, TARGET)],
+            id="as wanted, but written down as another photo's",
+        ),
+        pytest.param(
+            [wanted(A, (8, b"A.jpg"))],
+            [written(A, (8, b"A.jpg"))],
+            there({b"Anna": (1, {b"a.jpg": link(TARGET), b"A.jpg": link(b"../8")})}),
+            [RemoveLink(b"Anna", b"A.jpg", b"../8"), PutLink(b"Anna", b"A (2).jpg", 8, b"../8")],
+            id="as wanted, but two names are one on some file systems",
+        ),
+        pytest.param(
+            [wanted(A)],
+            [written(A)],
+            there({b"Anna": (1, {b"a.jpg": link(TARGET), b"A.JPG": file()})}),
+            [RemoveLink(b"Anna", b"a.jpg", TARGET), PutLink(b"Anna", b"a (2).jpg", 7, TARGET)],
+            id="as wanted, but the user has put a file of that name in another case",
+        ),
+        pytest.param(
+            [wanted(A)],
             [written()],
             there({b"Anna": (1, {})}),
             [PutLink(b"Anna", b"a.jpg", 7, TARGET)],
