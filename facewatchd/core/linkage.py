@@ -67,12 +67,14 @@ class LinkRule:
             looks do not.
         large: How much less is enough for two large clusters, whose mean over many pairs is no accident; two single
             faces get nothing of it, a and b faces `1 - 1 / sqrt(a * b)` of it.
+        hubs: 0..1: how much more is needed between who resembles strangers, in parts of their mean hubness.
     """
 
     threshold: float
     bonus: float = 0.0
     loose: float = 0.0
     large: float = 0.0
+    hubs: float = 0.0
 
 
 class _Apart:
@@ -139,7 +141,7 @@ class _Apart:
 class _Clusters:
     """The clusters while they grow: sums, sizes and what they are alike by."""
 
-    def __init__(self, embeddings: Embeddings, rule: LinkRule, hint: Ids | None) -> None:
+    def __init__(self, embeddings: Embeddings, rule: LinkRule, hint: Ids | None, hubness: Reals | None) -> None:
         count = len(embeddings)
         self._rule = rule
         self._sums: NDArray[np.float32] | NDArray[np.float64] = (
@@ -147,6 +149,7 @@ class _Clusters:
         )
         self.sizes = np.ones(count)
         self._tightness = np.ones(count)
+        self._hubness = np.zeros(count) if hubness is None else rule.hubs * hubness
         self._kind = np.full(count, -1, np.int64) if hint is None else hint.astype(np.int64)
         self._part_of = np.arange(count)
 
@@ -168,6 +171,8 @@ class _Clusters:
             strength += rule.large * (1 - 1 / np.sqrt(self.sizes[a] * self.sizes[b]))
         if rule.bonus:
             strength += rule.bonus * ((self._kind[a] == self._kind[b]) & (self._kind[a] >= 0))
+        if rule.hubs:
+            strength -= (self._hubness[a] / self.sizes[a] + self._hubness[b] / self.sizes[b]) / 2
         return strength
 
     def join(self, into: Ids, joined: Ids) -> None:
@@ -178,6 +183,7 @@ class _Clusters:
         better = (self._kind[b] >= 0) & ((self._kind[a] < 0) | (self.sizes[b] > self.sizes[a]))
         self._kind[a[better]] = self._kind[b[better]]
         np.add.at(self.sizes, into, self.sizes[joined])
+        np.add.at(self._hubness, into, self._hubness[joined])
         if len(np.unique(into)) == len(into):
             self._sums[into] += self._sums[joined]
         else:
@@ -213,6 +219,7 @@ def average_linkage(
     bonus: float = 0.0,
     k: int = 10,
     graph: Graph | None = None,
+    hubness: Reals | None = None,
 ) -> NDArray[np.int64]:
     """
     Join faces and clusters, most similar first, while their mean similarity reaches the threshold.
@@ -226,6 +233,7 @@ def average_linkage(
         bonus: See `hint`. Left aside where `threshold` is a LinkRule.
         k: Neighbours of each face that it may be joined through.
         graph: The nearest neighbours, at least k of each face, where they are known already.
+        hubness: Of each face, see `core.hubness`; for a LinkRule that asks for it.
 
     Returns:
         Labels, int64, shape (n_faces,): 0.. by the first member's position. A single face is a cluster of its own.
@@ -233,7 +241,7 @@ def average_linkage(
     rule = threshold if isinstance(threshold, LinkRule) else LinkRule(threshold, bonus)
     count = len(embeddings)
     a, b, means = (graph or neighbours(embeddings, k)).edges(k)
-    clusters, apart = _Clusters(embeddings, rule, hint), _Apart(ties)
+    clusters, apart = _Clusters(embeddings, rule, hint, hubness), _Apart(ties)
 
     def kept(a: Ids, b: Ids, means: Reals) -> tuple[Ids, Ids, Reals]:
         # a pair below the threshold may still reach it with what it gains by growing, and by no other way

@@ -13,13 +13,14 @@ So the threshold is measured from the strangers of the archive itself, see `fitt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.density import density_clusters
 from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.hubness import hubness
 from facewatchd.core.linkage import LinkRule, Ties, average_linkage
 from facewatchd.core.thresholds import Strangers
 from facewatchd.domain import Embeddings
@@ -40,6 +41,10 @@ _TRUSTED = 100
 _FEW = 1000
 # members of a cluster that may become further medoids, and what one must add to be worth it
 _CANDIDATES, _NO_GAIN = 256, 1e-4
+# The share of their hubness that two groups need more: half of it is better than none or all of it on nearly every half
+# of LFW, by both families: B-cubed F1 0.9868 instead of 0.9858, and 0.9759 instead of 0.9736. Less of it where there are
+# few people to resemble.
+_HUBS = 0.5
 # the least that the spread of an archive's strangers may be, in parts of the reference's
 _LEAST_SPREAD = 0.4
 
@@ -176,7 +181,9 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
         return np.empty(0, np.int64)
     graph = graph or neighbours(embeddings, NEIGHBOURS)
     hint = density_labels(embeddings, settings, graph)
-    labels = average_linkage(embeddings, ties, fitted(settings, embeddings, hint), hint, k=_LINKED, graph=graph)
+    groups = len(np.unique(hint[hint >= 0])) + np.count_nonzero(hint < 0)
+    rule = replace(fitted(settings, embeddings, hint), hubs=_HUBS * groups / (groups + _TRUSTED))
+    labels = average_linkage(embeddings, ties, rule, hint, k=_LINKED, graph=graph, hubness=hubness(graph, hint))
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
     return np.where(sizes[labels] >= settings.min_faces, number[labels], -1)
