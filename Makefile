@@ -47,8 +47,10 @@ demo: $(VENV)/.installed  ## make the demo album in ./demo-album and run on it
 	@echo 'Look into $(CURDIR)/$(DEMO)/people: a folder per person appears within a minute or two. Ctrl-C ends.'
 	$(BIN)/facewatchd run --config $(DEMO)/facewatchd.yaml $(ARGS)
 
+# A worker per processor, four at most, as most tests wait for programs. They take whole files in order of the names, so
+# that the many small ones of tests/unit come last and all workers end together. PYTEST_ARGS='-n 0' does without them.
 test: lint  ## lint, check types, run the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -5,9 +5,27 @@ What every kind of test may use.
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes depends on what else the machine does
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Where Python is told to leave no bytecode among the sources, the programs that tests start share it elsewhere."""
+    cache: pytest.Cache | None = getattr(pytestconfig, "cache", None)
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode and cache is not None:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(cache.mkdir("bytecode")))
+        yield
 
 
 @pytest.fixture(scope="session")

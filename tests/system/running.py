@@ -5,6 +5,7 @@ The real program as its users have it: started as a process of its own, on real 
 from __future__ import annotations
 
 import csv
+import fcntl
 import functools
 import io
 import json
@@ -323,6 +324,8 @@ class Home:
                 "UPDATE roots SET path = ?, device = ?, inode = ?",
                 (os.fsencode(home.album), album.st_dev, album.st_ino),
             )
+            # status quotes what the last run said of its roots
+            state.execute("UPDATE meta SET value = replace(value, ?, ?)", (str(self.album), str(home.album)))
             for photo_id, name in state.execute("SELECT photo_id, path FROM photos").fetchall():
                 now = os.lstat(os.path.join(os.fsencode(home.album), name))
                 state.execute(
@@ -376,8 +379,18 @@ def prepared(factory: pytest.TempPathFactory) -> Home:
 
 
 @functools.cache
-def _prepared(folder: Path) -> Home:
-    home = Home(folder / "prepared")
+def _prepared(own: Path) -> Home:
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "prepared").exists():
+            _prepare(own / "preparing").copy(shared / "prepared")
+    # reading it leaves tables beside the album, and holds locks: no two workers read the same
+    return Home(shared / "prepared").copy(own / "read")
+
+
+def _prepare(path: Path) -> Home:
+    home = Home(path)
     home.album.rmdir()
     make_demo_album(home.album)
     (home.album / MARKER).unlink()

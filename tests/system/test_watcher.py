@@ -25,7 +25,8 @@ from facewatchd.watch.inotify import WatchTree
 from facewatchd.watch.scanner import scan
 from facewatchd.watch.watcher import Watcher, wanted_limit
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
+"""After this a hint is not expected any more; on a busy machine an overflowing queue takes more than 10 s to read."""
 
 FILE, FOLDER, GONE = HintKind.FILE, HintKind.FOLDER, HintKind.GONE
 
