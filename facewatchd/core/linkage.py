@@ -149,7 +149,8 @@ class _Clusters:
         )
         self.sizes = np.ones(count)
         self._tightness = np.ones(count)
-        self._hubness = np.zeros(count) if hubness is None else rule.hubs * hubness
+        self._hubness = np.zeros(count) if hubness is None else hubness.copy()
+        self._mean_hubness = self._hubness.copy()
         self._kind = np.full(count, -1, np.int64) if hint is None else hint.astype(np.int64)
         self._part_of = np.arange(count)
 
@@ -172,7 +173,7 @@ class _Clusters:
         if rule.bonus:
             strength += rule.bonus * ((self._kind[a] == self._kind[b]) & (self._kind[a] >= 0))
         if rule.hubs:
-            strength -= (self._hubness[a] / self.sizes[a] + self._hubness[b] / self.sizes[b]) / 2
+            strength -= (self._mean_hubness[a] + self._mean_hubness[b]) * (rule.hubs / 2)
         return strength
 
     def join(self, into: Ids, joined: Ids) -> None:
@@ -184,6 +185,7 @@ class _Clusters:
         self._kind[a[better]] = self._kind[b[better]]
         np.add.at(self.sizes, into, self.sizes[joined])
         np.add.at(self._hubness, into, self._hubness[joined])
+        self._mean_hubness[into] = self._hubness[into] / self.sizes[into]
         if len(np.unique(into)) == len(into):
             self._sums[into] += self._sums[joined]
         else:
