@@ -125,6 +125,7 @@ class TreeKeeper:
             log.info("The people tree can be written again")
         self.failure = None
         self._scope, self._dirty = set(), False
+        self._finished = 0.0
         if done.actions:
             log.debug("%d changes in %s", len(done.actions), displayable(self.settings.path))
         return done
