@@ -235,6 +235,10 @@ class PeopleTree:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(Pool.IGNORED, 0o755, dir_fd=self._top)
 
+    def has(self, path: bytes) -> bool:
+        """Whether anything stands under a path of the tree."""
+        return os.path.lexists(os.path.join(self._path, path))
+
     def carry_out(self, actions: list[Action], write_down: WriteDown) -> None:
         """
         Carry the actions out. One that finds something else in its place than the plan saw is left out: the next plan

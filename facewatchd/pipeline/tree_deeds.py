@@ -6,7 +6,7 @@ in the tree is ours.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from facewatchd.core.owners import Owner
 from facewatchd.core.tree import (
@@ -88,14 +88,18 @@ def carry_out(store: Store, tree: PeopleTree, actions: list[Action]) -> None:
     try:
         tree.carry_out(actions, write_down)
     except TreeError:
-        # what was done is written down: what differs from now on is the user's doing
-        _end(store)
+        # what was done is written down, and nothing else may be: what differs from now on is the user's doing
+        begun = {action.owner for action in actions if isinstance(action, MakeFolder)}
+        names = store.manifest.names().items()
+        _end(store, [owner for owner, name in names if owner in begun and not tree.has(name)])
         raise
     _end(store)
 
 
-def _end(store: Store) -> None:
+def _end(store: Store, unmade: Collection[Owner] = ()) -> None:
     with store.transaction():
+        for owner in unmade:
+            store.manifest.removed(owner)
         store.manifest.end()
 
 

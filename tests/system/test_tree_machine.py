@@ -11,13 +11,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import DIM, MODEL, THRESHOLDS, broken_links, found_face, open_archive, unit
@@ -31,6 +29,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from trees import Failing
 
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import MARKER
@@ -47,7 +46,6 @@ from facewatchd.store import StoredModel
 EXAMPLES = int(os.environ.get("FACEWATCHD_SOAK", "12"))
 STEPS = 25
 PEOPLE = 4
-CHANGES = {"symlink", "rename", "unlink", "mkdir", "rmdir"}
 SETTINGS = ((1, 0.6), (2, 0.8), (3, 0.7))
 
 
@@ -59,29 +57,6 @@ class Word:
     person: PersonId
     photo: int = -1
     name: str = ""
-
-
-class Failing:
-    """Makes the change of this number to the file system fail, before it is made or after."""
-
-    def __init__(self, left: int, error: int) -> None:
-        self._left = left
-        self._error = error
-
-    def __enter__(self) -> None:
-        sys.setprofile(self._hook)
-
-    def __exit__(self, *_: object) -> None:
-        sys.setprofile(None)
-
-    def _hook(self, frame: Any, event: str, function: Any) -> None:
-        if event not in {"c_call", "c_return"} or getattr(function, "__name__", "") not in CHANGES:
-            return
-        if f"{os.sep}people{os.sep}" not in frame.f_code.co_filename:
-            return
-        self._left -= 1
-        if self._left == -1:
-            raise OSError(self._error, os.strerror(self._error))
 
 
 class TreeMachine(RuleBasedStateMachine):

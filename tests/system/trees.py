@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from typing import Any
 
 from helpers import DIM, MODEL, THRESHOLDS, Archive, unit
 
@@ -16,6 +18,31 @@ from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
 from facewatchd.store import StoredModel
 
 OURS = {MARKER, COVER}
+
+CHANGES = {"symlink", "rename", "unlink", "mkdir", "rmdir"}
+
+
+class Failing:
+    """Makes the change of this number to the file system fail, before it is made or after."""
+
+    def __init__(self, left: int, error: int) -> None:
+        self._left = left
+        self._error = error
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._hook)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _hook(self, frame: Any, event: str, function: Any) -> None:
+        if event not in {"c_call", "c_return"} or getattr(function, "__name__", "") not in CHANGES:
+            return
+        if f"{os.sep}people{os.sep}" not in frame.f_code.co_filename:
+            return
+        self._left -= 1
+        if self._left == -1:
+            raise OSError(self._error, os.strerror(self._error))
 
 
 def know_two(archive: Archive, ada_in: int, bob_in: int) -> None:
