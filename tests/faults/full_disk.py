@@ -65,6 +65,8 @@ def _goes_through(trial: Trial, home: Home, what: str, disk: Path, room: int = 0
         trial.figure(f"{what}: room made, done by itself", seconds(taken), "90 s", taken is not None and lost <= 0)
         cleared = comes(lambda: not home.status()["blocked"], 20, 0.5)
         trial.figure(f"{what}: nothing blocked", seconds(cleared), "20 s", cleared is not None)
+        # covers are cut beside the rest
+        comes(lambda: not home.result().differences(trial.prepared.result()), 20, 0.5)
         if daemon.lives:
             daemon.stop()
     differences = home.result().differences(trial.prepared.result())
