@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from facewatchd.daemon.progress import duration
+from facewatchd.daemon.progress import duration, shares_said
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 
@@ -88,6 +88,8 @@ def _progress(progress: dict[str, Any]) -> str:
     if progress["seconds_left"] is not None:
         left = duration(progress["seconds_left"])
         parts.append(f"{progress['photos_per_second']:.1f} a second, about {left} left")
+    if progress["time"]:
+        parts.append(f"time goes into {shares_said(progress['time'].items())}")
     parts += [f"slow: {slow['path']} ({slow['seconds']:.0f} s)" for slow in progress["slow"]]
     return "; ".join(parts)
 

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from facewatchd.daemon.progress import Figures, duration
+from facewatchd.daemon.progress import Figures, duration, shares_said
 
 _PER_SECOND = 4
 
@@ -78,6 +78,8 @@ def picture(figures: Figures) -> ConsoleRenderable:
     table.add_row(*cells)
     outer = Table.grid()
     outer.add_row(table)
+    if figures.shares:
+        outer.add_row(Text(f"time goes into {shares_said(figures.shares)}", style="dim", no_wrap=True))
     for slow in figures.slow:
         outer.add_row(
             Text(f"slow: {slow.path} ({duration(slow.seconds)})", style="dim", no_wrap=True, overflow="ellipsis")

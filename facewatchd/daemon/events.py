@@ -13,6 +13,7 @@ from typing import Any
 from facewatchd.core.owners import Owner
 from facewatchd.core.recluster import Labels
 from facewatchd.daemon.scans import ScanEnd, ScanPart
+from facewatchd.daemon.stopwatch import Stage
 from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoError
 from facewatchd.pipeline.regroup import Snapshot
@@ -40,10 +41,11 @@ class Hinted:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A worker is done with a photo."""
+    """A worker is done with a photo, and has spent so many seconds on each stage."""
 
     seen: SeenFile
     result: TakenPhoto | SamePhoto | PhotoError
+    seconds: Mapping[Stage, float]
 
 
 @dataclass(frozen=True, slots=True)

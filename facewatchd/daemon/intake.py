@@ -19,7 +19,7 @@ from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.workers import Job, Workers
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import PhotoBusyError, PhotoError, displayable
+from facewatchd.errors import PhotoBusyError, displayable
 from facewatchd.photos.beside import is_beside_name
 from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.dates import DateSettings
@@ -65,7 +65,7 @@ class Intake:
         self._discovery = Discovery(
             store, sources.roots, config.watch.settle_s, config.watch.settle_open_s, sources.trusted
         )
-        self._workers = Workers.of(config, engine, sources.roots, lambda seen, result: post(Taken(seen, result)))
+        self._workers = Workers.of(config, engine, sources.roots, lambda *end: post(Taken(*end)))
         self._backlog = Backlog(store, self._discovery, sources, 2 * self._workers.count)
         self.progress = Progress(self._backlog.pending)
         self._doubts: dict[RootId, str] = {}
@@ -171,13 +171,14 @@ class Intake:
         self._backlog.ended(seen)
         self.progress.ended(seen)
 
-    def taken(self, seen: SeenFile, result: TakenPhoto | SamePhoto | PhotoError) -> bool:
+    def taken(self, end: Taken) -> bool:
         """
         Keep what a photo came to.
 
         Returns:
             Whether its faces are new.
         """
+        seen, result = end.seen, end.result
         self.drop(seen)
         if not self._backlog.is_wanted(seen):
             # the file changed, or went, while it was looked into: what is there now has its own turn
@@ -185,7 +186,7 @@ class Intake:
         if isinstance(result, TakenPhoto):
             self._tree.touch_people(keep(self._store, result, self._model.id, self._model.dim, self.thresholds))
             self._tree.touch_people(arrived(self._store, self._dates, seen, time.time()))
-            self.progress.took(len(result.faces))
+            self.progress.took(len(result.faces), end.seconds)
             return True
         if isinstance(result, SamePhoto):
             scope = keep_same(self._store, result, self.thresholds)
@@ -202,5 +203,5 @@ class Intake:
             with self._store.transaction():
                 fail(self._store, seen, result, time.time())
                 self._tree.touch_people(stand_down(self._store, seen))
-            self.progress.took(0)
+            self.progress.took(0, end.seconds)
         return False

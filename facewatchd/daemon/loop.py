@@ -216,7 +216,7 @@ class Daemon:
         log.debug("Scanned %s in %.1f s", displayable(os.path.join(end.root.path, end.below)), end.seconds)
 
     def _taken(self, taken: Taken) -> None:
-        if self._intake.taken(taken.seen, taken.result):
+        if self._intake.taken(taken):
             self._grouping.grew()
 
     def _clustered(self, clustered: Clustered) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from facewatchd.daemon.stopwatch import Stage
 from facewatchd.domain import SeenFile
 from facewatchd.errors import displayable
 
@@ -23,6 +24,8 @@ _WINDOW_S = 60.0
 # a photo of a camera takes a fraction of a second
 _SLOW_S = 5.0
 _MOST_SLOW = 3
+_LEAST_S = 1e-3
+_WORTH_SAYING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Figures:
         faces: Found in those done.
         rate: Photos a second over the last minute; 0 where that is not known yet.
         slow: Photos in hand for unusually long, the longest first.
+        shares: What the time of the photos of the last minute went into, 0..1 each, the largest first; empty where that
+            is not known yet.
     """
 
     doing: str
@@ -53,6 +58,7 @@ class Figures:
     faces: int = 0
     rate: float = 0.0
     slow: tuple[SlowPhoto, ...] = ()
+    shares: tuple[tuple[Stage, float], ...] = ()
 
     @property
     def seconds_left(self) -> float | None:
@@ -78,7 +84,8 @@ class Progress:
         self._pending = 0
         self._counted = clock() - _COUNT_EVERY_S
         self._in_hand: dict[SeenFile, float] = {}
-        self._ends: deque[float] = deque()
+        self._ends: deque[tuple[float, Mapping[Stage, float]]] = deque()
+        self._spent = dict.fromkeys(Stage, 0.0)
         self._show: Callable[[Figures], None] | None = None
         self._shown = 0.0
 
@@ -94,15 +101,17 @@ class Progress:
         """It is not any more, whatever it came to."""
         self._in_hand.pop(seen, None)
 
-    def took(self, faces: int) -> None:
-        """A photo with so many faces is done."""
+    def took(self, faces: int, seconds: Mapping[Stage, float]) -> None:
+        """A photo with so many faces is done; so long was spent on each stage of it."""
         now = self._clock()
         if self._photos == 0:
             self._began = self._told = now
         self._photos += 1
         self._faces += faces
         self._pending = max(0, self._pending - 1)
-        self._ends.append(now)
+        self._ends.append((now, seconds))
+        for stage, spent in seconds.items():
+            self._spent[stage] += spent
 
     def figures(self, doing: str) -> Figures:
         """How far it has come."""
@@ -110,8 +119,9 @@ class Progress:
         if now - self._counted >= _COUNT_EVERY_S or len(self._in_hand) > self._pending:
             self._counted = now
             self._pending = self._count_pending()
-        while self._ends and self._ends[0] < now - _WINDOW_S:
-            self._ends.popleft()
+        while self._ends and self._ends[0][0] < now - _WINDOW_S:
+            for stage, spent in self._ends.popleft()[1].items():
+                self._spent[stage] -= spent
         seconds = min(now - self._began, _WINDOW_S)
         slow = sorted(((now - since, seen.path) for seen, since in self._in_hand.items()), reverse=True)
         return Figures(
@@ -121,7 +131,16 @@ class Progress:
             self._faces,
             len(self._ends) / seconds if self._photos and seconds >= 1 else 0.0,
             tuple(SlowPhoto(displayable(path), seconds) for seconds, path in slow[:_MOST_SLOW] if seconds >= _SLOW_S),
+            self._shares(),
         )
+
+    def _shares(self) -> tuple[tuple[Stage, float], ...]:
+        spent = sum(self._spent.values())
+        # what is left of sums that were taken back is nothing
+        if not self._ends or spent < _LEAST_S:
+            return ()
+        shares = ((stage, max(0.0, seconds) / spent) for stage, seconds in self._spent.items())
+        return tuple(sorted(shares, key=lambda share: -share[1]))
 
     def tell(self, doing: str) -> None:
         """Show how far it has come, or say so in the log, if it is time to; and when the backlog is empty."""
@@ -145,6 +164,7 @@ class Progress:
             log.info("%d photos with %d faces taken in, in %s", self._photos, self._faces, duration(seconds))
         self._photos = self._faces = 0
         self._ends.clear()
+        self._spent = dict.fromkeys(Stage, 0.0)
 
 
 def sentence(figures: Figures) -> str:
@@ -154,8 +174,15 @@ def sentence(figures: Figures) -> str:
         parts.append(f"{figures.rate:.1f} a second")
     if figures.seconds_left is not None:
         parts.append(f"about {duration(figures.seconds_left)} left")
+    if figures.shares:
+        parts.append(f"time goes into {shares_said(figures.shares)}")
     parts += [f"slow: {slow.path} ({duration(slow.seconds)})" for slow in figures.slow]
     return "; ".join(parts)
+
+
+def shares_said(shares: Iterable[tuple[str, float]]) -> str:
+    """What the time goes into, in words; what hardly counts is left out."""
+    return ", ".join(f"{stage} {share:.0%}" for stage, share in shares if share >= _WORTH_SAYING)
 
 
 def duration(seconds: float) -> str:

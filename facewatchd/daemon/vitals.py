@@ -44,6 +44,7 @@ def progress_entry(figures: Figures) -> dict[str, Any]:
         "photos_per_second": round(figures.rate, 2),
         "seconds_left": None if left is None else round(left),
         "slow": [{"path": slow.path, "seconds": round(slow.seconds, 1)} for slow in figures.slow],
+        "time": {stage.value: round(share, 3) for stage, share in figures.shares},
     }
 
 

@@ -17,12 +17,15 @@ import cv2
 
 from facewatchd.config import Config
 from facewatchd.daemon.room import Room, memory_for, workers_for
+from facewatchd.daemon.stopwatch import Stage, Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.ingest import IngestSettings, take_in
 
 log = logging.getLogger(__name__)
+
+OnEnd = Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError, Mapping[Stage, float]], None]
 
 _LET_FINISH_S = 0.7
 
@@ -56,7 +59,8 @@ class Workers:
         engine: Shared by all of them.
         roots: Where the photos are.
         settings: See there.
-        on_end: Called in a worker's thread for each photo with the result, or the error that says why there is none.
+        on_end: Called in a worker's thread for each photo with the result, or the error that says why there is none, and
+            with the seconds spent on each stage.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Workers:
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         settings: IngestSettings,
-        on_end: Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError], None],
+        on_end: OnEnd,
     ) -> None:
         self.count = count
         self._alone = limits
@@ -94,7 +98,7 @@ class Workers:
         config: Config,
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
-        on_end: Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError], None],
+        on_end: OnEnd,
     ) -> Workers:
         """As the configuration has it."""
         ingest = config.ingest
@@ -130,26 +134,27 @@ class Workers:
                 continue
             if job is None:
                 break
-            result = self._take(job, reader)
+            watch = Stopwatch()
+            result = self._take(job, reader, watch)
             reader.tidy()
             if not (self._decoders.stopped and isinstance(result, PhotoError)):
-                self._on_end(job.seen, result)
+                self._on_end(job.seen, result, watch.seconds)
         reader.close()
 
-    def _take(self, job: Job, reader: IsolatedReader) -> TakenPhoto | SamePhoto | PhotoError:
+    def _take(self, job: Job, reader: IsolatedReader, watch: Stopwatch) -> TakenPhoto | SamePhoto | PhotoError:
         try:
             try:
                 with self._room.shared():
-                    return self._take_in(job, reader, self._shared)
+                    return self._take_in(job, reader, watch, self._shared)
             except PhotoRoomError:
                 pass
             except PhotoCrashError as error:
                 # once may be an accident; one that was too slow is not helped by having the memory for itself
                 if error.slow:
                     with self._room.shared():
-                        return self._take_in(job, reader, self._shared)
+                        return self._take_in(job, reader, watch, self._shared)
             with self._room.alone():
-                return self._take_in(job, reader, self._alone)
+                return self._take_in(job, reader, watch, self._alone)
         except PhotoError as error:
             return error
         except Exception as error:  # the boundary of one photo: whatever it is, the others go on
@@ -160,8 +165,16 @@ class Workers:
                 self._roots[job.seen.root_id].path + b"/" + job.seen.path,
             )
 
-    def _take_in(self, job: Job, reader: IsolatedReader, limits: DecodeLimits) -> TakenPhoto | SamePhoto:
-        root = self._roots[job.seen.root_id]
+    def _take_in(
+        self, job: Job, reader: IsolatedReader, watch: Stopwatch, limits: DecodeLimits
+    ) -> TakenPhoto | SamePhoto:
         return take_in(
-            job.seen, root, reader.within(limits), self._engine, self._settings, time.time(), job.known, job.refused
+            job.seen,
+            self._roots[job.seen.root_id],
+            TimedReader(reader.within(limits), watch),
+            TimedEngine(self._engine, watch),
+            self._settings,
+            time.time(),
+            job.known,
+            job.refused,
         )

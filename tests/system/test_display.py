@@ -15,6 +15,7 @@ from running import Home, environment, fresh
 
 from facewatchd.daemon.display import picture
 from facewatchd.daemon.progress import Figures, SlowPhoto
+from facewatchd.daemon.stopwatch import Stage
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +76,16 @@ def test_status_says_what_is_done_now(home: Home) -> None:
         assert progress["doing"] in home.run("status").out
 
 
-def test_slow_photos_are_named() -> None:
-    """Whatever their names hold."""
+SHARES = ((Stage.READING, 0.9), (Stage.DECODING, 0.1))
+
+
+def test_what_is_slow_is_said() -> None:
+    """The stages, and photos by their names, whatever those hold."""
     console = Console(width=100, record=True, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-    console.print(picture(Figures("taking in photos", 3, 9, 4, 0.5, (SlowPhoto("[bold]1.CR2", 12),))))
+    console.print(picture(Figures("taking in photos", 3, 9, 4, 0.5, (SlowPhoto("[bold]1.CR2", 12),), SHARES)))
     said = console.export_text()
     assert "3 of 12 photos" in said
     assert "18 s left" in said
+    assert "time goes into reading 90%, decoding 10%" in said
     assert "slow: [bold]1.CR2 (12 s)" in said
     console.file.close()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from facewatchd.daemon.progress import Figures, Progress, SlowPhoto, duration, sentence
+from facewatchd.daemon.stopwatch import Stage
 from facewatchd.daemon.vitals import progress_entry
 from facewatchd.domain import FileStat, SeenFile
+
+NOTHING = dict.fromkeys(Stage, 0.0)
 
 
 def seen(number: int) -> SeenFile:
@@ -31,7 +34,7 @@ def test_what_is_counted() -> None:
     for number in range(3):
         progress.began(seen(number))
         progress.ended(seen(number))
-        progress.took(number)
+        progress.took(number, NOTHING)
     figures = progress.figures("x")
     assert (figures.done, figures.faces, figures.to_go, figures.rate) == (3, 3, 7, 0)
     clock.now += 2
@@ -46,10 +49,10 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
     clock = Clock()
     progress = Progress(lambda: 600, clock)
     for _ in range(1000):
-        progress.took(0)
+        progress.took(0, NOTHING)
     clock.now += 100
     for _ in range(30):
-        progress.took(0)
+        progress.took(0, NOTHING)
     assert progress.figures("x").rate == 0.5
 
 
@@ -67,6 +70,22 @@ def test_photos_that_take_long_are_named() -> None:
     assert progress.figures("x").slow == (SlowPhoto("2.jpg", 5),)
 
 
+def test_what_the_time_goes_into_is_that_of_the_last_minute() -> None:
+    """A disk that was slow is of no interest any more; the largest share comes first."""
+    clock = Clock()
+    progress = Progress(lambda: 600, clock)
+    assert progress.figures("x").shares == ()
+    progress.took(0, {Stage.READING: 50.0, Stage.DECODING: 0.1})
+    clock.now += 100
+    assert progress.figures("x").shares == ()
+    progress.took(2, {Stage.READING: 0.1, Stage.DECODING: 1.0, Stage.FINDING: 2.0, Stage.EMBEDDING: 0.9})
+    stages, shares = zip(*progress.figures("x").shares, strict=True)
+    assert stages == (Stage.FINDING, Stage.DECODING, Stage.EMBEDDING, Stage.READING)
+    assert shares == pytest.approx((0.5, 0.25, 0.225, 0.025))
+    progress.end()
+    assert progress.figures("x").shares == ()
+
+
 @pytest.mark.parametrize("in_log", [True, False])
 def test_the_log_has_a_line_a_minute(caplog: pytest.LogCaptureFixture, in_log: bool) -> None:
     """Where no terminal shows it; the end is told in any case."""
@@ -77,7 +96,7 @@ def test_the_log_has_a_line_a_minute(caplog: pytest.LogCaptureFixture, in_log: b
     if not in_log:
         progress.show_by(shown.append)
     for _ in range(241):
-        progress.took(1)
+        progress.took(1, NOTHING)
         progress.tell("taking in photos")
         clock.now += 1
     assert len(caplog.messages) == (4 if in_log else 0)
@@ -89,13 +108,22 @@ def test_the_log_has_a_line_a_minute(caplog: pytest.LogCaptureFixture, in_log: b
     assert [line for line in caplog.messages if "to go" not in line] == ["241 photos with 241 faces taken in, in 5 min"]
 
 
-FIGURES = Figures("taking in photos", 120, 600, 250, 4.0, (SlowPhoto("a/1.CR2", 14.2),))
+FIGURES = Figures(
+    "taking in photos",
+    120,
+    600,
+    250,
+    4.0,
+    (SlowPhoto("a/1.CR2", 14.2),),
+    ((Stage.FINDING, 0.6), (Stage.READING, 0.4), (Stage.DECODING, 0.001)),
+)
 
 
 def test_they_are_said_in_a_line() -> None:
     """With what is slow; what is not known yet is left out."""
     assert sentence(FIGURES) == (
-        "120 photos with 250 faces taken in, 600 to go; 4.0 a second; about 2 min left; slow: a/1.CR2 (14 s)"
+        "120 photos with 250 faces taken in, 600 to go; 4.0 a second; about 2 min left; "
+        "time goes into finding faces 60%, reading 40%; slow: a/1.CR2 (14 s)"
     )
     assert sentence(Figures("x", 1, 2, 0)) == "1 photos with 0 faces taken in, 2 to go"
 
@@ -110,6 +138,7 @@ def test_status_has_the_same_figures() -> None:
         "photos_per_second": 4.0,
         "seconds_left": 150,
         "slow": [{"path": "a/1.CR2", "seconds": 14.2}],
+        "time": {"finding faces": 0.6, "reading": 0.4, "decoding": 0.001},
     }
     assert progress_entry(Figures("x"))["seconds_left"] is None
 
