@@ -144,11 +144,12 @@ class Look:
         near = max(_NEAR, 4 * least)
         while True:
             certain = -np.inf
-            rows = np.arange(len(self._rough))
-            if near < len(rows):
+            if near < len(self._rough):
                 bound = _reached(self._rough, near)
                 rows = np.flatnonzero(self._rough >= bound)
                 certain = float(bound) + self._off
+            else:
+                rows = np.arange(len(self._rough))
             people, similarities = self._ranked(rows)
             if len(rows) == len(self._rough) or len(people) >= least:
                 break
