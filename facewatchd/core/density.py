@@ -8,7 +8,11 @@ a million faces, by one of two seconds with the same result.
 
 from __future__ import annotations
 
-import warnings
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +38,28 @@ def density_clusters(graph: Graph, min_size: int, min_samples: int, k: int) -> N
     Returns:
         Labels, int64, shape (n_faces,): 0.. for clusters, -1 for faces of none.
     """
-    with warnings.catch_warnings():
-        # hdbscan calls scikit-learn with keywords that newer releases deprecate; nothing that a user could act on
-        warnings.simplefilter("ignore")
-        # 0.7 s and 160 MB, for the one process that groups
-        from hdbscan._hdbscan_tree import compute_stability, condense_tree, get_clusters  # noqa: PLC0415
-    tree = condense_tree(_hierarchy(_spanning_tree(graph, min_samples, k)), min_size)
-    labels, _, _ = get_clusters(tree, compute_stability(tree), "eom", False, False, 0.0, 0)
+    trees = _trees()
+    tree = trees.condense_tree(_hierarchy(_spanning_tree(graph, min_samples, k)), min_size)
+    labels, _, _ = trees.get_clusters(tree, trees.compute_stability(tree), "eom", False, False, 0.0, 0)
     return np.asarray(labels, np.int64)
+
+
+def _trees() -> ModuleType:
+    """
+    The package's module for trees, and nothing else of the package: that would load scikit-learn, which takes a second
+    and 80 MB, and none of it is needed.
+    """
+    name = "hdbscan._hdbscan_tree"
+    if name not in sys.modules:
+        package = find_spec("hdbscan")
+        spec = PathFinder.find_spec(name, package.submodule_search_locations) if package is not None else None
+        if spec is None or spec.loader is None:
+            # laid out in another way
+            return import_module(name)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    return sys.modules[name]
 
 
 def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64]:

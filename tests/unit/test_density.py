@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -73,3 +75,21 @@ def test_a_graph_may_come_from_elsewhere() -> None:
     indices = np.array([[1], [0], [3], [2]], np.int32)
     labels = density_clusters(Graph(indices, np.full((4, 1), 0.9, np.float32)), 2, 1, 1)
     assert labels[0] == labels[1] != labels[2] == labels[3]
+
+
+def test_the_package_is_loaded_no_further_than_needed() -> None:
+    """Each grouping is a process of its own, which must not wait for scikit-learn; the whole package still loads after."""
+    script = """
+import sys
+from facewatchd.core.density import density_clusters
+from facewatchd.core.graph import neighbours
+import numpy as np
+print(density_clusters(neighbours(np.repeat(np.eye(2, dtype=np.float32), 4, axis=0), 3), 2, 1, 3).tolist())
+print("sklearn" in sys.modules)
+import hdbscan
+print(hdbscan.HDBSCAN(min_cluster_size=2).fit(np.repeat(np.eye(2), 4, axis=0)).labels_.tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == ["[0, 0, 0, 0, 1, 1, 1, 1]", "False", "[0, 0, 0, 0, 1, 1, 1, 1]"]
