@@ -45,11 +45,13 @@ class Graph(NamedTuple):
         found = np.flatnonzero(there != NOBODY)
         here, there = found // max(min(k, self.indices.shape[1]), 1), there[found].astype(np.int64)
         keys = np.minimum(here, there) * count + np.maximum(here, there)
-        order = np.argsort(keys, kind="stable")
+        order = np.argsort(keys)
         keys = keys[order]
-        first = np.concatenate([np.ones(min(len(keys), 1), np.bool_), keys[1:] != keys[:-1]])
+        first = np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), np.bool_), keys[1:] != keys[:-1]]))
         a, b = np.divmod(keys[first], max(count, 1))
-        return a, b, self.similarities[:, :k].ravel()[found[order[first]]].astype(np.float64)
+        # of both lists that a pair is in, the one that comes first: a stable sort takes twice as long
+        position = np.minimum.reduceat(order, first)
+        return a, b, self.similarities[:, :k].ravel()[found[position]].astype(np.float64)
 
 
 class Lists:

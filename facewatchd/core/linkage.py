@@ -300,19 +300,17 @@ def _joins(
     Returns:
         Clusters that take in (some several times), and those that they take in (each once, and taking in nothing).
     """
-    offered = strength >= threshold
-    a, b, strength = a[offered], b[offered], strength[offered]
-    for end in (a, b):
-        best[end] = -np.inf
-        pick[end] = len(a)
+    best.fill(-np.inf)
+    pick.fill(len(a))
     for end in (a, b):
         np.maximum.at(best, end, strength)
     for end in (a, b):
         # of equals the first pair, so that the result does not hang on the order of anything else
         top = np.flatnonzero(strength == best[end])
         np.minimum.at(pick, end[top], top)
-    number = np.arange(len(a))
-    of_a, of_b = pick[a] == number, pick[b] == number
+    picks = distinct(pick[best >= threshold])
+    a, b, strength = a[picks], b[picks], strength[picks]
+    of_a, of_b = pick[a] == picks, pick[b] == picks
     into, joined = a[of_a & of_b], b[of_a & of_b]
 
     one_way = of_a ^ of_b
