@@ -29,8 +29,9 @@ from facewatchd.domain import Embeddings, PersonId
 Ids = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# pairs of one block of dot products: two blocks of 512 numbers each stay within a processor's cache of a few MB
-_BLOCK = 2048
+# pairs of one block of dot products: what is copied for it, half a megabyte, stays in the cache of one core, and in memory
+# that is there already; 2048 of them take three times as long
+_BLOCK = 128
 # sums of more faces than this are kept in single precision: 1,000,000 x 512 are 2 GB instead of 4
 _EXACT_FACES = 50_000
 # from this many faces on a cluster takes in several others a round, at most this share of its own faces: on LFW the
