@@ -44,6 +44,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.people.looked import Looked
+from facewatchd.photos.isolated import DecodeLimits, Decoders
 from facewatchd.pipeline.materialize import InPool, Scope, TreeSettings, materialize
 from facewatchd.store import PersonFace, Store, StoredModel
 
@@ -172,7 +173,8 @@ def covers(bench: Bench) -> None:
             file.write(content)
         number += 1
     ready: queue.SimpleQueue[Owner] = queue.SimpleQueue()
-    cutter = CoverCutter(50, ready.put)
+    decoders = Decoders()
+    cutter = CoverCutter(decoders, DecodeLimits(50, 60, 1 << 30), ready.put)
     keeper = TreeKeeper(bench.store, bench.tree, cutter.cut)
     keeper.is_watched()
     keeper.materialize()

@@ -16,6 +16,7 @@ from facewatchd.core.assign import assign_photo, best_people, look
 from facewatchd.daemon.models import open_installed, refuse_others
 from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
+from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.ingest import IngestSettings, find_faces
 from facewatchd.pipeline.pictures import read_picture
 from facewatchd.pipeline.thresholds import thresholds_for, thresholds_in_use
@@ -103,7 +104,7 @@ def compare(config: Config, photo_a: Path, photo_b: Path) -> dict[str, Any]:
 
 
 def _faces(config: Config, engine: FaceEngine, photo: Path) -> tuple[FoundFace, ...]:
-    image = read_picture(os.fsencode(photo), config.ingest.max_megapixels)
+    image = read_picture(os.fsencode(photo), PlainReader(config.ingest.max_megapixels))
     settings = IngestSettings.of(config)
     return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)
 

@@ -1,6 +1,6 @@
 """
 Cuts people's covers in a thread of its own: the photos of a thousand people take minutes to decode, and the loop has
-other things to do.
+other things to do. They are decoded where new photos are, out of the daemon's reach: the file may be another by now.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 
 from facewatchd.core.owners import Owner
+from facewatchd.daemon.workers import REST_S
+from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.tree_deeds import cut_now
 from facewatchd.store import PersonFace
 
@@ -22,12 +24,14 @@ class CoverCutter:
     Cuts until stopped.
 
     Args:
-        max_megapixels: Of the photos.
+        decoders: Decode the photos.
+        limits: Of one photo.
         on_cut: Called in the thread with the owner whose cover is ready.
     """
 
-    def __init__(self, max_megapixels: float, on_cut: Callable[[Owner], None]) -> None:
-        self._cut = cut_now(max_megapixels)
+    def __init__(self, decoders: Decoders, limits: DecodeLimits, on_cut: Callable[[Owner], None]) -> None:
+        self._decoders = decoders
+        self._limits = limits
         self._on_cut = on_cut
         self._jobs: queue.SimpleQueue[tuple[Owner, PersonFace] | None] = queue.SimpleQueue()
         self._pending: set[PersonFace] = set()
@@ -55,12 +59,23 @@ class CoverCutter:
         self._jobs.put(None)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._stopping:
+        reader = IsolatedReader(self._decoders)
+        cut = cut_now(reader.within(self._limits))
+        while not self._stopping:
+            try:
+                job = self._jobs.get(timeout=REST_S)
+            except queue.Empty:
+                reader.rest()
+                continue
+            if job is None:
+                break
             owner, face = job
-            cover = self._cut(owner, face)
+            cover = cut(owner, face)
+            reader.tidy()
             if cover is not None:
                 self._ready[face] = cover
                 self._on_cut(owner)
             else:
                 self._failed[face] = time.monotonic() + _RETRY_S
             self._pending.discard(face)
+        reader.close()

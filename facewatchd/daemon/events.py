@@ -12,8 +12,8 @@ from typing import Any
 
 from facewatchd.core.owners import Owner
 from facewatchd.core.recluster import Labels
+from facewatchd.daemon.progress import Stage
 from facewatchd.daemon.scans import ScanEnd, ScanPart
-from facewatchd.daemon.stopwatch import Stage
 from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoError
 from facewatchd.pipeline.regroup import Snapshot

@@ -21,6 +21,7 @@ from facewatchd.daemon.workers import Job, Workers
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoBusyError, displayable
 from facewatchd.photos.beside import is_beside_name
+from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.discover import Discovery
@@ -39,6 +40,7 @@ class Intake:
     Args:
         config: Everything that can be set.
         store: The state.
+        decoders: Decode the photos.
         engine: The face models.
         thresholds: Of the assignment of new faces.
         sources: The photo folders.
@@ -50,6 +52,7 @@ class Intake:
         self,
         config: Config,
         store: Store,
+        decoders: Decoders,
         engine: FaceEngine,
         thresholds: Thresholds,
         sources: Sources,
@@ -65,7 +68,7 @@ class Intake:
         self._discovery = Discovery(
             store, sources.roots, config.watch.settle_s, config.watch.settle_open_s, sources.trusted
         )
-        self._workers = Workers.of(config, engine, sources.roots, lambda *end: post(Taken(*end)))
+        self._workers = Workers.of(config, decoders, engine, sources.roots, lambda *end: post(Taken(*end)))
         self._backlog = Backlog(store, self._discovery, sources, 2 * self._workers.count)
         self.progress = Progress(self._backlog.pending)
         self._doubts: dict[RootId, str] = {}

@@ -24,8 +24,10 @@ from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.service import notify
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.workers import decode_limits
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import FacewatchError, StoreFullError, displayable
+from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import TreeSettings
@@ -62,7 +64,9 @@ class Daemon:
         self._once = once
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_in_use(config, store, engine.info)
-        self._covers = CoverCutter(config.ingest.max_megapixels, lambda owner: self.post(CoverCut(owner)))
+        decoders = Decoders()
+        limits = decode_limits(config, engine.info.provider)
+        self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)))
         self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
         self._grouping = Grouping(
             store,
@@ -74,7 +78,7 @@ class Daemon:
             self.post,
         )
         self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
-        self._intake = Intake(config, store, engine, self._thresholds, self._sources, self._tree, self.post)
+        self._intake = Intake(config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post)
         self.progress = self._intake.progress
         self._pause = Pause()
         self.condition = Condition(

@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from facewatchd.daemon.stopwatch import Stage
 from facewatchd.domain import SeenFile
 from facewatchd.errors import displayable
 
@@ -26,6 +26,23 @@ _SLOW_S = 5.0
 _MOST_SLOW = 3
 _LEAST_S = 1e-3
 _WORTH_SAYING = 0.01
+
+
+class Stage(StrEnum):
+    """
+    What is done with a photo.
+
+    Attributes:
+        READING: Getting the file from the disk or the network, and its fingerprint.
+        DECODING: Turning it into pixels.
+        FINDING: Detecting faces.
+        EMBEDDING: Aligning them and turning them into embeddings.
+    """
+
+    READING = "reading"
+    DECODING = "decoding"
+    FINDING = "finding faces"
+    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,30 +9,13 @@ import contextlib
 import time
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.daemon.progress import Stage
 from facewatchd.domain import Detection, Embeddings, FaceEngine, FileStat, Image, ModelInfo
 from facewatchd.photos.read import PhotoRead, PhotoReader
-
-
-class Stage(StrEnum):
-    """
-    What is done with a photo.
-
-    Attributes:
-        READING: Getting the file from the disk or the network, and its fingerprint.
-        DECODING: Turning it into pixels.
-        FINDING: Detecting faces.
-        EMBEDDING: Aligning them and turning them into embeddings.
-    """
-
-    READING = "reading"
-    DECODING = "decoding"
-    FINDING = "finding faces"
-    EMBEDDING = "embedding"
 
 
 class Stopwatch:

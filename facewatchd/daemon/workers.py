@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import cv2
 
 from facewatchd.config import Config
+from facewatchd.daemon.progress import Stage
 from facewatchd.daemon.room import Room, memory_for, workers_for
-from facewatchd.daemon.stopwatch import Stage, Stopwatch, TimedEngine, TimedReader
+from facewatchd.daemon.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
@@ -29,7 +30,7 @@ OnEnd = Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError, Mapping[Stage, 
 
 _LET_FINISH_S = 0.7
 
-_REST_S = 120.0
+REST_S = 120.0
 """How long decoders are kept for a photo that may come; starting them anew takes a third of a second."""
 
 
@@ -49,12 +50,26 @@ class Job:
     refused: Mapping[bytes, str]
 
 
+def decode_limits(config: Config, provider: str) -> DecodeLimits:
+    """
+    Of a photo that has the memory for itself.
+
+    Args:
+        config: As the user has it.
+        provider: Where the models run.
+    """
+    ingest = config.ingest
+    memory = memory_for(ingest.max_memory, workers_for(ingest.workers, provider))
+    return DecodeLimits(ingest.max_megapixels, ingest.max_seconds, memory)
+
+
 class Workers:
     """
     Takes photos in, in parallel, until stopped.
 
     Args:
         count: Threads.
+        decoders: Decode for them; they are ended with the workers.
         limits: Of one photo that has the memory for itself; many share it.
         engine: Shared by all of them.
         roots: Where the photos are.
@@ -66,6 +81,7 @@ class Workers:
     def __init__(
         self,
         count: int,
+        decoders: Decoders,
         limits: DecodeLimits,
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
@@ -80,7 +96,7 @@ class Workers:
         self._settings = settings
         self._on_end = on_end
         self._room = Room()
-        self._decoders = Decoders()
+        self._decoders = decoders
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
@@ -96,15 +112,15 @@ class Workers:
     def of(
         cls,
         config: Config,
+        decoders: Decoders,
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         on_end: OnEnd,
     ) -> Workers:
         """As the configuration has it."""
-        ingest = config.ingest
-        count = workers_for(ingest.workers, engine.info.provider)
-        limits = DecodeLimits(ingest.max_megapixels, ingest.max_seconds, memory_for(ingest.max_memory, count))
-        return cls(count, limits, engine, roots, IngestSettings.of(config), on_end)
+        count = workers_for(config.ingest.workers, engine.info.provider)
+        limits = decode_limits(config, engine.info.provider)
+        return cls(count, decoders, limits, engine, roots, IngestSettings.of(config), on_end)
 
     def submit(self, job: Job) -> None:
         """Take this photo in. The caller keeps the number in hand small."""
@@ -128,7 +144,7 @@ class Workers:
         reader = IsolatedReader(self._decoders)
         while not self._stopping.is_set():
             try:
-                job = self._jobs.get(timeout=_REST_S)
+                job = self._jobs.get(timeout=REST_S)
             except queue.Empty:
                 reader.rest()
                 continue

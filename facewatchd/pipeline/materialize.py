@@ -34,6 +34,7 @@ from facewatchd.errors import TreeError
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
 from facewatchd.people.tree import KEPT_OUT, PeopleTree
+from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
 from facewatchd.pipeline.tree_deeds import Cutter, carry_out, content_maker, cut_now
@@ -143,7 +144,7 @@ def materialize(
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
     files = photo_files(store, settings.links, looked.compared)
-    content = content_maker(store, cut or cut_now(settings.max_megapixels))
+    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels)))
     with PeopleTree(settings.path, store.state_id(), content, files, looked) as tree:
         present = tree.look({*names.values()})
         if names and not anew and KEPT_OUT not in present.names and present.names.isdisjoint(names.values()):

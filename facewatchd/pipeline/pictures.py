@@ -8,13 +8,15 @@ import os
 
 from facewatchd.domain import FileStat, Image
 from facewatchd.errors import PhotoError
-from facewatchd.photos.decode import decode
-from facewatchd.photos.read import read_settled
+from facewatchd.photos.read import PhotoReader
 
 
-def read_picture(path: bytes, max_megapixels: float) -> Image:
+def read_picture(path: bytes, reader: PhotoReader) -> Image:
     """
     Read a photo; a link is followed.
+
+    Returns:
+        The upright picture, valid until the reader's next.
 
     Raises:
         PhotoError: It cannot be read or decoded.
@@ -24,4 +26,6 @@ def read_picture(path: bytes, max_megapixels: float) -> Image:
         stat = FileStat.of(os.lstat(real))
     except OSError as error:
         raise PhotoError("The photo cannot be read", f"{error.strerror}.", path) from error
-    return decode(read_settled(real, stat), real, max_megapixels).image
+    decoded = reader.read(real, stat).decoded
+    assert decoded is not None
+    return decoded.image

@@ -23,10 +23,11 @@ from facewatchd.core.tree import (
     RenameFolder,
     Written,
 )
-from facewatchd.errors import PhotoError, TreeError
+from facewatchd.errors import PhotoBusyError, PhotoError, TreeError
 from facewatchd.people.covers import cut_cover
 from facewatchd.people.markers import marker_text
 from facewatchd.people.tree import Done, PeopleTree
+from facewatchd.photos.read import PhotoReader
 from facewatchd.pipeline.pictures import read_picture
 from facewatchd.store import PersonFace, Store
 
@@ -36,14 +37,16 @@ Cutter = Callable[[Owner, PersonFace], bytes | None]
 """Cuts the cover of an owner's folder out of a photo; None where it cannot, or cannot yet."""
 
 
-def cut_now(max_megapixels: float) -> Cutter:
-    """Cuts covers while everything else waits."""
+def cut_now(reader: PhotoReader) -> Cutter:
+    """Cuts covers out of what this reads, while everything else waits."""
 
     def cut(_: Owner, face: PersonFace) -> bytes | None:
         try:
-            return cut_cover(read_picture(face.path, max_megapixels), face.box)
+            return cut_cover(read_picture(face.path, reader), face.box)
         except PhotoError as error:
-            log.warning("No cover could be cut: %s", error)
+            # one that is gone, or not read because everything ends, is nothing to look after
+            level = logging.INFO if isinstance(error, PhotoBusyError) else logging.WARNING
+            log.log(level, "No cover could be cut: %s", error)
             return None
 
     return cut

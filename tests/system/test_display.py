@@ -14,8 +14,7 @@ from rich.console import Console
 from running import Home, environment, fresh
 
 from facewatchd.daemon.display import picture
-from facewatchd.daemon.progress import Figures, SlowPhoto
-from facewatchd.daemon.stopwatch import Stage
+from facewatchd.daemon.progress import Figures, SlowPhoto, Stage
 
 
 @pytest.fixture(scope="module")

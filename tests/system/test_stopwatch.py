@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from helpers import NOW, READER, Archive
 
-from facewatchd.daemon.stopwatch import Stage, Stopwatch, TimedEngine, TimedReader
+from facewatchd.daemon.progress import Stage
+from facewatchd.daemon.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.demo import GROUP, _load
 from facewatchd.domain import FaceEngine, TakenPhoto
 from facewatchd.errors import PhotoError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.daemon.progress import Figures, Progress, SlowPhoto, duration, sentence
-from facewatchd.daemon.stopwatch import Stage
+from facewatchd.daemon.progress import Figures, Progress, SlowPhoto, Stage, duration, sentence
 from facewatchd.daemon.vitals import progress_entry
 from facewatchd.domain import FileStat, SeenFile
 

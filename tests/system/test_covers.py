@@ -1,0 +1,66 @@
+"""Covers, cut while the daemon goes on; with real processes, real decoders and real crashes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from bad_files import BAD_DECODER, crashing, samples
+from running import wait_until
+
+from facewatchd.core.owners import Owner
+from facewatchd.daemon.covers import CoverCutter
+from facewatchd.domain import Box
+from facewatchd.photos.isolated import DecodeLimits, Decoders
+from facewatchd.store import PersonFace
+
+
+@pytest.fixture
+def decoders() -> Iterator[Decoders]:
+    """With a decoder for GIFs that does what their comments say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BAD_DECODER))
+        made = Decoders()
+        yield made
+        made.stop()
+
+
+@pytest.mark.parametrize("way", ["segfault", "spin"])
+def test_a_photo_that_has_turned_bad_has_no_cover(
+    decoders: Decoders, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """It was a sound one when it was taken in; whoever cuts covers lives, says so, and cuts the next."""
+    limits = DecodeLimits(max_megapixels=30, seconds=0.5, memory=400 << 20)
+    cut: list[Owner] = []
+    done = threading.Event()
+
+    def on_cut(owner: Owner) -> None:
+        cut.append(owner)
+        done.set()
+
+    covers = CoverCutter(decoders, limits, on_cut)
+    (tmp_path / "bad.gif").write_bytes(crashing(way))
+    (tmp_path / "good.jpg").write_bytes(samples()["jpg"])
+    bad, good = (
+        PersonFace(number, os.fsencode(tmp_path / name), Box(10, 10, 20, 20))
+        for number, name in enumerate(["bad.gif", "good.jpg"])
+    )
+    assert covers.cut(1, bad) is None
+    assert covers.cut(2, good) is None
+    assert done.wait(30)
+    wait_until(lambda: not covers.busy, timeout=30)
+    assert cut == [2]
+    cover = covers.cut(2, good)
+    assert cover is not None
+    picture = cv2.imdecode(np.frombuffer(cover, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (38, 38, 3)
+    assert covers.cut(1, bad) is None
+    assert not covers.busy, "it is not tried again at once"
+    assert [record.levelname for record in caplog.records if "No cover could be cut" in record.message] == ["WARNING"]
+    covers.stop()
