@@ -9,6 +9,7 @@ Run as `python -m facewatchd.demo DIR`; `make run` without PHOTOS does so.
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 import sys
@@ -252,15 +253,15 @@ def _with_exif(jpeg: bytes, kind: str, taken: datetime, *, sideways: bool) -> by
 
 def main(arguments: Sequence[str]) -> int:
     """`python -m facewatchd.demo DIR`. Returns the exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("Usage: python -m facewatchd.demo DIR\n")
-        return 2
+    parser = argparse.ArgumentParser("python -m facewatchd.demo", description="Make an album to try facewatchd with.")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where; made if need be")
+    folder = parser.parse_args(arguments).folder
     try:
-        album = make_demo_album(Path(arguments[0]))
+        album = make_demo_album(folder)
     except FacewatchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{arguments[0]}: {album.photos} photos of {album.people} people\n")
+    sys.stdout.write(f"{folder}: {album.photos} photos of {album.people} people\n")
     return 0
 
 

@@ -132,7 +132,19 @@ def test_package_without_its_photographs() -> None:
         demo._load(("no_such_package", "x.png"))
 
 
-def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a folder the usage is shown."""
-    assert demo.main([]) == 2
-    assert "python -m facewatchd.demo DIR" in capsys.readouterr().err
+@pytest.mark.parametrize(("arguments", "code", "to"), [([], 2, 1), (["a", "b"], 2, 1), (["--help"], 0, 0)])
+def test_usage(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    to: int,
+) -> None:
+    """Without a folder, with too many, or when asked for, the usage is shown, and no album is made."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        demo.main(arguments)
+    assert ended.value.code == code
+    assert "python -m facewatchd.demo [-h] DIR" in capsys.readouterr()[to]
+    assert list(tmp_path.iterdir()) == []
