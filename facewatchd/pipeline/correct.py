@@ -205,11 +205,11 @@ def confirm_face(
     face = _face(store, face_id)
     person = person_of(store, _owner(face) if person_id is None else person_id)
     with store.transaction():
-        # two faces of a photo are two people: one that was only believed to be theirs gives way
+        # two faces of a photo are two people: one that was only believed to be theirs, or that might be, gives way
         others = [
             other.face_id
             for other in store.faces.of_photo(face.photo_id)
-            if other.person_id == person.person_id and not other.confirmed and other.face_id != face_id
+            if person.person_id in {other.person_id, other.review} and not other.confirmed and other.face_id != face_id
             if not allow_same_photo
         ]
         concerned = {person.person_id} | ({face.person_id} if face.person_id else set())

@@ -15,7 +15,7 @@ from test_gestures_on_disk import ADA, BEFORE, BOB, settles, tree, undone
 from trees import look, regroup, shown
 
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.domain import FaceId, PersonId
+from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline import correct
 from facewatchd.store import Store
@@ -162,6 +162,21 @@ def test_two_faces_of_a_photo_are_two_people_unless_both_are_confirmed(archive: 
     assert after == {ADA: BEFORE[ADA], BOB: BEFORE[BOB] - {b"both.jpg"}, b"_unknown": BEFORE[b"_unknown"]}
     assert {hers, his} <= set(archive.faces_of(ONE))
     assert undone(archive, times=2) == BEFORE
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_who_might_have_been_somebody_is_not_once_another_face_of_the_photo_is(archive: Archive, allowed: bool) -> None:
+    """It is asked about no more, unless two faces of a photo may be one person; taken back, it is again."""
+    store = archive.store
+    hers, his = face(archive, b"both.jpg", ONE), face(archive, b"both.jpg", TWO)
+    with store.transaction():
+        store.faces.assign({his: Assignment(None, 0.5, 0.1, ONE)})
+    before = [photo.path for photo in store.reviews.photos(ONE)]
+    assert len(before) == 1
+    correct.confirm_face(store, hers, None, allow_same_photo=allowed)
+    assert [photo.path for photo in store.reviews.photos(ONE)] == (before if allowed else [])
+    correct.undo(store)
+    assert [photo.path for photo in store.reviews.photos(ONE)] == before
 
 
 def test_a_face_is_not_somebodys(archive: Archive) -> None:
