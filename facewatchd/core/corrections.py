@@ -58,6 +58,15 @@ def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     return [face for face in among if not face.poor] or among
 
 
+def shown(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
+    """
+    The faces that a link may have shown: those that it stands for, see `owned`. Where the program has given them to somebody
+    else since the link was made, and the user could not see that yet, any that the user has not confirmed as someone's.
+    """
+    unsure = [face for face in faces if not face.confirmed]
+    return owned(faces, source) or [face for face in unsure if not face.ignored] or unsure
+
+
 def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings) -> Candidate | None:
     """
     The face that the user meant by linking a photo to a person.
@@ -71,7 +80,7 @@ def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings)
         Of the faces that it may be, the one most like the person, or where nobody is known yet the best; None where the
         photo has no such face.
     """
-    among = owned(faces, source)
+    among = shown(faces, source)
     if source is None:
         # somebody's link is still there: a face of nobody is the likelier one
         among = [face for face in among if face.person_id is None] or among
@@ -91,7 +100,7 @@ def meant_together(
     Returns:
         Per photo the face; photos without a face that it may be are left out.
     """
-    among = {photo: owned(faces, source) for photo, (faces, source) in photos.items()}
+    among = {photo: shown(faces, source) for photo, (faces, source) in photos.items()}
     chosen = {}
     for photo, faces in among.items():
         others = [

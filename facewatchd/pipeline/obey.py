@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from facewatchd.core.corrections import Candidate, meant, meant_together, owned
+from facewatchd.core.corrections import Candidate, meant, meant_together, owned, shown
 from facewatchd.core.gestures import (
     Answered,
     Deleted,
@@ -259,7 +259,7 @@ class Obedience:
         store = self._store
         self.scope |= _with_unknown(source)
         person_id = _person_of(source)
-        faces = [face.face_id for photo in photos for face in owned(self._candidates(photo), source)]
+        faces = [face.face_id for photo in photos for face in shown(self._candidates(photo), source)]
         person = store.people.get(person_id) if person_id is not None else None
         if not faces or person is None:
             return ""
@@ -272,7 +272,7 @@ class Obedience:
     def _ignore(self, photos: Sequence[PhotoId], source: Owner | None) -> str:
         store = self._store
         self.scope |= _with_unknown(source)
-        faces = [face.face_id for photo in photos for face in owned(self._candidates(photo), source)]
+        faces = [face for photo in photos for face in self._unwanted(photo, source)]
         if not faces:
             return ""
         name = self._called(photos)
@@ -284,6 +284,14 @@ class Obedience:
             refuse(store, [*faces, *rest], source)
         store.faces.ignore(faces, ignored=True)
         return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
+
+    def _unwanted(self, photo_id: PhotoId, source: Owner | None) -> list[FaceId]:
+        """The faces that the user does not want to see; none where it might be somebody else's instead."""
+        candidates = self._candidates(photo_id)
+        faces = owned(candidates, source)
+        if not faces and len(perhaps := shown(candidates, source)) == 1:
+            faces = perhaps
+        return [face.face_id for face in faces]
 
     def _rest(self, photo_id: PhotoId, source: Owner | None, but: Collection[FaceId]) -> list[FaceId]:
         """

@@ -411,3 +411,30 @@ def test_undo_goes_back_step_by_step(archive: Archive, tree: Path) -> None:
         ("a0.jpg: it is Person 2 and not Ada", True),
         ("Person 1 is Ada", True),
     ]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("to", ["Person 2", "Eve", "_ignored", ""])
+def test_a_link_that_was_out_of_date_says_the_same(archive: Archive, tree: Path, to: str, hidden: bool) -> None:
+    """The program had just given the face to somebody else, and had not come to showing that: it is not Ada, for good."""
+    store = archive.store
+    photo = store.photos.find(archive.root.root_id, b"a0.jpg")
+    assert photo is not None
+    (face,) = store.faces.of_photo(photo.photo_id)
+    with store.transaction():
+        third = store.people.add()
+        store.people.hide(third, hidden=hidden)
+        store.faces.give([face.face_id], third)
+    if to:
+        (tree / to).mkdir(exist_ok=True)
+        (tree / "Person 1" / "a0.jpg").rename(tree / to / "a0.jpg")
+    else:
+        (tree / "Person 1" / "a0.jpg").unlink()
+    look(archive)
+    assert (look(archive).gestures, look(archive).actions) == ((), ())
+    for min_samples, link in ((1, 0.6), (2, 0.8), (3, 0.7)):
+        regroup(archive, ReclusterSettings(2, min_samples, link, 0.0))
+        assert look(archive).gestures == ()
+        after = shown(archive)
+        assert b"a0.jpg" not in after[ADA]
+        assert not to or b"a0.jpg" in after[to.encode()]

@@ -4,9 +4,11 @@ The face that the user meant is found among those of a photo.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from facewatchd.core.corrections import Candidate, meant, meant_together, owned
+from facewatchd.core.corrections import Candidate, meant, meant_together, owned, shown
 from facewatchd.domain import PersonId, Pool
 
 A, B = 1, 2
@@ -49,6 +51,17 @@ def test_a_copy_leaves_other_peoples_faces_alone() -> None:
     faces = [face(1, A, Y), face(2, None, X), face(3, B, Y, confirmed=True)]
     assert meant(faces, None, np.stack([Y])) == faces[1]
     assert meant([face(3, B, Y, confirmed=True)], None, np.stack([Y])) is None
+
+
+def test_a_link_whose_face_is_somebody_elses_by_now_means_one_that_the_user_has_not_spoken_of() -> None:
+    """Rather one that is shown; the user's own word about another face stands."""
+    sure, other, unseen = face(1, B, X, confirmed=True), face(2, B, Y), replace(face(3, B, Y), ignored=True)
+    assert shown([sure, other, unseen], A) == [other]
+    assert shown([sure, unseen], A) == [unseen]
+    assert shown([sure], A) == []
+    assert shown([face(4, A, Z), other], A) == [face(4, A, Z)]
+    assert meant([sure, other], A, NOBODY) == other
+    assert {number: found.face_id for number, found in meant_together({9: ([sure, other], A)}).items()} == {9: 2}
 
 
 def test_poor_faces_are_meant_only_where_there_is_no_other() -> None:
