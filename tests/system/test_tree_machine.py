@@ -1,7 +1,8 @@
 """
 The people tree as a state machine: photos come, move and go, everything is grouped anew, users do everything that they can
 do in the tree, with the program running or not, and any file operation may fail. Afterwards tree and state agree, nothing
-is left to do, no file of the user's has changed, and every word of theirs outlives three more reclusterings.
+is left to do, no file of the user's has changed, and every word of theirs outlives three more reclusterings. With links,
+with hard links and with copies.
 
 `make soak` tries very many more histories.
 """
@@ -14,11 +15,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from helpers import DIM, MODEL, THRESHOLDS, broken_links, found_face, open_archive, unit
+from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, found_face, jpeg, open_archive, unit
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -32,7 +33,7 @@ from hypothesis.stateful import (
 from trees import Failing
 
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER
+from facewatchd.core.tree import MARKER, LinkMode
 from facewatchd.domain import PersonId, TakenPhoto
 from facewatchd.errors import TreeError
 from facewatchd.people.covers import COVER
@@ -62,11 +63,14 @@ class Word:
 class TreeMachine(RuleBasedStateMachine):
     """One archive and its user."""
 
+    mode = LinkMode.RELATIVE
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="facewatchd-machine-"))
-        self.archive = open_archive(self.folder)
+        self.archive = self.opened()
         self.looked = Looked()
+        self.pictures: set[bytes] = set()
         self.photos = 0
         self.gone: set[int] = set()
         self.words: set[Word] = set()
@@ -75,6 +79,10 @@ class TreeMachine(RuleBasedStateMachine):
         self.busy: set[object] = set()
         self.running = True
         self.told: dict[bytes, tuple[int, ...]] = {}
+
+    def opened(self) -> Archive:
+        archive = open_archive(self.folder)
+        return replace(archive, tree=replace(archive.tree, links=self.mode))
 
     def teardown(self) -> None:
         try:
@@ -144,7 +152,9 @@ class TreeMachine(RuleBasedStateMachine):
     def add(self, who: list[int]) -> None:
         number = self.photos
         self.photos += 1
-        seen = self.archive.write(b"p%03d.jpg" % number)
+        picture = jpeg(number)
+        self.pictures.add(picture)
+        seen = self.archive.write(b"p%03d.jpg" % number, picture)
         faces = tuple(found_face(unit(one, 0.05 * (number % 5), 8 + one), at) for at, one in enumerate(who))
         taken = TakenPhoto(seen, b"picture %d" % number, 48, 32, None, faces)
         keep(self.archive.store, taken, MODEL, DIM, THRESHOLDS)
@@ -204,7 +214,7 @@ class TreeMachine(RuleBasedStateMachine):
     @rule(watched=st.booleans())
     def the_program_starts(self, watched: bool) -> None:
         self.archive.store.close()
-        self.archive = open_archive(self.folder)
+        self.archive = self.opened()
         self.looked = Looked()
         self.looked.watched = watched
         self.running = True
@@ -226,20 +236,44 @@ class TreeMachine(RuleBasedStateMachine):
 
     # --- what the user does
 
+    def where(self, number: int) -> bytes:
+        """The file that a photo is in now."""
+        return os.fsencode(self.folder / f"gone {number}") if number in self.gone else self.path(number)
+
+    def stands_for(self, path: bytes) -> object:
+        """By what an entry of the tree, or a photo, tells which photo it stands for; None where it stands for none."""
+        if os.path.islink(path) or not os.path.isfile(path):
+            return None
+        if self.mode is LinkMode.HARDLINK:
+            return os.lstat(path).st_ino
+        with open(path, "rb") as file:
+            return file.read()
+
+    def numbers(self) -> dict[object, int]:
+        """The photos, by what their links have in common with them."""
+        if self.mode is LinkMode.RELATIVE:
+            return {self.path(number): number for number in self.ids}
+        return {self.stands_for(self.where(number)): number for number in self.ids}
+
+    def number(self, link: bytes, numbers: dict[object, int]) -> int | None:
+        """Which photo an entry of the tree stands for."""
+        if self.mode is LinkMode.RELATIVE:
+            return numbers.get(os.path.realpath(link)) if os.path.islink(link) else None
+        return numbers.get(self.stands_for(link))
+
     def shown(self) -> dict[bytes, dict[int, bytes]]:
         """The photos linked to in every folder: number -> name of the link."""
         found: dict[bytes, dict[int, bytes]] = {}
         top = self.archive.tree.path
-        numbers = {self.path(number): number for number in self.ids}
+        numbers = self.numbers()
         for folder in os.listdir(top):
             here = os.path.join(top, folder)
             if not os.path.isdir(here):
                 continue
             found[folder] = {}
             for name in os.listdir(here):
-                link = os.path.join(here, name)
-                if os.path.islink(link) and os.path.realpath(link) in numbers:
-                    found[folder][numbers[os.path.realpath(link)]] = name
+                if (number := self.number(os.path.join(here, name), numbers)) is not None:
+                    found[folder][number] = name
         return found
 
     def persons(self) -> dict[PersonId, bytes]:
@@ -362,11 +396,12 @@ class TreeMachine(RuleBasedStateMachine):
     @rule(data=st.data(), deleted=st.booleans())
     def hides_somebody(self, data: st.DataObject, deleted: bool) -> None:
         person = self.a_person(data)
-        if person is None or any(
-            name in self.mine for name in os.listdir(os.fsdecode(self.top(self.persons()[person])))
-        ):
+        if person is None:
             return
         folder = self.persons()[person]
+        below = [name for _, _, names in os.walk(os.fsdecode(self.top(folder))) for name in names]
+        if any(name in self.mine for name in below):
+            return  # what is deleted together with the user's own files is theirs to lose
         if deleted:
             shutil.rmtree(self.top(folder))
         else:
@@ -414,7 +449,10 @@ class TreeMachine(RuleBasedStateMachine):
                 path = os.path.join(folder, name)
                 if name in self.mine and not os.path.islink(path):
                     with open(path, "rb") as file:
-                        found.setdefault(name, []).append(file.read())
+                        content = file.read()
+                    # a photo of that name may be linked elsewhere
+                    if content not in self.pictures:
+                        found.setdefault(name, []).append(content)
         assert found == {name: [content] for name, content in self.mine.items()}
 
     def check(self) -> None:
@@ -423,7 +461,7 @@ class TreeMachine(RuleBasedStateMachine):
         store = self.archive.store
         assert broken_links(self.archive.tree.path) == []
         shown, names = self.shown(), store.manifest.names()
-        numbers = {photo_id: number for number, photo_id in self.ids.items()}
+        numbers, photos = {photo_id: number for number, photo_id in self.ids.items()}, self.numbers()
         hidden = store.people.hidden()
         for summary in store.people.summaries():
             person = summary.person
@@ -437,7 +475,7 @@ class TreeMachine(RuleBasedStateMachine):
             path = self.top(folder.name)
             for entry in folder.entries:
                 if entry.photo_id is not None:
-                    assert os.fsencode(os.readlink(os.path.join(path, entry.name))) == entry.content
+                    assert self.number(os.path.join(path, entry.name), photos) == numbers[entry.photo_id]
                 else:
                     assert entry.name in {MARKER, COVER}
 
@@ -455,11 +493,20 @@ class TreeMachine(RuleBasedStateMachine):
                 assert (self.ids[word.photo] in photos) == (word.kind == "in"), word
 
 
+class HardLinks(TreeMachine):
+    mode = LinkMode.HARDLINK
+
+
+class Copies(TreeMachine):
+    mode = LinkMode.COPY
+
+
 @pytest.mark.filterwarnings("ignore:.*sys.setprofile.*")
-def test_tree_and_state_agree_whatever_happens() -> None:
+@pytest.mark.parametrize("machine", [TreeMachine, HardLinks, Copies])
+def test_tree_and_state_agree_whatever_happens(machine: type[TreeMachine]) -> None:
     """... in whichever order."""
     run_state_machine_as_test(
-        TreeMachine,
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
