@@ -4,11 +4,14 @@ What happens by the clock (APScheduler; its jobs only post events, so that none 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
+import threading
 from collections.abc import Callable
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from facewatchd.config import Config
@@ -20,13 +23,18 @@ _SUPERVISE_S = 5.0
 _RECHECK_S = 20.0
 _RETRY_S = 15.0
 
+_LOOK_AT_CLOCK_S = 2.0
+# a planned time is rounded, and the clock read a little later
+_SLACK_S = 1.0
+
 _SHORTEST_S = 1.0
 _LONGEST_S = 100 * 365 * 86_400.0
 
 
 class Schedule:
     """
-    Calls `post` for every chore when it is due, in a thread of its own, until stopped.
+    Calls `post` for every chore when it is due, in a thread of its own, until stopped. A clock that is set back delays
+    nothing.
 
     Args:
         config: How often.
@@ -41,16 +49,17 @@ class Schedule:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._scheduler.add_listener(_complain, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-        seconds = {
+        every = {
             Chore.RESCAN: config.watch.rescan_s,
             Chore.POLL: config.watch.poll_s,
             Chore.SUPERVISE: _SUPERVISE_S,
             Chore.RECHECK: _RECHECK_S,
             Chore.RETRY: _RETRY_S,
         }
-        for chore, every_s in seconds.items():
-            self._scheduler.add_job(post, "interval", args=[chore], seconds=_sane(every_s), id=chore)
-        every = dt.timedelta(seconds=_sane(config.recluster.every_days * 86_400))
+        self._periods = {chore: dt.timedelta(seconds=_sane(every_s)) for chore, every_s in every.items()}
+        for chore, period in self._periods.items():
+            self._scheduler.add_job(post, "interval", args=[chore], seconds=period.total_seconds(), id=chore)
+        period = self._periods[Chore.RECLUSTER] = dt.timedelta(seconds=_sane(config.recluster.every_days * 86_400))
         now = dt.datetime.now(dt.UTC)
         # one in the future was written down while the clock was wrong
         last = now if last_recluster is None else min(now, dt.datetime.fromtimestamp(last_recluster, dt.UTC))
@@ -58,12 +67,14 @@ class Schedule:
             post,
             "interval",
             args=[Chore.RECLUSTER],
-            seconds=every.total_seconds(),
+            seconds=period.total_seconds(),
             # one that was due while nobody ran is due soon, not at once: photos that came meanwhile go first
-            next_run_time=max(last + every, now + dt.timedelta(seconds=1)),
+            next_run_time=max(last + period, now + dt.timedelta(seconds=1)),
             id=Chore.RECLUSTER,
         )
         self._scheduler.start()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._mind_the_clock, name="clock", daemon=True).start()
 
     def next_recluster(self) -> float | None:
         """When everything is grouped next, seconds since 1970."""
@@ -71,7 +82,19 @@ class Schedule:
         return job.next_run_time.timestamp() if job is not None and job.next_run_time is not None else None
 
     def stop(self) -> None:
+        self._stopped.set()
         self._scheduler.shutdown(wait=False)
+
+    def _mind_the_clock(self) -> None:
+        """What is further away than its period was planned by a clock that has been set back since."""
+        while not self._stopped.wait(_LOOK_AT_CLOCK_S):
+            for job in self._scheduler.get_jobs():
+                now = dt.datetime.now(dt.UTC)
+                period = self._periods[Chore(job.id)]
+                if job.next_run_time - now > period + dt.timedelta(seconds=_SLACK_S):
+                    # the schedule may end meanwhile
+                    with contextlib.suppress(JobLookupError):
+                        job.modify(next_run_time=now + period)
 
 
 def _sane(seconds: float) -> float:

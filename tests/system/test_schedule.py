@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -71,6 +72,18 @@ def test_one_that_is_overdue_comes_soon(start: Start, posted: queue.Queue[Chore]
 def test_a_last_time_in_the_future_is_not_waited_for(start: Start) -> None:
     """The clock was wrong when it was written down."""
     assert start(time.time() + 900 * DAY).next_recluster() == pytest.approx(time.time() + DAY, abs=2)
+
+
+def test_a_clock_that_is_set_back_delays_nothing(start: Start, posted: queue.Queue[Chore]) -> None:
+    """What was planned by the wrong clock would not come until the right one says so: for hours no folder is looked at."""
+    schedule = start(time.time(), watch={"poll_s": 1})
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=2)
+    for job in schedule._scheduler.get_jobs():
+        job.modify(next_run_time=ahead)
+    while not posted.empty():
+        posted.get()
+    assert posted.get(timeout=15) is Chore.POLL
+    assert schedule.next_recluster() == pytest.approx(time.time() + DAY, abs=15)
 
 
 def test_a_chore_that_takes_long_loses_no_other(start: Start) -> None:
