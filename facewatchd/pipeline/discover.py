@@ -255,7 +255,9 @@ class Discovery:
         photos.present(back)
         if not still:
             return set(), ""
-        latest = max(absence.since for _, absence in still)
+        # a clock that has been set back must not keep them
+        photos.absent([photo_id for photo_id, absence in still if absence.since > now], now, 0)
+        latest = max(min(absence.since, now) for _, absence in still)
         why = doubt(health, photos.count(root.root_id), len(still), now - latest)
         if why:
             return set(), why

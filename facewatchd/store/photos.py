@@ -176,15 +176,16 @@ class Photos:
 
     def retry(self, now: float | None) -> int:
         """
-        Failed photos are to be tried again: those whose time has come, or all where `now` is None.
+        Failed photos are to be tried again: those whose time has come, or was set by a clock that has been set back since,
+        or all where `now` is None.
 
         Returns:
             How many.
         """
         cursor = self._db.execute(
-            "UPDATE photos SET state = 'pending', attempts = iif(?, 0, attempts)"
-            " WHERE state = 'failed' AND (? OR retry_at <= ?)",
-            (now is None, now is None, now),
+            "UPDATE photos SET state = 'pending', attempts = iif(?1, 0, attempts)"
+            " WHERE state = 'failed' AND (?1 OR retry_at <= ?2 OR retry_at > ?2 + ?3)",
+            (now is None, now, RETRY_AFTER_S[-1]),
         )
         return cursor.rowcount
 
@@ -219,10 +220,13 @@ class Photos:
         )
 
     def absent(self, photo_ids: Iterable[PhotoId], now: float, scans: int) -> None:
-        """A scan did not see their files (`scans` 1), or an event said that they went (0)."""
+        """
+        A scan did not see their files (`scans` 1), or an event said that they went (0). What was missed first by a clock
+        that has been set back since is missed since `now`.
+        """
         self._db.executemany(
-            "UPDATE photos SET absent_since = coalesce(absent_since, ?), absent_scans = absent_scans + ?"
-            " WHERE photo_id = ? AND state != 'missing'",
+            "UPDATE photos SET absent_since = min(coalesce(absent_since, ?1), ?1), absent_scans = absent_scans + ?2"
+            " WHERE photo_id = ?3 AND state != 'missing'",
             [(now, scans, photo_id) for photo_id in photo_ids],
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from helpers import Archive, links, unit
+from helpers import NOW, Archive, links, unit
 
 from facewatchd.domain import Person, PersonId
 from facewatchd.errors import FacewatchError
@@ -178,3 +178,12 @@ def test_photos_that_failed_can_be_tried_again(archive: Archive) -> None:
     assert {seen.path for seen in store.photos.pending([1], 9)} == {b"2.jpg", b"3.jpg"}
     assert correct.retry(store) == 0
     assert store.photos.failures() == []
+
+
+def test_photos_that_failed_are_tried_again_though_the_clock_was_set_back(archive: Archive) -> None:
+    """By a clock that was a year ahead their time would come in a year; one whose time is near is waited for."""
+    store, year = archive.store, 365 * 86_400
+    for path, now in ((b"ahead.jpg", NOW + year), (b"right.jpg", NOW)):
+        store.photos.fail(archive.write(path), "The disk failed.", now, passing=True)
+    assert store.photos.retry(NOW + 10) == 1
+    assert [seen.path for seen in store.photos.pending([1], 9)] == [b"ahead.jpg"]

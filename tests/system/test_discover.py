@@ -324,6 +324,24 @@ def test_a_photo_is_gone_after_two_looks_and_a_minute(watch: Watch) -> None:
     assert archive.store.photos.absences(1) == []
 
 
+@pytest.mark.parametrize(("count", "wait"), [(1, 61), (60, 7 * DAY_S)])
+def test_a_clock_that_is_set_back_keeps_no_photo(watch: Watch, count: int, wait: float) -> None:
+    """What went while the clock was years ahead is gone when its time has come all the same."""
+    paths = [b"%d.jpg" % number for number in range(count)]
+    for path in (*paths, b"there.jpg"):
+        watch.archive.add(path)
+    for path in paths:
+        os.unlink(full(watch.archive, path))
+    watch.scan()
+    watch.wait(-1000 * DAY_S)
+    watch.recheck()
+    assert watch.states()[paths[0]] is PhotoState.DONE
+    watch.wait(wait)
+    for _ in range(2):
+        assert watch.recheck() == ""
+    assert watch.states() == {**dict.fromkeys(paths, PhotoState.MISSING), b"there.jpg": PhotoState.DONE}
+
+
 def test_a_single_look_long_ago_is_not_enough(watch: Watch) -> None:
     """The first after a long sleep of the machine may fail for any reason."""
     watch.archive.add(b"1.jpg")
