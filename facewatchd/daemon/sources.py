@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from facewatchd.config import Config
@@ -49,11 +49,9 @@ class Sources:
         self._on_hint = on_hint
         with store.transaction():
             roots = [store.photos.root(os.path.realpath(os.fsencode(path))) for path in config.photos]
-            for root_id in store.photos.roots().keys() - {root.root_id for root in roots}:
-                left = store.photos.miss_all(root_id)
-                if left:
-                    path = store.photos.roots()[root_id].path
-                    log.info("%d photos of %s are not shown: the folder is not configured", left, displayable(path))
+            # one that was never there may be a link on a disk that is not mounted, to any folder that is known
+            if all(os.path.isdir(root.path) or store.photos.identity(root.root_id) for root in roots):
+                _leave_out(store, store.photos.roots().keys() - {root.root_id for root in roots})
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
         self.trusted: set[RootId] = set()
         self._modes: dict[RootId, WatchMode] = {}
@@ -194,3 +192,12 @@ class Sources:
 
     def _excluded(self, root: Root) -> frozenset[bytes]:
         return excluded_in(root, self._own)
+
+
+def _leave_out(store: Store, root_ids: Iterable[RootId]) -> None:
+    """Folders are not configured any more: their photos are not shown."""
+    for root_id in root_ids:
+        left = store.photos.miss_all(root_id)
+        if left:
+            path = store.photos.roots()[root_id].path
+            log.info("%d photos of %s are not shown: the folder is not configured", left, displayable(path))

@@ -55,6 +55,12 @@ def check_root(root: Root, recorded: RootIdentity | None, sample: Sequence[tuple
     """
     try:
         found = os.lstat(root.path)
+        if stat.S_ISLNK(found.st_mode):
+            return RootCheck(
+                Health.OFFLINE,
+                "A symbolic link is in its place by now, and links are followed at the start only. Restart facewatchd, or "
+                "correct the path.",
+            )
         if not stat.S_ISDIR(found.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         is_empty = _is_empty(root.path)

@@ -321,6 +321,7 @@ def test_a_root_that_is_offline(root: Root, what: str) -> None:
     assert check.health is Health.OFFLINE
     assert check.identity is None
     assert "ount" in check.reason or "path" in check.reason
+    assert ("Restart facewatchd" in check.reason) is (what == "symlink")
 
 
 def test_a_root_with_another_device_number_is_known_by_its_photos(root: Root) -> None:

@@ -50,3 +50,19 @@ def test_a_folder_taken_out_of_the_configuration(archive: Archive, caplog: pytes
     materialize(archive.store, archive.tree)
     assert {link.name for link in (tree / "Ada").glob("?.jpg")} == {"1.jpg", "2.jpg"}
     assert archive.store.photos.counts()[PhotoState.DONE] == 3
+
+
+def test_a_disk_that_is_not_mounted_may_hold_the_link_to_a_folder(archive: Archive) -> None:
+    """Until one can see where the configured folder leads, no other is taken out: its photos stay where they are (R5)."""
+    archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    disk = archive.folder / "disk"
+    disk.mkdir()
+    (disk / "Pictures").symlink_to(archive.folder / "Photos")
+    assert [root.path for root in sources(archive, disk / "Pictures").roots.values()] == [archive.photos]
+    disk.rename(archive.folder / "pulled out")
+    sources(archive, disk / "Pictures")
+    assert archive.store.photos.counts()[PhotoState.DONE] == 2
+    disk.mkdir()
+    (disk / "Pictures").mkdir()
+    sources(archive, disk / "Pictures")
+    assert archive.store.photos.counts()[PhotoState.DONE] == 0
