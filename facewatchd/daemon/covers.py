@@ -5,6 +5,7 @@ other things to do. They are decoded where new photos are, out of the daemon's r
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -13,8 +14,10 @@ from collections.abc import Callable
 from facewatchd.core.owners import Owner
 from facewatchd.daemon.workers import REST_S
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
-from facewatchd.pipeline.tree_deeds import cut_now
+from facewatchd.pipeline.tree_deeds import Cutter, cut_now
 from facewatchd.store import PersonFace
+
+log = logging.getLogger(__name__)
 
 _RETRY_S = 3600.0
 
@@ -60,7 +63,7 @@ class CoverCutter:
 
     def _work(self) -> None:
         reader = IsolatedReader(self._decoders)
-        cut = cut_now(reader.within(self._limits))
+        cutter = cut_now(reader.within(self._limits))
         while not self._stopping:
             try:
                 job = self._jobs.get(timeout=REST_S)
@@ -70,7 +73,7 @@ class CoverCutter:
             if job is None:
                 break
             owner, face = job
-            cover = cut(owner, face)
+            cover = self._cut(cutter, owner, face)
             reader.tidy()
             if cover is not None:
                 self._ready[face] = cover
@@ -79,3 +82,11 @@ class CoverCutter:
                 self._failed[face] = time.monotonic() + _RETRY_S
             self._pending.discard(face)
         reader.close()
+
+    @staticmethod
+    def _cut(cutter: Cutter, owner: Owner, face: PersonFace) -> bytes | None:
+        try:
+            return cutter(owner, face)
+        except Exception:  # the boundary of one cover: whatever it is, the others are cut
+            log.exception("Cutting a cover went wrong")
+            return None

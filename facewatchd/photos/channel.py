@@ -91,7 +91,7 @@ def pack(message: object) -> bytes:
     return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
-def unpack(data: bytes) -> Any:
+def unpack(data: bytes) -> Asked | Done | Failed:
     """
     A message from a process that may be in wrong hands.
 

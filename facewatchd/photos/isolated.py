@@ -15,10 +15,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import math
 import mmap
 import os
 import pickle
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -215,28 +217,25 @@ class IsolatedReader:
         """See `PhotoReader`."""
         order = Order(path, stat, limits.max_megapixels, enough, limits.seconds, limits.memory)
         picture: bytes | None = None
-        late = False
+        is_known = False
         try:
             pipe = self._connected()
             pipe.send_bytes(pickle.dumps(order))
-            patience = READ_S
-            while True:
-                if not pipe.poll(patience + _GRACE_S):
-                    late = True
-                    raise TimeoutError
-                message = unpack(pipe.recv_bytes(MOST_BYTES))
-                if not isinstance(message, Asked):
-                    break
-                picture, patience = message.content_hash, limits.seconds
-                pipe.send_bytes(SKIP if picture in known else GO)
+            message = _heard(pipe, READ_S)
+            if isinstance(message, Asked):
+                picture = message.content_hash
+                is_known = picture in known
+                pipe.send_bytes(SKIP if is_known else GO)
+                message = _heard(pipe, limits.seconds)
+            self._check(message, is_known=is_known)
         except (EOFError, OSError, ValueError) as error:
-            raise self._death(path, picture, late=late) from error
+            raise self._death(path, picture, late=isinstance(error, TimeoutError)) from error
         if isinstance(message, Failed):
             raise ERRORS[message.error](message.title, message.message, path)
         assert isinstance(message, Done)
-        if message.pixels is None:
+        if is_known or message.pixels is None:
             return message.read
-        return replace(message.read, decoded=self._decoded(message.pixels, path))
+        return replace(message.read, decoded=self._decoded(message.pixels))
 
     def tidy(self) -> None:
         """The last image is not wanted any more: give back what a very large one took; the next goes over what is kept."""
@@ -267,6 +266,8 @@ class IsolatedReader:
             self._let_go()
         if self._pipe is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            # whoever begins a message has it ready
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", math.ceil(_GRACE_S), 0))
             with ours, theirs:
                 self._number = self._decoders.start(theirs, self._file)
                 self._pipe = Connection(ours.detach())
@@ -294,15 +295,38 @@ class IsolatedReader:
         log.info("The decoder of %s %s; it is replaced", displayable(path), why)
         return PhotoCrashError(why, path, picture, slow=slow)
 
-    def _decoded(self, pixels: Pixels, path: bytes) -> Decoded:
+    def _check(self, message: Asked | Done | Failed, *, is_known: bool) -> None:
+        """
+        Raises:
+            ValueError: No decoder says so that is in its right mind.
+        """
+        if isinstance(message, Asked):
+            raise ValueError("asked twice")  # noqa: TRY004 - of what was received, not of an argument
+        if isinstance(message, Done) and not is_known:
+            sides = message.pixels.shape if message.pixels is not None else (0, 0)
+            if min(sides) < 1 or math.prod(sides) * 3 > os.fstat(self._file).st_size:
+                raise ValueError("no picture")
+
+    def _decoded(self, pixels: Pixels) -> Decoded:
         height, width = pixels.shape
         size = height * width * 3
-        if not 0 < size <= os.fstat(self._file).st_size:
-            raise PhotoTroubleError("The photo cannot be decoded", "Its decoder gave no picture.", path)
         if self._map is None or len(self._map) < size:
             self._map = mmap.mmap(self._file, size)
         image: Image = np.frombuffer(self._map, np.uint8, size).reshape(height, width, 3)
         return Decoded(image, pixels.kind, pixels.orientation, pixels.reduction, pixels.size)
+
+
+def _heard(pipe: Connection, patience: float) -> Asked | Done | Failed:
+    """
+    What a decoder says next.
+
+    Raises:
+        TimeoutError: Nothing, for longer than the kernel lets it work.
+        EOFError, OSError, ValueError: It is gone, or talks nonsense.
+    """
+    if not pipe.poll(patience + _GRACE_S):
+        raise TimeoutError
+    return unpack(pipe.recv_bytes(MOST_BYTES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def decoders() -> Iterator[Decoders]:
         made.stop()
 
 
-@pytest.mark.parametrize("way", ["segfault", "spin"])
+@pytest.mark.parametrize("way", ["segfault", "spin", "withhold", "lie"])
 def test_a_photo_that_has_turned_bad_has_no_cover(
     decoders: Decoders, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
@@ -63,4 +63,16 @@ def test_a_photo_that_has_turned_bad_has_no_cover(
     assert covers.cut(1, bad) is None
     assert not covers.busy, "it is not tried again at once"
     assert [record.levelname for record in caplog.records if "No cover could be cut" in record.message] == ["WARNING"]
+    covers.stop()
+
+
+def test_whatever_goes_wrong_costs_one_cover(decoders: Decoders, tmp_path: Path) -> None:
+    """The next is cut; `run --once`, which waits until no more are being cut, ends."""
+    cut: list[Owner] = []
+    covers = CoverCutter(decoders, DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20), cut.append)
+    (tmp_path / "good.jpg").write_bytes(samples()["jpg"])
+    for owner, at in ((1, float("nan")), (2, 10.0)):
+        covers.cut(owner, PersonFace(owner, os.fsencode(tmp_path / "good.jpg"), Box(at, 10, 20, 20)))
+    wait_until(lambda: not covers.busy, timeout=30)
+    assert cut == [2]
     covers.stop()

@@ -20,6 +20,7 @@ from running import children, environment, is_alive, wait_until
 
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError
+from facewatchd.photos import isolated
 from facewatchd.photos.channel import Asked, pack, unpack
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.photos.read import PhotoRead, PlainReader
@@ -151,6 +152,20 @@ def test_a_decoder_in_wrong_hands_reaches_nobody(reader: IsolatedReader, tmp_pat
     """No network, no programs: the system refuses."""
     with pytest.raises(PhotoError, match="Operation not permitted"):
         read(reader, write(tmp_path, "bad.gif", crashing(way)))
+
+
+@pytest.mark.parametrize("way", ["withhold", "lie", "ask on", "break off"])
+def test_a_decoder_in_wrong_hands_holds_nobody_up(
+    reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Whatever it says or does not say: it costs one photo, and is replaced."""
+    monkeypatch.setattr(isolated, "_GRACE_S", 0.5)
+    path, sound = write(tmp_path, "bad.gif", crashing(way)), write(tmp_path, "good.gif", samples()["gif"])
+    fresh = IsolatedReader(reader._decoders)
+    with pytest.raises(PhotoCrashError):
+        read(fresh, path, replace(LIMITS, seconds=0.5))
+    assert read(fresh, sound).decoded is not None
+    fresh.close()
 
 
 @pytest.mark.parametrize("message", [os.system, Path("/"), {"content_hash": b""}, ValueError("x")])

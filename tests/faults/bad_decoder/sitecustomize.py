@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
+import signal
 import socket
 import sys
 import time
@@ -33,6 +35,45 @@ def _reach_out() -> None:
         channel.connect(("127.0.0.1", 9))
 
 
+def _withhold() -> None:
+    """Say that it is done, and give no picture."""
+    sys.modules["__main__"]._placed = lambda *_: None  # type: ignore[attr-defined]
+
+
+def _lie() -> None:
+    """Give a picture of a size that there is not."""
+    from facewatchd.photos.channel import Pixels  # noqa: PLC0415 - only there is a place for them
+    from facewatchd.photos.formats import PhotoKind  # noqa: PLC0415
+
+    shape = (-8, -8)
+    sys.modules["__main__"]._placed = lambda *_: Pixels(shape, PhotoKind.GIF, 1, 1, shape)  # type: ignore[attr-defined]
+
+
+def _free() -> Any:
+    """The pipe to the daemon, without a limit of time: a decoder in wrong hands sets its own."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    frame = sys._getframe()
+    while "pipe" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    return frame.f_locals["pipe"]
+
+
+def _ask_on() -> None:
+    from facewatchd.photos.channel import Asked, pack  # noqa: PLC0415
+
+    pipe = _free()
+    while True:
+        pipe.send_bytes(pack(Asked(bytes(32))))
+        pipe.recv_bytes()
+
+
+def _break_off() -> None:
+    os.write(_free().fileno(), (1000).to_bytes(4) + b"half")
+    time.sleep(3600)
+
+
 _WAYS = {
     b"segfault": lambda: ctypes.string_at(0),
     b"abort": os.abort,
@@ -41,6 +82,10 @@ _WAYS = {
     b"leave": lambda: os._exit(3),
     b"gobble": _gobble,
     b"reach out": _reach_out,
+    b"withhold": _withhold,
+    b"lie": _lie,
+    b"ask on": _ask_on,
+    b"break off": _break_off,
     b"run": lambda: os.execv("/bin/true", ["true"]),
 }
 
