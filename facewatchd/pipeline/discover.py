@@ -17,7 +17,7 @@ from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.stacks import leave, move
 from facewatchd.store import Store
 from facewatchd.watch.ignore import is_ignored_file
-from facewatchd.watch.scanner import ScannedFolder, stat_photo
+from facewatchd.watch.scanner import ScannedFolder, is_open, stat_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,10 @@ def _missing(root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes])
 
 
 def _look(root: Root, path: bytes) -> FileStat | None:
-    """What is where the index has a photo; nothing, if the way there leads through a symlink by now (R8)."""
-    full = os.path.join(root.path, path)
-    there = stat_photo(full)
-    folder = os.path.dirname(full)
-    return there if there is not None and os.path.realpath(folder) == folder else None
+    """What is where the index has a photo; nothing, if the way there is ignored by now (R4), or leads through a symlink (R8)."""
+    there = stat_photo(os.path.join(root.path, path))
+    folder = os.path.dirname(path)
+    return there if there is not None and (not folder or is_open(root.path, folder)) else None
 
 
 def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:

@@ -98,7 +98,7 @@ def scan(
         stop: Asked now and then.
         is_beside: Whether a file of this name may speak of a photo beside it, as sidecars do.
     """
-    if below and not _is_open(root.path, below, excluded):
+    if below and not is_open(root.path, below, excluded):
         return
     walk = _Walk(root, is_photo, is_beside, stop)
     stack = [below]
@@ -251,7 +251,7 @@ class _Walk:
         return ScannedFolder(path, tuple(files), listing.symlinks, hard_links, problem, tuple(beside))
 
 
-def _is_open(root: bytes, below: bytes, excluded: frozenset[bytes]) -> bool:
+def is_open(root: bytes, below: bytes, excluded: frozenset[bytes] = frozenset()) -> bool:
     """Whether the walk from the root would come to a folder: no part of the way is ignored, excluded or a symlink."""
     full = root
     for name in below.split(b"/"):

@@ -342,6 +342,26 @@ def test_a_clock_that_is_set_back_keeps_no_photo(watch: Watch, count: int, wait:
     assert watch.states() == {**dict.fromkeys(paths, PhotoState.MISSING), b"there.jpg": PhotoState.DONE}
 
 
+@pytest.mark.parametrize("below", [b"", b"a", b"a/b"])
+def test_photos_of_a_folder_that_is_to_be_ignored_are_gone(watch: Watch, below: bytes) -> None:
+    """Though their files are there; they are back when it is not ignored any more, and none is taken in again."""
+    archive = watch.archive
+    for path in (b"a/1.jpg", b"a/b/2.jpg", b"3.jpg"):
+        archive.add(path)
+    marker = full(archive, b"a/.nomedia")
+    with open(marker, "wb"):
+        pass
+    assert watch.scan(below) == []
+    for _ in range(2):
+        watch.wait(61)
+        assert watch.recheck() == ""
+    gone = {b"a/1.jpg", b"a/b/2.jpg"} if below != b"a/b" else {b"a/b/2.jpg"}
+    assert {path for path, state in watch.states().items() if state is PhotoState.MISSING} == gone
+    os.unlink(marker)
+    assert watch.scan() == []
+    assert set(watch.states().values()) == {PhotoState.DONE}
+
+
 def test_a_single_look_long_ago_is_not_enough(watch: Watch) -> None:
     """The first after a long sleep of the machine may fail for any reason."""
     watch.archive.add(b"1.jpg")
