@@ -166,6 +166,8 @@ class Daemon:
             self._requests.grouped(None, self._pause.reason)
         elif isinstance(event, Asked):
             self._requests.take_in_pause(event, self._pause.reason)
+        elif event == Due(Chore.RECLUSTER):
+            self._grouping.wanted = True
         if self._pause.is_over(self._store):
             self._sources.scan_all()
             self._tree.touch(None)
