@@ -117,21 +117,27 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
             homes[folder.owner] = here
         else:
             lost.append(folder)
-    by_path = {home.path: owner for owner, home in homes.items()}
-    for folder in sorted(lost, key=lambda folder: folder.path):
-        if not isinstance(folder.owner, int) or not marked[folder.owner]:
-            continue
+    whose = {home.path: owner for owner, home in homes.items() if isinstance(owner, int)}
+    moved = [
         # of several copies of a folder that is gone itself, the one at the top is the one that was renamed
-        now = min(marked[folder.owner], key=lambda seen: (seen.path.count(b"/"), seen.path))
+        (min(marked[folder.owner], key=lambda seen: (seen.path.count(b"/"), seen.path)), folder, folder.owner)
+        for folder in lost
+        if isinstance(folder.owner, int) and marked[folder.owner]
+    ]
+    # from the top down: what a folder was moved into may have been renamed or moved itself
+    for now, folder, person in sorted(moved, key=lambda move: (move[0].path.count(b"/"), move[1].path)):
         parent = posixpath.dirname(now.path)
         if not parent:
-            homes[folder.owner] = now
-            moves.append(Renamed(folder.owner, folder.path, now.path))
+            homes[person] = now
+            whose[now.path] = person
+            moves.append(Renamed(person, folder.path, now.path))
         elif parent == Pool.IGNORED.encode():
-            homes[folder.owner] = now
-            moves.append(Hidden(folder.owner, now.path))
-        elif isinstance(into := by_path.get(parent), int):
-            moves.append(Merged(folder.owner, into, now.path))
+            homes[person] = now
+            whose[now.path] = person
+            moves.append(Hidden(person, now.path))
+        elif (into := whose.get(parent)) is not None:
+            whose[now.path] = into
+            moves.append(Merged(person, into, now.path))
     return homes, moves
 
 

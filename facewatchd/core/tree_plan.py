@@ -56,7 +56,8 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
     ours = {folder.owner: folder for folder in manifest if _is_ours(folder, present)}
     kept = {folder.owner for folder in wanted}
     vacated = set()
-    for left in manifest:
+    # from the bottom up: a folder that was moved into another that goes must not keep it
+    for left in sorted(manifest, key=lambda left: -left.name.count(b"/")):
         if left.owner not in kept:
             actions += _leave(left, present)
             if left.owner in ours and _empties(left, present):

@@ -82,6 +82,15 @@ def test_an_untouched_tree_says_nothing() -> None:
         ((HOME_A, found(b"Person 1 (copy)", A, 10, 11, 12), HOME_B, HOME_U), []),
         # folder moved into another's
         ((found(b"Person 2/Person 1", A, 10, 11, 12), HOME_B, HOME_U), [Merged(A, B, b"Person 2/Person 1")]),
+        # ... which was renamed before, and in which that one is not all
+        (
+            (found(b"Grandma", B, 20, 21), found(b"Grandma/Person 1", A, 10, 11, 12), HOME_U),
+            [Renamed(B, b"Person 2", b"Grandma"), Merged(A, B, b"Grandma/Person 1")],
+        ),
+        (
+            (found(b"_ignored/Person 2", B, 20, 21), found(b"_ignored/Person 2/Person 1", A, 10, 11, 12), HOME_U),
+            [Hidden(B, b"_ignored/Person 2"), Merged(A, B, b"_ignored/Person 2/Person 1")],
+        ),
         # folders merged by the file manager, which keeps one of two equal names
         ((found(b"Person 2", B, 10, 11, 12, 20, 21), HOME_U), [Merged(A, B)]),
         # folder into _ignored, and out of the tree
