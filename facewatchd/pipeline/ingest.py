@@ -234,6 +234,7 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         same_as = _same_as(store, photo_id, taken, model_id, thresholds)
         # what the user said of a face in this picture holds, even if the models of today do not see it
         spoken_of = {word.face_id for word in store.people.constraints_on([face.face_id for face in stored])}
+        spoken_of |= set(store.faces.ignored_in(photo_id))
         kept = spoken_of if is_same_picture or has_more else set[FaceId]()
         ids = store.faces.replace(photo_id, taken.faces, same_as, model_id, kept)
         owners = {face.face_id: face.person_id for face in stored}

@@ -460,6 +460,18 @@ def test_a_refusal_holds_when_a_photo_is_taken_in_again(archive: Archive, people
     assert (again.face_id, again.person_id) == (face.face_id, None)
 
 
+def test_who_is_ignored_stays_so_where_a_model_does_not_see_them(archive: Archive) -> None:
+    """Seen again by the next, they are the same face, and not to be seen."""
+    seen = archive.write(b"x.jpg")
+    store, faces = archive.store, (found_face(unit(0)),)
+    keep(store, TakenPhoto(seen, b"x", 48, 32, None, faces), MODEL, DIM, THRESHOLDS)
+    (face,) = store.faces.of_photo(1)
+    store.faces.ignore([face.face_id], ignored=True)
+    for model, found in (("b", ()), (MODEL, faces)):
+        keep(store, TakenPhoto(seen, b"x", 48, 32, None, found), model, DIM, THRESHOLDS)
+        assert store.faces.ignored_in(1) == [face.face_id]
+
+
 def test_another_model_finds_the_faces_by_their_places(archive: Archive, people: tuple[PersonId, PersonId]) -> None:
     """Looks cannot be compared then; people keep their names, new faces are compared with what these models saw."""
     ada, bob = people
