@@ -37,6 +37,22 @@ def are_told_apart(names: Iterable[bytes]) -> bool:
     return len(folded) == len(set(folded))
 
 
+def person_name(typed: str) -> str:
+    """A person's name however it was typed: in NFC (a Mac names folders in NFD), without spaces around it."""
+    return unicodedata.normalize("NFC", typed).strip()
+
+
+def name_in(folder: bytes) -> str:
+    """The name that a folder gives to a person; one of nothing but spaces stays so."""
+    text = folder.decode("utf-8", "replace")
+    return person_name(text) or text
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Whether two people would have one name, however their names are written."""
+    return fold(one.encode()) == fold(other.encode())
+
+
 def folder_name(title: str) -> bytes:
     """
     A person's name as the name of a folder.

@@ -5,12 +5,12 @@ The user's own words, about people and about photos that failed, checked and sto
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from facewatchd.core.assign import NEAREST
+from facewatchd.core.names import is_same_name, person_name
 from facewatchd.core.recluster import medoids
 from facewatchd.core.split import parts
 from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
@@ -55,12 +55,12 @@ def rename(store: Store, person_id: PersonId, name: str) -> Scope:
     Raises:
         FacewatchError: There is no such person, the name is empty, or somebody else has it.
     """
-    name = unicodedata.normalize("NFC", name).strip()
+    name = person_name(name)
     if not name or not name.isprintable():
         raise FacewatchError("This is no name", "Give at least one letter and no control characters.")
     person = person_of(store, person_id)
     for other in store.people.named():
-        if other.name.casefold() == name.casefold() and other.person_id != person.person_id:
+        if is_same_name(other.name, name) and other.person_id != person.person_id:
             raise FacewatchError(
                 f"Person {other.person_id} is called {other.name} already",
                 f"If they are the same, run 'facewatchd people merge {person.person_id} {other.person_id}'.",

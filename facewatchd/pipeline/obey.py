@@ -26,7 +26,7 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
-from facewatchd.core.names import folder_name, is_variant
+from facewatchd.core.names import folder_name, is_same_name, is_variant, name_in
 from facewatchd.core.owners import Owner, Review, Suggestion
 from facewatchd.domain import Constraint, ConstraintKind, Embeddings, FaceId, Person, PersonId, PhotoId, Pool
 from facewatchd.errors import displayable
@@ -43,7 +43,7 @@ class Obedience:
     Args:
         store: The state.
         now: Seconds since 1970.
-        gestures: All that are going to be obeyed: of two people who change names, neither has the other's.
+        gestures: All that are going to be obeyed: whose folder went elsewhere by one of them has left its name to others.
         allow_same_photo: Whether two faces of a photo may be one person.
     """
 
@@ -53,7 +53,7 @@ class Obedience:
         self._store = store
         self._now = now
         self._allow_same_photo = allow_same_photo
-        self._renaming = {gesture.person_id for gesture in gestures if isinstance(gesture, Renamed)}
+        self._elsewhere = {g.person_id for g in gestures if isinstance(g, Renamed | Merged | Hidden)}
         self._model: StoredModel | None = store.model()
         self.scope: set[Owner] = set()
 
@@ -101,9 +101,11 @@ class Obedience:
         if person is None or is_variant(to, folder_name(person.title)):
             # what a crash left of our own renaming, not the user's word
             return ""
-        name = to.decode("utf-8", "replace")
+        name = name_in(to)
+        # a folder with a name is there to be seen: it is not that of somebody who is not
+        away = self._elsewhere | store.people.hidden()
         for other in store.people.named():
-            if other.name.casefold() == name.casefold() and other.person_id not in self._renaming:
+            if is_same_name(other.name, name) and other.person_id not in away:
                 return self._merge(person_id, other.person_id)
         store.journal.remember(self._now, f"{person.title} is {name}", (), (person_id,))
         store.people.rename(person_id, name)
@@ -153,7 +155,7 @@ class Obedience:
         chosen = meant_together({photo: (self._candidates(photo), source) for photo, source in photos})
         if not chosen:
             return ""
-        name = path.decode("utf-8", "replace")
+        name = name_in(path)
         # before the name: taken back, there must be nobody of that name left
         person_id = store.people.add(founded=True)
         faces = [face.face_id for face in chosen.values()]

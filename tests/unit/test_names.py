@@ -8,7 +8,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.names import MAX_NAME_BYTES, are_told_apart, fold, folder_name, is_variant, link_name, unique
+from facewatchd.core.names import (
+    MAX_NAME_BYTES,
+    are_told_apart,
+    fold,
+    folder_name,
+    is_same_name,
+    is_variant,
+    link_name,
+    name_in,
+    unique,
+)
 
 # letters that names are made of, among all that has ever broken one
 _NASTY = "ab .-_/()\x00\n\x7f\x85\u00a0\u00e9e\u0301\u0308\u00df\u0130\u0345\u200b\u200d\u200e\u202e\u2028\ufeff\U0001f468\u4e2d2"
@@ -236,3 +246,12 @@ def test_folding_ignores_case_and_form(text: str) -> None:
 def test_names_are_told_apart_as_one_by_one(names: list[bytes]) -> None:
     """Nothing of a name runs over into the next: no half character, no accent."""
     assert are_told_apart(names) == (len({fold(name) for name in names}) == len(names))
+
+
+@pytest.mark.parametrize("folder", ["Zo\u00eb", "Zoe\u0308", " Zo\u00eb  "])
+def test_a_name_however_it_was_typed(folder: str) -> None:
+    """A Mac writes a letter and its dots apart."""
+    assert name_in(folder.encode()) == "Zo\u00eb"
+    assert is_same_name("ZOE\u0308", "zo\u00eb")
+    assert not is_same_name("Zoe", "Zo\u00eb")
+    assert name_in(b"  ") == "  "
