@@ -282,8 +282,6 @@ class Obedience:
         store.journal.remember(
             self._now, f"{name}: ignored", [*faces, *rest], (source,) if isinstance(source, int) else ()
         )
-        if isinstance(source, int):
-            refuse(store, [*faces, *rest], source)
         store.faces.ignore(faces, ignored=True)
         return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
 
@@ -291,6 +289,9 @@ class Obedience:
         """The faces that the user does not want to see; none where it might be somebody else's instead."""
         candidates = self._candidates(photo_id)
         faces = owned(candidates, source)
+        if isinstance(source, int):
+            # not to be seen is not to be somebody else: shown again, the face may be theirs again
+            refuse(store, rest, source)
         if not faces and len(perhaps := shown(candidates, source)) == 1:
             faces = perhaps
         return [face.face_id for face in faces]
