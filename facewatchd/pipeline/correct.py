@@ -216,6 +216,7 @@ def confirm_face(
         title = f"Face {face_id} is {person.title}"
         store.journal.remember(time.time(), title, [face_id, *others], concerned)
         store.faces.give(others, None)
+        store.people.forget_medoids(others)
         confirm(store, face_id, face.person_id, person.person_id)
     return person, {*concerned, None}
 

@@ -119,10 +119,12 @@ class Obedience:
         if person is None or other is None or person.person_id == other.person_id:
             return ""
         title = f"{person.title} is {other.title}"
-        faces = store.people.faces_concerned(person_id) | store.people.faces_concerned(into)
-        store.journal.remember(self._now, title, faces, (person_id, into))
-        store.people.merge(person_id, into, allow_same_photo=self._allow_same_photo)
-        self.scope |= _with_unknown(person_id, into)
+        # they may have been merged a moment ago, and then it is about whom they are now
+        one, two = person.person_id, other.person_id
+        faces = store.people.faces_concerned(one) | store.people.faces_concerned(two)
+        store.journal.remember(self._now, title, faces, (one, two))
+        store.people.merge(one, two, allow_same_photo=self._allow_same_photo)
+        self.scope |= _with_unknown(person_id, one, two)
         return f"{title}, as their folders were merged"
 
     def _hide(self, person_id: PersonId, path: bytes | None) -> str:
@@ -160,7 +162,7 @@ class Obedience:
         person_id = store.people.add(founded=True)
         faces = [face.face_id for face in chosen.values()]
         sources = dict(photos)
-        losing = {source for source in sources.values() if isinstance(source, int)}
+        losing = {whose for photo, face in chosen.items() for whose in _losing(face, sources[photo])}
         rest = {photo: self._rest(photo, sources[photo], faces) for photo in chosen}
         concerned = [*faces, *(other for among in rest.values() for other in among)]
         store.journal.remember(self._now, f"{name} is somebody new", concerned, {person_id, *losing})
@@ -171,7 +173,7 @@ class Obedience:
         fit = [face for face in chosen.values() if not face.poor]
         store.people.set_medoids(person_id, [face.face_id for face in sorted(fit, key=lambda face: -face.quality)[:1]])
         store.manifest.made(person_id, path)
-        self.scope |= _with_unknown(person_id, *sources.values())
+        self.scope |= _with_unknown(person_id, *sources.values(), *losing)
         return f"{displayable(path)} is somebody new, with {len(faces)} faces"
 
     def _part(self, one: PersonId, other: PersonId) -> str:
@@ -223,7 +225,8 @@ class Obedience:
         # ... and one that might have been theirs is not
         rivals = [rival for face in faces for rival in store.reviews.rivals(face, person.person_id)]
         title = f"{self._called(chosen)}: it is {person.title}" + self._and_not(source, person.person_id)
-        losing = {whose for face in chosen.values() if (whose := _whose(face, source)) is not None}
+        losing = {whose for face in chosen.values() for whose in _losing(face, source)}
+        self.scope |= losing
         rest = [face for photo_id in chosen for face in self._rest(photo_id, source, [*faces, *others])]
         store.journal.remember(self._now, title, {*faces, *others, *rivals, *rest}, {person.person_id, *losing})
         if both:
@@ -231,8 +234,11 @@ class Obedience:
                 confirm(store, other, None, person.person_id)
         elif not self._allow_same_photo:
             store.faces.give([*others, *rivals], None)
+            store.people.forget_medoids(others)
         for face in chosen.values():
             confirm(store, face.face_id, _whose(face, source), person.person_id)
+        for whose in losing:
+            _be_known(store, whose)
         if source != person.person_id:
             self._refuse_rest(rest, source)
         return title
@@ -283,15 +289,15 @@ class Obedience:
             self._now, f"{name}: ignored", [*faces, *rest], (source,) if isinstance(source, int) else ()
         )
         store.faces.ignore(faces, ignored=True)
+        if isinstance(source, int):
+            # not to be seen is not to be somebody else: shown again, the face may be theirs again
+            refuse(store, rest, source)
         return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
 
     def _unwanted(self, photo_id: PhotoId, source: Owner | None) -> list[FaceId]:
         """The faces that the user does not want to see; none where it might be somebody else's instead."""
         candidates = self._candidates(photo_id)
         faces = owned(candidates, source)
-        if isinstance(source, int):
-            # not to be seen is not to be somebody else: shown again, the face may be theirs again
-            refuse(store, rest, source)
         if not faces and len(perhaps := shown(candidates, source)) == 1:
             faces = perhaps
         return [face.face_id for face in faces]
@@ -363,8 +369,13 @@ def _person_of(source: Owner | None) -> PersonId | None:
 
 
 def _whose(face: Candidate, source: Owner | None) -> PersonId | None:
-    """Whose the face was believed to be, or might have been, by the folder that its link was in."""
-    return face.person_id if isinstance(source, Suggestion) else _person_of(source)
+    """Whose the face was believed to be, or might have been: by the folder that its link was in, if that tells."""
+    return face.person_id if source is None or isinstance(source, Suggestion) else _person_of(source)
+
+
+def _losing(face: Candidate, source: Owner | None) -> set[PersonId]:
+    """Who has the face no more, if it is somebody else's: who was meant by its link, and whose it had become since."""
+    return {whose for whose in (_whose(face, source), face.person_id) if whose is not None}
 
 
 def confirm(store: Store, face_id: FaceId, source: Owner | None, person_id: PersonId) -> None:

@@ -17,11 +17,13 @@ import pytest
 from helpers import Archive, broken_links, unit
 from trees import Failing, know_two, look, regroup, shown
 
-from facewatchd.core.gestures import Deleted, Hidden
+from facewatchd.core.gestures import Deleted, Hidden, Merged
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.errors import TreeError
+from facewatchd.people.looked import Looked
 from facewatchd.pipeline import correct
 from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.obey import Obedience
 
 pytest_plugins = "archive_fixtures"
 
@@ -110,6 +112,64 @@ def test_two_folders_in_one_are_one_person(archive: Archive, tree: Path, how: st
         (tree / "Person 2").rmdir()
     assert settles(archive) == {ADA: BEFORE[ADA] | BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"] | {b"both.jpg"}}
     assert undone(archive) == BEFORE
+
+
+def test_a_folder_that_was_renamed_takes_another(archive: Archive, tree: Path) -> None:
+    """Both are read at one look, as where the program does not run: nobody is lost on the way."""
+    (tree / "Person 1").rename(tree / "Ada")
+    (tree / "Person 2").rename(tree / "Ada" / "Person 2")
+    assert settles(archive) == {b"Ada": BEFORE[ADA] | BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"] | {b"both.jpg"}}
+    assert undone(archive, times=2) == BEFORE
+
+
+def test_a_folder_in_a_folder_in_a_folder(archive: Archive, tree: Path) -> None:
+    """All three are one, and no folder is left behind; taken back one by one."""
+    archive.person("", [b"c%d.jpg" % number for number in range(3)], 4)
+    look(archive)
+    before = shown(archive)
+    (tree / "Person 3").rename(tree / "Person 2" / "Person 3")
+    (tree / "Person 2").rename(tree / "Person 1" / "Person 2")
+    assert settles(archive) == {
+        ADA: before[ADA] | before[BOB] | before[b"Person 3"],
+        b"_unknown": BEFORE[b"_unknown"] | {b"both.jpg"},
+    }
+    assert undone(archive, times=2) == before
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_name_of_somebody_who_is_hidden(archive: Archive, tree: Path, at_once: bool) -> None:
+    """Who gets it from the user is to be seen: they are not who is hidden."""
+    (tree / "Person 2").rename(tree / "Bob")
+    look(archive)
+    shutil.rmtree(tree / "Bob")
+    if not at_once:
+        look(archive)
+    (tree / "Person 1").rename(tree / "Bob")
+    assert settles(archive) == {b"Bob": BEFORE[ADA], b"_unknown": BEFORE[b"_unknown"]}
+    assert archive.store.people.hidden() == {2}
+
+
+def test_a_name_from_a_mac(archive: Archive, tree: Path) -> None:
+    """The same name, though its bytes are others."""
+    (tree / "Person 2").rename(tree / "Zo\u00eb")
+    look(archive)
+    (tree / "Person 1").rename(tree / "Zoe\u0308")
+    assert shown(archive).keys() >= {"Zoe\u0308".encode()}
+    assert settles(archive).keys() == {"Zo\u00eb".encode(), b"_unknown"}
+    assert [person.name for person in archive.store.people.named()] == ["Zo\u00eb"]
+
+
+def test_whom_somebody_was_merged_into_is_restored_too(archive: Archive, tree: Path) -> None:
+    """Two words of one look about the same three: each taken back leaves nothing behind."""
+    store = archive.store
+    cyd = archive.person("Cyd", [b"c%d.jpg" % number for number in range(3)], 4)
+    store.people.set_medoids(cyd, archive.faces_of(cyd)[:1])
+    obedience = Obedience(store, 1.0)
+    obedience.obey(Merged(2, 1))
+    before = (store.people.medoids(1), archive.faces_of(1), store.people.named())
+    obedience.obey(Merged(cyd, 2))
+    correct.undo(store)
+    assert (store.people.medoids(1), archive.faces_of(1), store.people.named()) == before
 
 
 def test_whom_the_user_founded_is_who_the_user_says(archive: Archive, tree: Path) -> None:
@@ -259,6 +319,32 @@ def test_a_copied_link_adds_somebody(archive: Archive, tree: Path) -> None:
     after = settles(archive)
     assert after[BOB] == BEFORE[BOB] | {b"x.jpg"}
     assert after[b"_unknown"] == {b"y.jpg"}
+
+
+def test_a_copied_link_takes_the_face(archive: Archive, tree: Path) -> None:
+    """Bob is who was taken for Ada, in a photo of one face: she has neither link nor medoid of it, at that very look."""
+    store, looked = archive.store, Looked()
+    materialize(store, archive.tree, looked=looked)
+    medoids = store.people.medoids(1)
+    shutil.copy(tree / "Person 1" / "a0.jpg", tree / "Person 2" / "a0.jpg", follow_symlinks=False)
+    materialize(store, archive.tree, set(), looked=looked)
+    after = shown(archive)
+    assert (b"a0.jpg" in after[ADA], b"a0.jpg" in after[BOB]) == (False, True)
+    assert store.people.medoids(1)
+    assert not {*medoids} & {*store.people.medoids(1)}
+    assert settles(archive) == after
+    assert undone(archive) == BEFORE
+
+
+def test_who_was_ignored_is_who_they_were(archive: Archive, tree: Path) -> None:
+    """Not to be seen is not to be somebody else: shown again, Ada's face is Ada's with the next grouping."""
+    (tree / "Person 1" / "a0.jpg").rename(tree / "_ignored" / "a0.jpg")
+    assert settles(archive)[b"_ignored"] == {b"a0.jpg"}
+    (tree / "_ignored" / "a0.jpg").unlink()
+    look(archive)
+    assert shown(archive)[b"_unknown"] == {b"a0.jpg", b"x.jpg", b"y.jpg"}
+    regroup(archive, ReclusterSettings(2, 2, 0.7, 0.0))
+    assert settles(archive) == BEFORE
 
 
 def test_a_link_into_ignored(archive: Archive, tree: Path) -> None:
