@@ -20,7 +20,7 @@ from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures
 from facewatchd.daemon.start import run_with
-from facewatchd.errors import FacewatchError, ModelError
+from facewatchd.errors import FacewatchError, ModelError, TreeError
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
@@ -52,6 +52,13 @@ def _held(config: Config) -> Iterator[Store]:
         yield store
 
 
+def _catch_up(config: Config, store: Store) -> None:
+    """What the user did to the tree while nothing ran comes before what is said now, and is what `undo` takes back."""
+    # whoever brings the tree up to date afterwards hears of it
+    with contextlib.suppress(TreeError):
+        materialize(store, TreeSettings.of(config), set())
+
+
 def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Carry out "tree" or one of `COMMANDS`, with the people tree brought up to date.
@@ -65,12 +72,13 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
     if is_running(config.state.dir):
         return ask(config.state.dir, name, arguments)
     with _held(config) as store:
-        said, scope = (
-            ({}, None)
-            if name == "tree"
-            else carry_out(store, name, arguments, allow_same_photo=config.people.allow_same_photo)
-        )
-        done = materialize(store, TreeSettings.of(config), scope, anew=name == "tree")
+        if name == "tree":
+            said: Mapping[str, Any] = {}
+            done = materialize(store, TreeSettings.of(config), anew=True)
+        else:
+            _catch_up(config, store)
+            said, scope = carry_out(store, name, arguments, allow_same_photo=config.people.allow_same_photo)
+            done = materialize(store, TreeSettings.of(config), scope)
     return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
@@ -97,6 +105,7 @@ def undo(config: Config) -> str:
     if is_running(config.state.dir):
         return str(ask(config.state.dir, "undo", {})["title"])
     with _held(config) as store:
+        _catch_up(config, store)
         title, scope = undo_last(store)
         materialize(store, TreeSettings.of(config), scope)
     return title
@@ -126,6 +135,7 @@ def recluster(config: Config, *, dry_run: bool, force: bool) -> Mapping[str, Any
     if is_running(config.state.dir):
         return ask(config.state.dir, "recluster", {"force": force})
     with _held(config) as store:
+        _catch_up(config, store)
         figures = _regroup(config, store, dry_run=False, force=force)
         materialize(store, TreeSettings.of(config))
     return figures

@@ -115,6 +115,7 @@ class Requests:
                 self._tree.touch_people(batch.scope)
                 return batch.document()
             case "undo":
+                self._tree.catch_up()
                 title, scope = undo(self._store)
                 self._tree.touch(scope)
                 self._tree.materialize()
@@ -122,6 +123,7 @@ class Requests:
             case "tree":
                 pass
             case _ if command in COMMANDS:
+                self._tree.catch_up()
                 said, scope = carry_out(
                     self._store, command, arguments, allow_same_photo=self._tree.settings.allow_same_photo
                 )

@@ -5,6 +5,7 @@ time.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
@@ -106,6 +107,13 @@ class TreeKeeper:
         else:
             seconds = time.monotonic() - now
             self._not_before = now + seconds / _SHARE
+
+    def catch_up(self) -> None:
+        """What the user did to the tree comes before what is said by command after it, and is what `undo` takes back."""
+        if self._dirty:
+            # whoever brings the tree up to date afterwards hears of it
+            with contextlib.suppress(TreeError):
+                self.materialize()
 
     def materialize(self, *, anew: bool = False) -> Materialized:
         """

@@ -5,6 +5,7 @@ The user's words by command: what each does to the state and the tree, that thre
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from running import portraits, prepared
 from test_gestures_on_disk import ADA, BEFORE, BOB, settles, tree, undone
 from trees import look, regroup, shown
 
+from facewatchd import offline
+from facewatchd.config import Config
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
@@ -221,6 +224,19 @@ def test_a_moved_link_takes_the_medoid_with_it(archive: Archive, tmp_path: Path)
     assert archive.store.people.medoids(ONE) == [medoid]
 
 
+def test_who_gives_way_is_no_medoid_any_more(archive: Archive) -> None:
+    """What was taken for Bob beside his face: new faces like it would be taken for his."""
+    store = archive.store
+    archive.add(b"two.jpg", [(TWO, unit(9)), (None, unit(1))])
+    other, bob = face(archive, b"two.jpg", TWO), face(archive, b"two.jpg", None)
+    store.people.set_medoids(TWO, [other])
+    correct.confirm_face(store, bob, TWO)
+    assert other not in store.people.medoids(TWO)
+    assert store.people.medoids(TWO)
+    correct.undo(store)
+    assert store.people.medoids(TWO) == [other]
+
+
 def test_faces_that_nobody_can_mean(archive: Archive) -> None:
     """Each is told in one sentence; nothing is changed."""
     unknown = face(archive, b"x.jpg", None)
@@ -234,6 +250,52 @@ def test_faces_that_nobody_can_mean(archive: Archive) -> None:
         with pytest.raises(FacewatchError, match=said):
             attempt()
     assert settles(archive) == BEFORE
+
+
+# --- after what was done in the tree
+
+
+def said_alone(archive: Archive, name: str, **arguments: int) -> list[str]:
+    """Carry out a command while no daemon runs; the titles of all words so far, the oldest first."""
+    config = Config.model_validate(
+        {
+            "photos": [os.fsdecode(archive.photos)],
+            "people": {"dir": os.fsdecode(archive.tree.path), "min_faces": archive.tree.min_faces},
+            "state": {"dir": str(archive.store.path.parent)},
+        }
+    )
+    if name == "undo":
+        offline.undo(config)
+    else:
+        offline.command(config, name, arguments)
+    return [entry.title for entry in archive.store.journal.entries(9)[::-1] if not entry.undone]
+
+
+def test_undo_takes_back_what_was_just_done_in_the_tree(archive: Archive, tmp_path: Path) -> None:
+    """Not the word before it."""
+    people = tmp_path / "People"
+    (people / "Person 1").rename(people / "Ada")
+    look(archive)
+    (people / "Person 2" / "b0.jpg").unlink()
+    assert said_alone(archive, "undo") == ["Person 1 is Ada"]
+    assert settles(archive) == {b"Ada": BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
+
+
+def test_what_was_done_in_the_tree_comes_before_a_command(archive: Archive, tmp_path: Path) -> None:
+    """A link deleted and a name given to somebody who is merged then: both hold for whom they are now."""
+    people = tmp_path / "People"
+    (people / "Person 2" / "b0.jpg").unlink()
+    (people / "Person 2").rename(people / "Bob")
+    assert said_alone(archive, "merge", person=TWO, into=ONE) == [
+        "Person 2 is Bob",
+        "b0.jpg: not Bob",
+        "Bob is Person 1",
+    ]
+    assert shown(archive) == {
+        b"Bob": (BEFORE[ADA] | BEFORE[BOB]) - {b"b0.jpg"},
+        b"_unknown": BEFORE[b"_unknown"] | {b"b0.jpg", b"both.jpg"},
+    }
+    assert (look(archive).gestures, look(archive).actions) == ((), ())
 
 
 # --- as the user types them
@@ -271,6 +333,11 @@ def test_by_command_while_the_daemon_runs(tmp_path_factory: pytest.TempPathFacto
         assert new == {"id": new["id"], "title": f"Person {new['id']}", "faces": 3}
         assert len(home.links()[new["title"]]) == 3
         assert home.run("undo").out == f"Taken back: 3 of the faces of Person {one} are somebody else's.\n"
+        assert home.links() == before
+
+        # what was done in the tree is not read yet while the user may go on
+        next(entry for entry in (home.people / f"Person {one}").iterdir() if entry.is_symlink()).unlink()
+        assert f" not Person {one}." in home.run("undo").out
         assert home.links() == before
 
         assert home.run("people", "hide", str(one)).out == f"Person {one} is hidden.\n"
