@@ -143,6 +143,15 @@ class People:
             "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
             (person_id, into),
         )
+        # that they are one takes back that they are two, which is said of faces of both: it says nothing of single faces
+        apart = (
+            "SELECT c.face_id FROM constraints c JOIN faces f USING (face_id)"
+            " WHERE c.kind = 'cannot-be' AND c.person_id = ? AND f.person_id = ?"
+        )
+        if self._db.execute(f"{apart} LIMIT 1", (into, person_id)).fetchone():
+            self._db.execute(
+                f"DELETE FROM constraints WHERE person_id = ? AND face_id IN ({apart})", (person_id, person_id, into)
+            )
         # a refusal of one says nothing any more where the user confirmed the face as the other's
         self._db.execute(
             "UPDATE constraints SET kind = 'must-be' WHERE person_id = ? AND face_id IN"

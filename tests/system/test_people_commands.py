@@ -96,6 +96,18 @@ def test_two_who_were_taken_for_one(archive: Archive) -> None:
     assert shown(archive)[NEW] == BEFORE[BOB]
 
 
+@pytest.mark.parametrize("into", [ONE, 3])
+def test_who_was_split_is_one_again(archive: Archive, into: PersonId) -> None:
+    """Merged instead of undone, in either direction: that they are one takes back that they are two, for all faces."""
+    (new,), _ = correct.split(archive.store, ONE, [face(archive, b"a%d.jpg" % number, ONE) for number in (0, 1)])
+    look(archive)
+    apart = shown(archive)
+    correct.merge(archive.store, ONE if into == new else new, into)
+    assert settles(archive) == {b"Person %d" % into: BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
+    assert undone(archive) == apart
+    assert undone(archive) == BEFORE
+
+
 def test_what_cannot_be_split(archive: Archive) -> None:
     """Nobody would be left; a face of somebody else; all the same face. Nothing is changed."""
     his = archive.faces_of(TWO)

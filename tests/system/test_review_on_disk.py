@@ -320,6 +320,16 @@ def test_two_who_may_be_one_are_two(archive: Archive, tree: Path, refuse: Callab
     assert shown(archive) == BEFORE
 
 
+def test_who_were_two_are_one_after_all(archive: Archive, tree: Path) -> None:
+    """The later word counts, for what was shown of them too."""
+    shutil.rmtree(tree / PAIR)
+    look(archive)
+    (tree / "Person 3").rename(tree / "Ada" / "Person 3")
+    look(archive)
+    assert shown(archive) == without(BEFORE, PAIR, "Person 3") | {"Ada": ADA | EVE}
+    assert undone(archive) == without(BEFORE, PAIR)
+
+
 def test_an_example_says_nothing(archive: Archive, tree: Path) -> None:
     """One of several that is deleted comes back."""
     (tree / PAIR / "Ada a0.jpg").unlink()
