@@ -177,14 +177,20 @@ def main(control: socket.socket) -> None:
                 for handle in handles:
                     os.close(handle)
                 alive.add(pid)
-                control.send(b"%d" % pid)
+                _tell(control, pid)
             case [b"end", named]:
                 alive.discard(int(named))
-                control.send(b"%d" % _end(int(named)))
+                _tell(control, _end(int(named)))
             case _:
                 for pid in alive:
                     _end(pid)
                 return
+
+
+def _tell(control: socket.socket, number: int) -> None:
+    # a daemon that is gone asks for nothing any more, which ends this process
+    with contextlib.suppress(ConnectionError):
+        control.send(b"%d" % number)
 
 
 def _decode(pipe: int, memory: int) -> NoReturn:

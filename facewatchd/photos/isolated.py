@@ -140,10 +140,12 @@ class Decoders:
     def stop(self) -> None:
         """End all decoders, whatever they do; none is started any more."""
         self._stopped = True
-        if self._control is not None:
+        # whoever holds the lock may let go of it at any moment
+        control = self._control
+        if control is not None:
             # wakes whoever waits for an answer, and holds the lock
             with contextlib.suppress(OSError):
-                self._control.shutdown(socket.SHUT_RDWR)
+                control.shutdown(socket.SHUT_RDWR)
         with self._lock:
             self._drop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from running import children, environment, is_alive, wait_until
 
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError
-from facewatchd.photos import isolated
+from facewatchd.photos import child, isolated
 from facewatchd.photos.channel import Asked, pack, unpack
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.photos.read import PhotoRead, PlainReader
@@ -108,6 +109,26 @@ def test_trouble_with_a_photo_is_told_as_here(reader: IsolatedReader, tmp_path: 
         assert type(caught.value) is PhotoError
         with pytest.raises(PhotoBusyError, match="It is being changed"):
             there.read(path, replace(stat, size=400))
+
+
+def test_a_daemon_that_is_gone_leaves_no_complaint() -> None:
+    """It may end while it has a decoder buried: who would have said so has nobody to say it to, and ends as well."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pipe, its_pipe = socket.socketpair()
+    with theirs, pipe, its_pipe:
+        parent = subprocess.Popen(
+            [sys.executable, "-P", "-m", child.__name__, str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stderr=subprocess.PIPE,
+        )
+        theirs.close()
+        with ours:
+            socket.send_fds(ours, [b"start"], [its_pipe.fileno(), its_pipe.fileno()])
+            number = int(ours.recv(64))
+            ours.send(b"end %d" % number)
+        _, said = parent.communicate(timeout=60)
+    assert (parent.returncode, said) == (0, b"")
+    assert not is_alive(number)
 
 
 # --- photos that do harm
