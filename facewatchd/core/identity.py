@@ -6,8 +6,9 @@ New clusters, old people: who is who? Reclustering proposes, ids stay, and the u
    in it are confirmed: one corrected face does not take the others with it.
 3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
    first. Whom the user made of faces of their choice is where those are, and nowhere else: what else was theirs was a
-   guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before all others: a cluster that swallows a small named person
-   and a large unnamed one is the named one's. A cluster that is nobody's by this is whose most confirmed faces in it are.
+   guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before
+   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A cluster that is
+   nobody's by this is whose most confirmed faces in it are.
 4. A face that the user refused to its cluster's person goes to the unknown pool.
 5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
 6. What is left over is a new person, and so is a cluster of which its person may keep no face.
