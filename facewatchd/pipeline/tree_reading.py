@@ -66,11 +66,12 @@ def _moved(ours: Ours, depth: int, target: bytes) -> PhotoId | None:
 
 def take_over(store: Store, present: Present, ours: Ours) -> Present:
     """
-    What the user moved into folders of ours, and cannot stay as it is: links that lead nowhere from there or have no
-    business there, and markers. They are ours to put right or take away. To be done with the gestures that they were,
+    What the user moved into folders of ours, and cannot stay as it is: links that lead nowhere from there, or nowhere any
+    more, or have no business there, and markers. They are ours to put right or take away. To be done with the gestures that they were,
     all or nothing.
     """
     folders = dict(present.folders)
+    missing = store.photos.missing()
     ignored = Pool.IGNORED.encode()
     if ignored in folders and Pool.IGNORED not in store.manifest.names():
         # stands in every tree; from the first link on that the user moves there it is looked after
@@ -84,6 +85,8 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
                 continue
             depth = _depth(path, name, entry.target)
             photo = _moved(ours, depth, entry.target)
+            if (here := ours.get((depth, entry.target))) in missing:
+                photo = here
             if not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
                 # there is nothing to be put there but by us
                 photo = photo or ours.get((depth, entry.target))

@@ -143,6 +143,10 @@ class Photos:
         )
         return frozenset(content_hash for (content_hash,) in rows)
 
+    def missing(self) -> set[PhotoId]:
+        """Photos whose files are gone."""
+        return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE state = 'missing'")}
+
     def is_taken(self, photo_id: PhotoId) -> bool:
         """Whether it was ever taken in."""
         row = self._db.execute("SELECT content_hash IS NOT NULL FROM photos WHERE photo_id = ?", (photo_id,)).fetchone()

@@ -524,3 +524,23 @@ def test_a_link_that_was_out_of_date_says_the_same(archive: Archive, tree: Path,
         after = shown(archive)
         assert b"a0.jpg" not in after[ADA]
         assert not to or b"a0.jpg" in after[to.encode()]
+
+
+@pytest.mark.parametrize("to", ["Person 2", "_ignored"])
+def test_a_link_whose_photo_went_does_not_stay_broken(archive: Archive, tree: Path, to: str) -> None:
+    """Its word holds; it goes as every link to a photo that is gone does, and is there again with the photo."""
+    photo = archive.store.photos.find(archive.root.root_id, b"a0.jpg")
+    assert photo is not None
+    (tree / "Person 1" / "a0.jpg").rename(tree / to / "a0.jpg")
+    os.rename(archive.photos + b"/a0.jpg", archive.photos + b"/moved.jpg")
+    with archive.store.transaction():
+        archive.store.photos.move(photo.photo_id, archive.seen(b"moved.jpg"))
+        archive.store.photos.miss([photo.photo_id])
+    look(archive)
+    assert (look(archive).gestures, look(archive).actions) == ((), ())
+    assert broken_links(archive.tree.path) == []
+    with archive.store.transaction():
+        archive.store.photos.present([photo.photo_id])
+    after = settles(archive)
+    assert b"moved.jpg" in after[to.encode()]
+    assert b"moved.jpg" not in after[ADA]
