@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from facewatchd.core.owners import Owner
-from facewatchd.daemon.workers import REST_S
+from facewatchd.daemon.decoding import jobs_of
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.tree_deeds import Cutter, cut_now
 from facewatchd.store import PersonFace
@@ -64,24 +64,16 @@ class CoverCutter:
     def _work(self) -> None:
         reader = IsolatedReader(self._decoders)
         cutter = cut_now(reader.within(self._limits))
-        while not self._stopping:
-            try:
-                job = self._jobs.get(timeout=REST_S)
-            except queue.Empty:
-                reader.rest()
+        for owner, face in jobs_of(self._jobs, reader):
+            if self._stopping:
                 continue
-            if job is None:
-                break
-            owner, face = job
             cover = self._cut(cutter, owner, face)
-            reader.tidy()
             if cover is not None:
                 self._ready[face] = cover
                 self._on_cut(owner)
             else:
                 self._failed[face] = time.monotonic() + _RETRY_S
             self._pending.discard(face)
-        reader.close()
 
     @staticmethod
     def _cut(cutter: Cutter, owner: Owner, face: PersonFace) -> bytes | None:

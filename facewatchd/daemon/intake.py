@@ -68,7 +68,7 @@ class Intake:
         self._discovery = Discovery(
             store, sources.roots, config.watch.settle_s, config.watch.settle_open_s, sources.trusted
         )
-        self._workers = Workers.of(config, decoders, engine, sources.roots, lambda *end: post(Taken(*end)))
+        self._workers = Workers.of(config, decoders, engine, sources.roots, post)
         self._backlog = Backlog(store, self._discovery, sources, 2 * self._workers.count)
         self.progress = Progress(self._backlog.pending)
         self._doubts: dict[RootId, str] = {}

@@ -14,6 +14,7 @@ import time
 from facewatchd.config import Config
 from facewatchd.daemon.condition import Condition
 from facewatchd.daemon.covers import CoverCutter
+from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.intake import Intake
@@ -24,7 +25,6 @@ from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.service import notify
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
-from facewatchd.daemon.workers import decode_limits
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import FacewatchError, StoreFullError, displayable
 from facewatchd.photos.isolated import Decoders

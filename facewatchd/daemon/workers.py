@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import cv2
 
 from facewatchd.config import Config
-from facewatchd.daemon.progress import Stage
-from facewatchd.daemon.room import Room, memory_for, workers_for
+from facewatchd.daemon.decoding import decode_limits, jobs_of
+from facewatchd.daemon.events import Taken
+from facewatchd.daemon.room import Room, workers_for
 from facewatchd.daemon.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
@@ -26,12 +27,7 @@ from facewatchd.pipeline.ingest import IngestSettings, take_in
 
 log = logging.getLogger(__name__)
 
-OnEnd = Callable[[SeenFile, TakenPhoto | SamePhoto | PhotoError, Mapping[Stage, float]], None]
-
 _LET_FINISH_S = 0.7
-
-REST_S = 120.0
-"""How long decoders are kept for a photo that may come; starting them anew takes a third of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +46,6 @@ class Job:
     refused: Mapping[bytes, str]
 
 
-def decode_limits(config: Config, provider: str) -> DecodeLimits:
-    """
-    Of a photo that has the memory for itself.
-
-    Args:
-        config: As the user has it.
-        provider: Where the models run.
-    """
-    ingest = config.ingest
-    memory = memory_for(ingest.max_memory, workers_for(ingest.workers, provider))
-    return DecodeLimits(ingest.max_megapixels, ingest.max_seconds, memory)
-
-
 class Workers:
     """
     Takes photos in, in parallel, until stopped.
@@ -74,8 +57,7 @@ class Workers:
         engine: Shared by all of them.
         roots: Where the photos are.
         settings: See there.
-        on_end: Called in a worker's thread for each photo with the result, or the error that says why there is none, and
-            with the seconds spent on each stage.
+        post: Called in a worker's thread for each photo that it is done with.
     """
 
     def __init__(
@@ -86,7 +68,7 @@ class Workers:
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         settings: IngestSettings,
-        on_end: OnEnd,
+        post: Callable[[Taken], None],
     ) -> None:
         self.count = count
         self._alone = limits
@@ -94,7 +76,7 @@ class Workers:
         self._engine = engine
         self._roots = roots
         self._settings = settings
-        self._on_end = on_end
+        self._post = post
         self._room = Room()
         self._decoders = decoders
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -115,12 +97,12 @@ class Workers:
         decoders: Decoders,
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
-        on_end: OnEnd,
+        post: Callable[[Taken], None],
     ) -> Workers:
         """As the configuration has it."""
         count = workers_for(config.ingest.workers, engine.info.provider)
         limits = decode_limits(config, engine.info.provider)
-        return cls(count, decoders, limits, engine, roots, IngestSettings.of(config), on_end)
+        return cls(count, decoders, limits, engine, roots, IngestSettings.of(config), post)
 
     def submit(self, job: Job) -> None:
         """Take this photo in. The caller keeps the number in hand small."""
@@ -142,20 +124,13 @@ class Workers:
 
     def _work(self) -> None:
         reader = IsolatedReader(self._decoders)
-        while not self._stopping.is_set():
-            try:
-                job = self._jobs.get(timeout=REST_S)
-            except queue.Empty:
-                reader.rest()
+        for job in jobs_of(self._jobs, reader):
+            if self._stopping.is_set():
                 continue
-            if job is None:
-                break
             watch = Stopwatch()
             result = self._take(job, reader, watch)
-            reader.tidy()
             if not (self._decoders.stopped and isinstance(result, PhotoError)):
-                self._on_end(job.seen, result, watch.seconds)
-        reader.close()
+                self._post(Taken(job.seen, result, watch.seconds))
 
     def _take(self, job: Job, reader: IsolatedReader, watch: Stopwatch) -> TakenPhoto | SamePhoto | PhotoError:
         try:
