@@ -219,25 +219,26 @@ class IsolatedReader:
         """See `PhotoReader`."""
         order = Order(path, stat, limits.max_megapixels, enough, limits.seconds, limits.memory)
         picture: bytes | None = None
-        is_known = False
+        decoded: Decoded | None = None
         try:
             pipe = self._connected()
             pipe.send_bytes(pickle.dumps(order))
             message = _heard(pipe, READ_S)
+            is_known = False
             if isinstance(message, Asked):
                 picture = message.content_hash
                 is_known = picture in known
                 pipe.send_bytes(SKIP if is_known else GO)
                 message = _heard(pipe, limits.seconds)
-            self._check(message, is_known=is_known)
-        except (EOFError, OSError, ValueError) as error:
+            if isinstance(message, Asked):
+                raise ValueError("asked twice")  # noqa: TRY004, TRY301 - of what was received, not of an argument
+            if isinstance(message, Done) and not is_known:
+                decoded = self._decoded(message.pixels)
+        except (EOFError, OSError, TypeError, ValueError) as error:
             raise self._death(path, picture, late=isinstance(error, TimeoutError)) from error
         if isinstance(message, Failed):
             raise ERRORS[message.error](message.title, message.message, path)
-        assert isinstance(message, Done)
-        if is_known or message.pixels is None:
-            return message.read
-        return replace(message.read, decoded=self._decoded(message.pixels))
+        return replace(message.read, decoded=decoded)
 
     def tidy(self) -> None:
         """The last image is not wanted any more: give back what a very large one took; the next goes over what is kept."""
@@ -297,21 +298,17 @@ class IsolatedReader:
         log.info("The decoder of %s %s; it is replaced", displayable(path), why)
         return PhotoCrashError(why, path, picture, slow=slow)
 
-    def _check(self, message: Asked | Done | Failed, *, is_known: bool) -> None:
+    def _decoded(self, pixels: Pixels | None) -> Decoded:
         """
         Raises:
-            ValueError: No decoder says so that is in its right mind.
+            TypeError, ValueError: No decoder says so that is in its right mind.
         """
-        if isinstance(message, Asked):
-            raise ValueError("asked twice")  # noqa: TRY004 - of what was received, not of an argument
-        if isinstance(message, Done) and not is_known:
-            sides = message.pixels.shape if message.pixels is not None else (0, 0)
-            if min(sides) < 1 or math.prod(sides) * 3 > os.fstat(self._file).st_size:
-                raise ValueError("no picture")
-
-    def _decoded(self, pixels: Pixels) -> Decoded:
+        if pixels is None:
+            raise ValueError("no picture")
         height, width = pixels.shape
         size = height * width * 3
+        if min(height, width) < 1 or size > os.fstat(self._file).st_size:
+            raise ValueError("no such picture")
         if self._map is None or len(self._map) < size:
             self._map = mmap.mmap(self._file, size)
         image: Image = np.frombuffer(self._map, np.uint8, size).reshape(height, width, 3)
