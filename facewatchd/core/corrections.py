@@ -67,6 +67,15 @@ def shown(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     return owned(faces, source) or [face for face in unsure if not face.ignored] or unsure
 
 
+def unwanted(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
+    """
+    The faces that the user does not want to see, of a photo whose link they put away. Of those that it may have shown, see
+    `shown`, only one that it must have: another may be somebody whom they do want to see.
+    """
+    perhaps = shown(faces, source)
+    return owned(faces, source) or (perhaps if len(perhaps) == 1 else [])
+
+
 def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings) -> Candidate | None:
     """
     The face that the user meant by linking a photo to a person.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from facewatchd.core.corrections import Candidate, meant, meant_together, owned, shown
+from facewatchd.core.corrections import Candidate, meant, meant_together, shown, unwanted
 from facewatchd.core.gestures import (
     Answered,
     Deleted,
@@ -280,7 +280,7 @@ class Obedience:
     def _ignore(self, photos: Sequence[PhotoId], source: Owner | None) -> str:
         store = self._store
         self.scope |= _with_unknown(source)
-        faces = [face for photo in photos for face in self._unwanted(photo, source)]
+        faces = [face.face_id for photo in photos for face in unwanted(self._candidates(photo), source)]
         if not faces:
             return ""
         name = self._called(photos)
@@ -293,14 +293,6 @@ class Obedience:
             # not to be seen is not to be somebody else: shown again, the face may be theirs again
             refuse(store, rest, source)
         return f"{name} {'is' if len(photos) == 1 else 'are'} ignored"
-
-    def _unwanted(self, photo_id: PhotoId, source: Owner | None) -> list[FaceId]:
-        """The faces that the user does not want to see; none where it might be somebody else's instead."""
-        candidates = self._candidates(photo_id)
-        faces = owned(candidates, source)
-        if not faces and len(perhaps := shown(candidates, source)) == 1:
-            faces = perhaps
-        return [face.face_id for face in faces]
 
     def _rest(self, photo_id: PhotoId, source: Owner | None, but: Collection[FaceId]) -> list[FaceId]:
         """

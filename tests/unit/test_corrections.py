@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facewatchd.core.corrections import Candidate, meant, meant_together, owned, shown
+from facewatchd.core.corrections import Candidate, meant, meant_together, owned, shown, unwanted
 from facewatchd.domain import PersonId, Pool
 
 A, B = 1, 2
@@ -62,6 +62,14 @@ def test_a_link_whose_face_is_somebody_elses_by_now_means_one_that_the_user_has_
     assert shown([face(4, A, Z), other], A) == [face(4, A, Z)]
     assert meant([sure, other], A, NOBODY) == other
     assert {number: found.face_id for number, found in meant_together({9: ([sure, other], A)}).items()} == {9: 2}
+
+
+def test_a_face_is_put_away_only_where_it_must_have_been_that_one() -> None:
+    """With two that the link may have shown, one may be somebody whom the user wants to see."""
+    one, other = face(1, B, X), face(2, B, Y)
+    assert unwanted([one, other], A) == []
+    assert unwanted([one], A) == [one]
+    assert unwanted([one, face(3, A, Z)], A) == [face(3, A, Z)]
 
 
 def test_poor_faces_are_meant_only_where_there_is_no_other() -> None:
