@@ -24,7 +24,6 @@ _WINDOW_S = 60.0
 # a photo of a camera takes a fraction of a second
 _SLOW_S = 5.0
 _MOST_SLOW = 3
-_LEAST_S = 1e-3
 _WORTH_SAYING = 0.01
 
 
@@ -102,7 +101,6 @@ class Progress:
         self._counted = clock() - _COUNT_EVERY_S
         self._in_hand: dict[SeenFile, float] = {}
         self._ends: deque[tuple[float, Mapping[Stage, float]]] = deque()
-        self._spent = dict.fromkeys(Stage, 0.0)
         self._show: Callable[[Figures], None] | None = None
         self._shown = 0.0
 
@@ -127,8 +125,6 @@ class Progress:
         self._faces += faces
         self._pending = max(0, self._pending - 1)
         self._ends.append((now, seconds))
-        for stage, spent in seconds.items():
-            self._spent[stage] += spent
 
     def figures(self, doing: str) -> Figures:
         """How far it has come."""
@@ -137,8 +133,7 @@ class Progress:
             self._counted = now
             self._pending = self._count_pending()
         while self._ends and self._ends[0][0] < now - _WINDOW_S:
-            for stage, spent in self._ends.popleft()[1].items():
-                self._spent[stage] -= spent
+            self._ends.popleft()
         seconds = min(now - self._began, _WINDOW_S)
         slow = sorted(((now - since, seen.path) for seen, since in self._in_hand.items()), reverse=True)
         return Figures(
@@ -152,11 +147,9 @@ class Progress:
         )
 
     def _shares(self) -> tuple[tuple[Stage, float], ...]:
-        spent = sum(self._spent.values())
-        # what is left of sums that were taken back is nothing
-        if not self._ends or spent < _LEAST_S:
-            return ()
-        shares = ((stage, max(0.0, seconds) / spent) for stage, seconds in self._spent.items())
+        spent = {stage: sum(seconds.get(stage, 0.0) for _, seconds in self._ends) for stage in Stage}
+        every = sum(spent.values())
+        shares = [(stage, seconds / every) for stage, seconds in spent.items()] if every else []
         return tuple(sorted(shares, key=lambda share: -share[1]))
 
     def tell(self, doing: str) -> None:
@@ -181,7 +174,6 @@ class Progress:
             log.info("%d photos with %d faces taken in, in %s", self._photos, self._faces, duration(seconds))
         self._photos = self._faces = 0
         self._ends.clear()
-        self._spent = dict.fromkeys(Stage, 0.0)
 
 
 def sentence(figures: Figures) -> str:
