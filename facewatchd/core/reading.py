@@ -127,14 +127,9 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
     # from the top down: what a folder was moved into may have been renamed or moved itself
     for now, folder, person in sorted(moved, key=lambda move: (move[0].path.count(b"/"), move[1].path)):
         parent = posixpath.dirname(now.path)
-        if not parent:
-            homes[person] = now
-            whose[now.path] = person
-            moves.append(Renamed(person, folder.path, now.path))
-        elif parent == Pool.IGNORED.encode():
-            homes[person] = now
-            whose[now.path] = person
-            moves.append(Hidden(person, now.path))
+        if parent in {b"", Pool.IGNORED.encode()}:
+            homes[person], whose[now.path] = now, person
+            moves.append(Hidden(person, now.path) if parent else Renamed(person, folder.path, now.path))
         elif (into := whose.get(parent)) is not None:
             whose[now.path] = into
             moves.append(Merged(person, into, now.path))

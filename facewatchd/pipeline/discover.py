@@ -94,7 +94,7 @@ def _missing(root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes])
 
 
 def _look(root: Root, path: bytes) -> FileStat | None:
-    """What is where the index has a photo; nothing, if the way there is ignored by now (R4), or leads through a symlink (R8)."""
+    """What is where the index has a photo; nothing, if the way is ignored by now (R4), or leads through a symlink (R8)."""
     there = stat_photo(os.path.join(root.path, path))
     folder = os.path.dirname(path)
     return there if there is not None and (not folder or is_open(root.path, folder)) else None

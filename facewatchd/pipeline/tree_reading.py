@@ -67,8 +67,8 @@ def _moved(ours: Ours, depth: int, target: bytes) -> PhotoId | None:
 def take_over(store: Store, present: Present, ours: Ours) -> Present:
     """
     What the user moved into folders of ours, and cannot stay as it is: links that lead nowhere from there, or nowhere any
-    more, or have no business there, and markers. They are ours to put right or take away. To be done with the gestures that they were,
-    all or nothing.
+    more, or have no business there, and markers. They are ours to put right or take away. To be done with the gestures
+    that they were, all or nothing.
     """
     folders = dict(present.folders)
     missing = store.photos.missing()
@@ -84,12 +84,10 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
             if entry.target is None:
                 continue
             depth = _depth(path, name, entry.target)
-            photo = _moved(ours, depth, entry.target)
-            if (here := ours.get((depth, entry.target))) in missing:
-                photo = here
-            if not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
-                # there is nothing to be put there but by us
-                photo = photo or ours.get((depth, entry.target))
+            photo, here = _moved(ours, depth, entry.target), ours.get((depth, entry.target))
+            # in the others there is nothing to be put but by us
+            if here in missing or not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
+                photo = photo or here
             if photo is not None:
                 store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
         marker = folder.entries.get(MARKER)
