@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from bad_files import BAD_DECODER, crashing, samples
+from bad_files import crashing, samples
 from running import wait_until
 
 from facewatchd.core.owners import Owner
@@ -19,15 +18,7 @@ from facewatchd.domain import Box
 from facewatchd.photos.isolated import DecodeLimits, Decoders
 from facewatchd.store import PersonFace
 
-
-@pytest.fixture
-def decoders() -> Iterator[Decoders]:
-    """With a decoder for GIFs that does what their comments say."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BAD_DECODER))
-        made = Decoders()
-        yield made
-        made.stop()
+pytest_plugins = "decoder_fixtures"
 
 
 @pytest.mark.parametrize("way", ["segfault", "spin", "withhold", "lie"])

@@ -26,18 +26,9 @@ from facewatchd.photos.channel import Asked, pack, unpack
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.photos.read import PhotoRead, PlainReader
 
+pytest_plugins = "decoder_fixtures"
+
 LIMITS = DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
-
-
-@pytest.fixture(scope="module")
-def decoders() -> Iterator[Decoders]:
-    """With a decoder for GIFs that does what their comments say."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BAD_DECODER))
-        made = Decoders()
-        made.warm_up()
-        yield made
-        made.stop()
 
 
 @pytest.fixture
