@@ -40,9 +40,9 @@ from facewatchd.core.assign import NEAREST, Gallery, assign, look
 from facewatchd.core.cohesion import cohesion
 from facewatchd.core.evaluate import ALGORITHMS, group, score
 from facewatchd.core.graph import Graph, Lists, neighbours
-from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids, usual_link
 from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Box, Detection, Embeddings, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
 from facewatchd.faces.packs import open_engine
 from facewatchd.neighbours.search import Cells, Neighbours

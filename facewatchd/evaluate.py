@@ -17,8 +17,8 @@ from rich.table import Table
 
 from facewatchd.config import Config
 from facewatchd.core.evaluate import group, score
-from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import NEIGHBOURS, usual_link
+from facewatchd.core.ties import Ties
 from facewatchd.domain import ConstraintKind, FaceId
 from facewatchd.errors import FacewatchError
 from facewatchd.neighbours.keep import neighbours_of

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.assign import NEAREST
-from facewatchd.core.linkage import LinkRule
+from facewatchd.core.clusters import LinkRule
 from facewatchd.core.recluster import medoids
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Embeddings
@@ -406,7 +406,7 @@ def _fits(faces: Embeddings, theirs: Embeddings) -> Reals:
 
 def _strengths(groups: NDArray[np.float32], rule: LinkRule) -> Reals:
     """
-    What is to reach the threshold for two groups to be joined, as in `core.linkage`.
+    What is to reach the threshold for two groups to be joined, as in `core.clusters`.
 
     Args:
         groups: float32, shape (n_groups, size, dim).

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.graph import Graph, neighbours
-from facewatchd.core.linkage import Ties, average_linkage
+from facewatchd.core.linkage import average_linkage
 from facewatchd.core.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, density_labels
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 
 ALGORITHMS = ("ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers")

@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.clusters import LinkRule
 from facewatchd.core.density import density_clusters
 from facewatchd.core.graph import Graph, neighbours
 from facewatchd.core.hubness import hubness
-from facewatchd.core.linkage import LinkRule, Ties, average_linkage
+from facewatchd.core.linkage import average_linkage
 from facewatchd.core.thresholds import Strangers
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 
 Labels = NDArray[np.int64]

@@ -2,7 +2,7 @@
 Two people who may be one: groups that came close to being joined and were not.
 
 A reclustering joins what is surely one person, so that one person's photos may end as several people: as a child, with a
-beard, in the dark. How alike two groups are is measured as the linkage does (`core.linkage`), and what lies a little
+beard, in the dark. How alike two groups are is measured as the linkage does (`core.clusters`), and what lies a little
 below its threshold is put before the user, who can say at a glance what no threshold can.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facewatchd.core.clusters import LinkRule
 from facewatchd.core.graph import neighbours
-from facewatchd.core.linkage import LinkRule
 from facewatchd.domain import Embeddings, FaceId, PersonId, PhotoId
 
 MOST = 20

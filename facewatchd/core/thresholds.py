@@ -36,7 +36,7 @@ class Thresholds:
         link: Reclustering joins two faces whose similarity reaches this.
         bonus: Two groups that the density step puts together need this much less.
         same: Two single faces are called the same person from here on (`facewatchd verify`).
-        loose: How far a group's own variety excuses it, 0..1; see `core.linkage.LinkRule`.
+        loose: How far a group's own variety excuses it, 0..1; see `core.clusters.LinkRule`.
         large: Two large groups need this much less mean similarity than two faces.
         coherent: A group of faces is a person from this cohesion on; see `core.cohesion`.
         strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on: they follow the

@@ -21,11 +21,11 @@ from facewatchd.core.assign import NEAREST, Gallery, assign_photo, look
 from facewatchd.core.cohesion import incoherent
 from facewatchd.core.followers import followers
 from facewatchd.core.identity import Word, identify
-from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, fitted, usual_link
 from facewatchd.core.recluster import medoids as medoids_of_cluster
 from facewatchd.core.suggest import Likeness, contradicted, kept_apart, suggestions
 from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
 from facewatchd.neighbours.keep import neighbours_of
 from facewatchd.store import FaceTable, LastRecluster, Store

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from facewatchd.core.evaluate import score
 from facewatchd.core.graph import NOBODY, Graph, neighbours
-from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 from facewatchd.neighbours.keep import FILE, neighbours_of
 from facewatchd.neighbours.search import Neighbours

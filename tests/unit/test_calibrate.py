@@ -23,8 +23,10 @@ from facewatchd.core.calibrate import (
     tail,
     usable,
 )
-from facewatchd.core.linkage import LinkRule, Ties, average_linkage
+from facewatchd.core.clusters import LinkRule
+from facewatchd.core.linkage import average_linkage
 from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 
 SHIPPED = shipped_thresholds("buffalo_l")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facewatchd.core.evaluate import ALGORITHMS, group, score
-from facewatchd.core.linkage import Ties
 from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.ties import Ties
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facewatchd.core.clusters import LinkRule
 from facewatchd.core.graph import _BLOCK, neighbours
-from facewatchd.core.linkage import LinkRule, Ties, average_linkage
+from facewatchd.core.linkage import average_linkage
+from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 
 seeds = st.integers(0, 10_000)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.linkage import LinkRule
+from facewatchd.core.clusters import LinkRule
 from facewatchd.core.suggest import MOST, contradicted, kept_apart, suggestions
 from facewatchd.domain import Embeddings, PersonId
 
