@@ -9,6 +9,7 @@ a million faces, by one of two seconds with the same result.
 from __future__ import annotations
 
 import sys
+from array import array
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -95,11 +96,12 @@ def _hierarchy(tree: NDArray[np.float64]) -> NDArray[np.float64]:
         the rows above.
     """
     count = len(tree) + 1
-    # lists, not arrays: single numbers are read and written, and union-find cannot be done in bulk
-    above = list(range(2 * count - 1))
-    size = [1] * (2 * count - 1)
-    firsts, seconds = [], []
-    for new, (here, there) in enumerate(tree[:, :2].astype(np.int64).tolist(), count):
+    # single numbers are read and written, as union-find cannot be done in bulk: numpy's arrays are slow at that, and
+    # lists of a million are scattered over the memory
+    above, size = array("i", range(2 * count - 1)), array("i", [1]) * (2 * count - 1)
+    firsts, seconds = array("i"), array("i")
+    ends = zip(*tree[:, :2].T.astype(np.int32).tolist(), strict=True)
+    for new, (here, there) in enumerate(ends, count):
         a, b = here, there
         while above[a] != a:
             above[a] = a = above[above[a]]
