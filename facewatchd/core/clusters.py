@@ -4,11 +4,13 @@ Clusters of faces while they grow, and how alike two of them are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.graph import distinct
 from facewatchd.domain import Embeddings
 
 Ids = NDArray[np.int64]
@@ -17,7 +19,7 @@ Reals = NDArray[np.float64]
 # pairs of one block of dot products: what is copied for it, half a megabyte, stays in the cache of one core, and in memory
 # that is there already; 2048 of them take three times as long
 _BLOCK = 128
-# sums of more faces than this are kept in single precision: 1,000,000 x 512 are 2 GB instead of 4
+# sums of more faces than this are kept in single precision: to read them is what takes the time
 _EXACT_FACES = 50_000
 
 
@@ -44,42 +46,74 @@ class LinkRule:
     hubs: float = 0.0
 
 
+@dataclass(slots=True)
 class Clusters:
-    """The clusters while they grow: sums, sizes and what they are alike by."""
+    """
+    Clusters while they grow; one row a cluster.
 
-    def __init__(self, embeddings: Embeddings, rule: LinkRule, hint: Ids | None, hubness: Reals | None) -> None:
+    Attributes:
+        rule: When two of them are one person.
+        sums: Of their faces' embeddings, shape (n_clusters, dim).
+        sizes: How many faces each has.
+        tightness: Mean similarity between the faces of each, each face with itself included.
+        hubness: Mean over the faces of each.
+        kind: What the hint says of each, -1 for nothing.
+    """
+
+    rule: LinkRule
+    sums: NDArray[np.floating]
+    sizes: Reals
+    tightness: Reals
+    hubness: Reals
+    kind: Ids
+
+    @classmethod
+    def of_faces(cls, embeddings: Embeddings, rule: LinkRule, hint: Ids | None, hubness: Reals | None) -> Clusters:
+        """Every face a cluster. Of many faces the embeddings are not copied: only parts of them are to be joined."""
         count = len(embeddings)
-        self._rule = rule
-        self._sums: NDArray[np.float32] | NDArray[np.float64] = (
-            embeddings.astype(np.float64) if count <= _EXACT_FACES else embeddings.astype(np.float32)
+        sums = embeddings.astype(np.float64) if count <= _EXACT_FACES else embeddings
+        kind = np.full(count, -1, np.int64) if hint is None else hint.astype(np.int64)
+        return cls(rule, sums, np.ones(count), np.ones(count), np.zeros(count) if hubness is None else hubness, kind)
+
+    def only(self, rows: Ids) -> Clusters:
+        """Some of them, for themselves."""
+        sums = self.sums[rows]
+        # embeddings may be in half precision
+        sums = sums.astype(np.promote_types(sums.dtype, np.float32), copy=False)
+        return Clusters(self.rule, sums, self.sizes[rows], self.tightness[rows], self.hubness[rows], self.kind[rows])
+
+    @staticmethod
+    def together(some: Sequence[Clusters]) -> Clusters:
+        """All of them, one after the other; at least one."""
+        return Clusters(
+            some[0].rule,
+            np.concatenate([one.sums for one in some]),
+            np.concatenate([one.sizes for one in some]),
+            np.concatenate([one.tightness for one in some]),
+            np.concatenate([one.hubness for one in some]),
+            np.concatenate([one.kind for one in some]),
         )
-        self.sizes = np.ones(count)
-        self._tightness = np.ones(count)
-        self._hubness = np.zeros(count) if hubness is None else hubness.copy()
-        self._mean_hubness = self._hubness.copy()
-        self._kind = np.full(count, -1, np.int64) if hint is None else hint.astype(np.int64)
-        self._part_of = np.arange(count)
 
     def similarity(self, a: Ids, b: Ids) -> Reals:
         """Mean similarity between the members of two clusters each."""
         means = np.empty(len(a))
         for start in range(0, len(a), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            means[rows] = np.einsum("ij,ij->i", self._sums[a[rows]], self._sums[b[rows]])
+            means[rows] = np.einsum("ij,ij->i", self.sums.take(a[rows], 0), self.sums.take(b[rows], 0))
         means /= self.sizes[a] * self.sizes[b]
         return means
 
     def strength(self, a: Ids, b: Ids, means: Reals) -> Reals:
         """What is to reach the threshold, from the mean similarities."""
-        rule, strength = self._rule, means.astype(np.float64)
+        rule, strength = self.rule, means.astype(np.float64)
         if rule.loose:
-            strength /= (self._tightness[a] * self._tightness[b]) ** (rule.loose / 2)
+            strength /= (self.tightness[a] * self.tightness[b]) ** (rule.loose / 2)
         if rule.large:
             strength += rule.large * (1 - 1 / np.sqrt(self.sizes[a] * self.sizes[b]))
         if rule.bonus:
-            strength += rule.bonus * ((self._kind[a] == self._kind[b]) & (self._kind[a] >= 0))
+            strength += rule.bonus * ((self.kind[a] == self.kind[b]) & (self.kind[a] >= 0))
         if rule.hubs:
-            strength -= (self._mean_hubness[a] + self._mean_hubness[b]) * (rule.hubs / 2)
+            strength -= (self.hubness[a] + self.hubness[b]) * (rule.hubs / 2)
         return strength
 
     def join(self, into: Ids, joined: Ids) -> None:
@@ -87,33 +121,22 @@ class Clusters:
         # of each cluster, the larger part's hint stands for the whole
         order = np.argsort(self.sizes[joined], kind="stable")
         a, b = into[order], joined[order]
-        better = (self._kind[b] >= 0) & ((self._kind[a] < 0) | (self.sizes[b] > self.sizes[a]))
-        self._kind[a[better]] = self._kind[b[better]]
+        better = (self.kind[b] >= 0) & ((self.kind[a] < 0) | (self.sizes[b] > self.sizes[a]))
+        self.kind[a[better]] = self.kind[b[better]]
+        grown = distinct(into)
+        self.hubness[grown] *= self.sizes[grown]
+        np.add.at(self.hubness, into, self.hubness[joined] * self.sizes[joined])
         np.add.at(self.sizes, into, self.sizes[joined])
-        np.add.at(self._hubness, into, self._hubness[joined])
-        self._mean_hubness[into] = self._hubness[into] / self.sizes[into]
-        if len(np.unique(into)) == len(into):
-            self._sums[into] += self._sums[joined]
+        self.hubness[grown] /= self.sizes[grown]
+        if len(grown) == len(into):
+            self.sums[into] += self.sums[joined]
         else:
-            np.add.at(self._sums, into, self._sums[joined])
-        self._part_of[joined] = into
-        if self._rule.loose:
-            grown = np.unique(into)
-            self._tightness[grown] = self.similarity(grown, grown)
+            np.add.at(self.sums, into, self.sums[joined])
+        if self.rule.loose:
+            self.tightness[grown] = self.similarity(grown, grown)
 
-    def wholes(self, least: int) -> tuple[Ids, Embeddings]:
-        """The clusters of more than `least` faces, and the directions of their sums, L2-normalised."""
-        large = np.flatnonzero((self._part_of == np.arange(len(self._part_of))) & (self.sizes > least))
-        sums = self._sums[large]
-        lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-        return large, (sums / lengths).astype(np.float32)
-
-    def labels(self) -> Ids:
-        """Cluster of each face, numbered by the first member's position."""
-        root = self._part_of
-        while not np.array_equal(root, root[root]):
-            root = root[root]
-        _, first, labels = np.unique(root, return_index=True, return_inverse=True)
-        rank = np.empty(len(first), np.int64)
-        rank[np.argsort(first)] = np.arange(len(first))
-        return rank[labels]
+    def directions(self) -> Embeddings:
+        """Those of their sums, L2-normalised."""
+        lengths = np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
+        directions: Embeddings = (self.sums / lengths).astype(np.float32)
+        return directions

@@ -13,15 +13,22 @@ first (the mean is reducible: Bruynooghe 1977, Murtagh 1983), so every round joi
 the one-by-one order does, within some dozens of rounds instead of one step a face. Only around a large cluster, whose
 hundreds of candidates all have it as their nearest, would a round join a single one of them; there, a round takes in
 as many as do not change it much (compare TeraHAC, Dhulipala et al. 2023).
+
+Faces that no chain of pairs connects are never joined, so that a large archive falls into parts; they are gone through one
+after the other, and what still may be joined is put together again.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.clusters import Clusters, LinkRule
 from facewatchd.core.graph import Graph, distinct, neighbours
+from facewatchd.core.parts import NONE, Parts
 from facewatchd.core.ties import Apart, Ties, pair_keys
 from facewatchd.domain import Embeddings
 
@@ -31,6 +38,25 @@ Reals = NDArray[np.float64]
 # from this many faces on a cluster takes in several others a round, at most this share of its own faces: on LFW the
 # result stays the same to 0.1 %, and a person of 50,000 faces takes some 50 rounds instead of 50,000
 _LARGE, _SHARE = 16, 0.25
+
+
+class _Pairs(NamedTuple):
+    """Clusters that may be joined: the lower one, the higher one, and their strength."""
+
+    a: Ids
+    b: Ids
+    strength: Reals
+
+    def only(self, chosen: Ids | NDArray[np.bool_]) -> _Pairs:
+        return _Pairs(self.a[chosen], self.b[chosen], self.strength[chosen])
+
+    def at(self, place: Ids) -> _Pairs:
+        """The same pairs, where each cluster has another number; their order is the same."""
+        return _Pairs(place[self.a], place[self.b], self.strength)
+
+    @staticmethod
+    def together(some: Sequence[_Pairs]) -> _Pairs:
+        return _Pairs(*(np.concatenate(column) for column in zip(*some, strict=True)))
 
 
 def average_linkage(
@@ -61,58 +87,115 @@ def average_linkage(
         Labels, int64, shape (n_faces,): 0.. by the first member's position. A single face is a cluster of its own.
     """
     rule = threshold if isinstance(threshold, LinkRule) else LinkRule(threshold, bonus)
-    count = len(embeddings)
-    a, b, means = (graph or neighbours(embeddings, k)).edges(k)
-    clusters, apart = Clusters(embeddings, rule, hint, hubness), Apart(ties)
-
-    def kept(a: Ids, b: Ids, means: Reals) -> tuple[Ids, Ids, Reals]:
-        # a pair below the threshold may still reach it with what it gains by growing, and by no other way
-        strength = clusters.strength(a, b, means)
-        good = strength >= rule.threshold - rule.large - rule.bonus
-        good[good] = ~apart.forbidden(a[good], b[good])
-        return a[good], b[good], strength[good]
-
-    a, b, strength = kept(a, b, means)
-    best, pick = np.empty(count), np.empty(count, np.int64)
-    became, changed = np.arange(count), np.zeros(count, np.bool_)
+    clusters, apart = Clusters.of_faces(embeddings, rule, hint, hubness), Apart.of_faces(ties)
+    pairs = _kept(*(graph or neighbours(embeddings, k)).edges(k), clusters, apart)
+    # of each cluster that may still be joined, the face that it goes by
+    faces = np.arange(len(embeddings))
+    part_of = faces.copy()
     is_looked_for = False
     while True:
-        into, joined = _joins(a, b, strength, rule.threshold, clusters, apart, best, pick)
-        if not len(into) and is_looked_for:
-            return clusters.labels()
+        became, left, clusters, pairs = _by_parts(clusters, apart, pairs, k)
+        part_of[faces] = faces[became]
+        if is_looked_for and np.array_equal(became, np.arange(len(faces))):
+            return _labels(part_of)
+        faces, apart = faces[left], apart.after(became, left)
+        large = np.flatnonzero(clusters.sizes > k)
+        wholes = clusters.only(large)
+        a, b, _ = neighbours(wholes.directions(), k).edges(k)
+        found = _kept(large[a], large[b], wholes.similarity(a, b), clusters, apart)
+        pairs = _Pairs.together([pairs, found])
+        is_looked_for = True
+
+
+def _kept(a: Ids, b: Ids, means: Reals, clusters: Clusters, apart: Apart) -> _Pairs:
+    """The pairs that may be joined. One below the threshold may reach it with what it gains by growing, at most."""
+    rule, strength = clusters.rule, clusters.strength(a, b, means)
+    good = strength >= rule.threshold - rule.large - rule.bonus
+    good[good] = ~apart.forbidden(a[good], b[good])
+    return _Pairs(a[good], b[good], strength[good])
+
+
+def _by_parts(clusters: Clusters, apart: Apart, pairs: _Pairs, k: int) -> tuple[Ids, Ids, Clusters, _Pairs]:
+    """
+    Join until no pair reaches the threshold, part by part.
+
+    Returns:
+        Of each cluster the one that it has become part of; those that may still be joined, ascending: of more than k
+        faces, or in a pair; what these are like now; and the pairs that are left, by their places among these.
+    """
+    parts = Parts.connected(pairs.a, pairs.b, len(clusters.sizes))
+    became = np.arange(len(clusters.sizes))
+    alone = np.flatnonzero((parts.of == NONE) & (clusters.sizes > k))
+    left, grown, waiting = [alone], [clusters.only(alone)], [pairs.only(np.empty(0, np.int64))]
+    for rows, own, chosen in zip(parts.rows, apart.split(parts), parts.split(pairs.a, pairs.b), strict=True):
+        part, within = clusters.only(rows), pairs.only(chosen)
+        into, below = _agglomerate(part, own, within.at(parts.place))
+        became[rows] = rows[into]
+        may = part.sizes > k
+        may[below.a] = may[below.b] = True
+        some = np.flatnonzero(may & (into == np.arange(len(rows))))
+        left.append(rows[some])
+        grown.append(part.only(some))
+        waiting.append(below.at(rows))
+    order = np.argsort(np.concatenate(left))
+    rows = np.concatenate(left)[order]
+    place = np.empty(len(became), np.int64)
+    place[rows] = np.arange(len(rows))
+    return became, rows, Clusters.together(grown).only(order), _Pairs.together(waiting).at(place)
+
+
+def _agglomerate(clusters: Clusters, apart: Apart, pairs: _Pairs) -> tuple[Ids, _Pairs]:
+    """
+    Join until no pair reaches the threshold.
+
+    Args:
+        clusters: They are changed.
+        apart: It is changed.
+        pairs: All that may be joined.
+
+    Returns:
+        Of each cluster the one that it has become part of, and the pairs that are left.
+    """
+    count = len(clusters.sizes)
+    best, pick = np.empty(count), np.empty(count, np.int64)
+    became, changed = np.arange(count), np.zeros(count, np.bool_)
+    while True:
+        into, joined = _joins(pairs, clusters, apart, best, pick)
         if not len(into):
-            large, directions = clusters.wholes(k)
-            x, y, _ = neighbours(directions, k).edges(k)
-            x, y = large[x], large[y]
-            x, y, stronger = kept(x, y, clusters.similarity(x, y))
-            a, b, strength = np.concatenate([a, x]), np.concatenate([b, y]), np.concatenate([strength, stronger])
-            is_looked_for = True
-            continue
-        is_looked_for = False
+            break
         clusters.join(into, joined)
         became[joined], changed[into], changed[joined] = into, True, True
         apart.follow(into, joined, became, changed)
-        touched = changed[a] | changed[b]
-        x, y = became[a[touched]], became[b[touched]]
-        x, y = np.divmod(distinct(pair_keys(x, y, count)[x != y]), count)
+        touched = changed[pairs.a] | changed[pairs.b]
+        a, b = became[pairs.a[touched]], became[pairs.b[touched]]
+        a, b = np.divmod(distinct(pair_keys(a, b, count)[a != b]), count)
         changed[into], changed[joined] = False, False
-        x, y, stronger = kept(x, y, clusters.similarity(x, y))
-        a, b = np.concatenate([a[~touched], x]), np.concatenate([b[~touched], y])
-        strength = np.concatenate([strength[~touched], stronger])
+        pairs = _Pairs.together([pairs.only(~touched), _kept(a, b, clusters.similarity(a, b), clusters, apart)])
+    return _roots(became), pairs
 
 
-def _joins(
-    a: Ids, b: Ids, strength: Reals, threshold: float, clusters: Clusters, apart: Apart, best: Reals, pick: Ids
-) -> tuple[Ids, Ids]:
+def _roots(part_of: Ids) -> Ids:
+    """What each is part of in the end."""
+    while not np.array_equal(part_of, part_of[part_of]):
+        part_of = part_of[part_of]
+    return part_of
+
+
+def _labels(part_of: Ids) -> Ids:
+    """Cluster of each face, numbered by the first member's position."""
+    _, first, labels = np.unique(_roots(part_of), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[labels]
+
+
+def _joins(pairs: _Pairs, clusters: Clusters, apart: Apart, best: Reals, pick: Ids) -> tuple[Ids, Ids]:
     """
     What one round joins: pairs that are each other's best, and smaller clusters into a much larger one.
 
     Args:
-        a: First cluster of each pair, below `b`.
-        b: Second.
-        strength: Of each pair.
-        threshold: The least strength.
-        clusters: For their sizes.
+        pairs: All that may be joined.
+        clusters: For their sizes, and the least strength.
         apart: Who must stay apart.
         best: Scratch, one a cluster.
         pick: Scratch, one a cluster.
@@ -120,6 +203,7 @@ def _joins(
     Returns:
         Clusters that take in (some several times), and those that they take in (each once, and taking in nothing).
     """
+    a, b, strength = pairs
     best.fill(-np.inf)
     pick.fill(len(a))
     for end in (a, b):
@@ -128,7 +212,7 @@ def _joins(
         # of equals the first pair, so that the result does not hang on the order of anything else
         top = np.flatnonzero(strength == best[end])
         np.minimum.at(pick, end[top], top)
-    picks = distinct(pick[best >= threshold])
+    picks = distinct(pick[best >= clusters.rule.threshold])
     a, b, strength = a[picks], b[picks], strength[picks]
     of_a, of_b = pick[a] == picks, pick[b] == picks
     into, joined = a[of_a & of_b], b[of_a & of_b]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.graph import distinct
+from facewatchd.core.parts import Parts
 from facewatchd.domain import PersonId
 
 Ids = NDArray[np.int64]
@@ -33,20 +34,45 @@ class Ties:
 
 
 class Apart:
-    """Which clusters may not be joined, kept up while clusters grow."""
+    """
+    Which clusters may not be joined, kept up while clusters grow.
 
-    def __init__(self, ties: Ties) -> None:
-        self._count = len(ties.photo)
-        self._photo = distinct(pair_keys(*_same(ties.photo), self._count))
+    Args:
+        photo: Pairs of clusters that share a photo, as `pair_keys`, ascending.
+        owner: Of each cluster the number of the person whom the user says it is, or -1.
+        refused: Cluster and number of a person whom the user says it is not, shape (n, 2), int64.
+    """
+
+    def __init__(self, photo: Ids, owner: Ids, refused: Ids) -> None:
+        self._count = len(owner)
+        self._photo = photo
+        self.owner = owner
+        self._refused = refused
+        self._people = 1 + max(int(owner.max(initial=0)), int(refused[:, 1].max(initial=0)))
+        self._owned = bool((owner >= 0).any())
+
+    @classmethod
+    def of_faces(cls, ties: Ties) -> Apart:
+        """Every face a cluster."""
         people: dict[PersonId, int] = {}
         for person in ties.owner:
             if person is not None:
                 people.setdefault(person, len(people))
-        self._people = max(len(people), 1)
-        self.owner = np.array([-1 if person is None else people[person] for person in ties.owner], np.int64)
-        self._owned = bool(people)
+        owner = np.array([-1 if person is None else people[person] for person in ties.owner], np.int64)
         said = [(face, people[p]) for face, refused in enumerate(ties.refused) for p in refused if p in people]
-        self._refused = np.array(sorted(said), np.int64).reshape(-1, 2)
+        photo = distinct(pair_keys(*_same(ties.photo), len(owner)))
+        return cls(photo, owner, np.array(sorted(said), np.int64).reshape(-1, 2))
+
+    def split(self, parts: Parts) -> list[Apart]:
+        """What is said within each part, by the clusters' places there."""
+        x, y = np.divmod(self._photo, max(self._count, 1))
+        said = self._refused[:, 0]
+        found = []
+        for rows, shared, refused in zip(parts.rows, parts.split(x, y), parts.split(said, said), strict=True):
+            photo = pair_keys(parts.place[x[shared]], parts.place[y[shared]], len(rows))
+            here = np.column_stack([parts.place[said[refused]], self._refused[refused, 1]])
+            found.append(Apart(photo, self.owner[rows], here))
+        return found
 
     def forbidden(self, a: Ids, b: Ids) -> NDArray[np.bool_]:
         """Whether each pair of clusters must stay apart."""
@@ -91,6 +117,20 @@ class Apart:
             if touched.any():
                 moved = pair_keys(became[x[touched]], became[y[touched]], self._count)
                 self._photo = distinct(np.concatenate([self._photo[~touched], moved]))
+
+    def after(self, became: Ids, rows: Ids) -> Apart:
+        """
+        What is said within some of the clusters, by their places, after all have grown. The one before is not to be used
+        any more.
+
+        Args:
+            became: Of each cluster the one that it is part of now.
+            rows: Those that are left, ascending; all others have come to be part of one, or stay as they are.
+        """
+        changed = became != np.arange(self._count)
+        joined = np.flatnonzero(changed)
+        self.follow(became[joined], joined, became, changed)
+        return self.split(Parts.single(rows, self._count))[0]
 
 
 def pair_keys(a: Ids, b: Ids, count: int) -> Ids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facewatchd.core import parts
 from facewatchd.core.clusters import LinkRule
 from facewatchd.core.graph import _BLOCK, neighbours
 from facewatchd.core.linkage import average_linkage
@@ -17,6 +19,14 @@ from facewatchd.core.ties import Ties
 from facewatchd.domain import Embeddings
 
 seeds = st.integers(0, 10_000)
+
+
+@pytest.fixture(scope="module", autouse=True, params=[1, parts.TOGETHER], ids=["many parts", "one part"])
+def together(request: pytest.FixtureRequest) -> Iterator[None]:
+    """However an archive is divided to be worked on, everything holds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "TOGETHER", request.param)
+        yield
 
 
 def some_faces(seed: int, count: int, dim: int = 8) -> Embeddings:
@@ -281,3 +291,25 @@ def test_a_large_cluster_loses_nobody() -> None:
 def test_rules(rule: LinkRule, expected: list[int]) -> None:
     """Two pairs, each 30 degrees wide, 35 apart: their mean similarity is 0.394, that of their directions 0.423."""
     assert average_linkage(at_angles(0, 30, 65, 95), free(4), rule).tolist() == expected
+
+
+def three_times_each(*vectors: tuple[float, float, float]) -> Embeddings:
+    """Series of three frames: with two neighbours each, all of a frame's are in its own series."""
+    return np.repeat(np.array(vectors, np.float32), 3, axis=0)
+
+
+def test_who_just_missed_a_person_joins_when_that_person_has_grown() -> None:
+    """A face too unlike three frames is near enough to six, whose mean is less of an accident: 0.400 + 0.05 * 0.59."""
+    frames = three_times_each((0.894, 0.447, 0.0), (0.894, -0.447, 0.0))
+    faces = np.concatenate([frames, np.array([[0.447, 0.001, 0.894]], np.float32)])
+    rule = LinkRule(0.425, large=0.05)
+    assert average_linkage(faces[[0, 1, 2, 6]], free(4), rule, k=2).tolist() == [0, 0, 0, 1]
+    assert average_linkage(faces, free(7), rule, k=2).tolist() == [0] * 7
+
+
+def test_a_series_that_fits_none_of_two_fits_both_together() -> None:
+    """0.45 to either of two series of a person whose looks vary is too little; to both together, of one direction, not."""
+    faces = three_times_each((0.906, 0.423, 0.0), (0.906, -0.423, 0.0), (0.4965, 0.0, 0.868))
+    rule = LinkRule(0.48, loose=1.0)
+    assert average_linkage(faces[[0, 1, 2, 6, 7, 8]], free(6), rule, k=2).tolist() == [0, 0, 0, 1, 1, 1]
+    assert average_linkage(faces, free(9), rule, k=2).tolist() == [0] * 9
