@@ -138,8 +138,10 @@ def _product(rows: NDArray[np.int8]) -> Any:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     options = onnxruntime.SessionOptions()
-    # one thread: the product waits for memory, and a second thread for a processor that the photos need
-    options.intra_op_num_threads = 1
+    # the product waits for memory, so two processors are faster, also where photos keep both busy: whoever is free takes
+    # the next piece. One that waits for pieces in a loop would take it from the photos.
+    options.intra_op_num_threads = 2
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
