@@ -69,7 +69,8 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, takin
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_ingest.py
-	$(BIN)/python benchmarks/bench_grouping.py --with-hdbscan
+	$(BIN)/python benchmarks/bench_grouping.py
+	$(BIN)/python benchmarks/bench_scale.py
 	$(BIN)/python benchmarks/bench_tiles.py
 	$(BIN)/python benchmarks/bench_tree.py
 	$(BIN)/python benchmarks/bench_assign.py

@@ -1,58 +1,47 @@
 """
-How good the grouping is, and how fast: `python benchmarks/bench_grouping.py` (`make bench`).
+How good the grouping is: `python benchmarks/bench_grouping.py` (`make bench`).
 
 quality   The portraits of ../shared (or $FACEWATCHD_SHARED), a folder a person, by both model families, on all people
           and on random halves of them, against the algorithms that other programs use. The embeddings take some minutes
           the first time and are kept in --cache.
 new       New faces: learned people, and how many of the rest find them where one stranger in 200 is let in.
+hubs      How much more those must resemble each other who resemble strangers: shares tried on the halves.
 mixed     Mixed groups: whether they are told from people.
 albums    Albums of several people a photo, through the whole program.
-speed     Made-up embeddings with known people: from nothing, with the graph of neighbours up to date, and one face more.
-rival     The same against the hdbscan package (minutes).
 
-Every figure that has a bar is in the table at the end. Memory is the most that the process had in use beyond making up
-its embeddings; 1,000,000 faces need 6 GB and some minutes.
+Every figure that has a bar is in the table at the end. How fast it is: bench_scale.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
+from figures import SHARED, Figure, at_least, at_most, told
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from portraits import Faces, free, portraits, settings_of
 
 from facewatchd.config import Config
 from facewatchd.core.assign import NEAREST, Gallery, assign, look
 from facewatchd.core.cohesion import cohesion
 from facewatchd.core.evaluate import ALGORITHMS, group, score
-from facewatchd.core.graph import Graph, Lists, neighbours
-from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids, usual_link
+from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
 from facewatchd.core.thresholds import shipped_thresholds
-from facewatchd.core.ties import Ties
-from facewatchd.domain import Box, Detection, Embeddings, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
-from facewatchd.faces.packs import open_engine
-from facewatchd.neighbours.search import Cells, Neighbours
-from facewatchd.photos.decode import decode
-from facewatchd.pipeline.ingest import IngestSettings, find_faces
-from facewatchd.pipeline.regroup import EXACT_FACES, compute, decide, regroup_settings, take_snapshot
+from facewatchd.domain import Box, Detection, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
+from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
 from facewatchd.pipeline.thresholds import thresholds_for
 from facewatchd.store import Store
 
-SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+PARTS = ("quality", "new", "hubs", "mixed", "albums")
 HALVES = 6
 # the best threshold of each algorithm that has one, found on all people: they get the benefit of the doubt
 RIVALS = {
@@ -61,122 +50,31 @@ RIVALS = {
 }
 
 
-@dataclass(frozen=True)
-class Faces:
-    """
-    Faces of portraits, row by row.
-
-    Attributes:
-        photo: Number of the portrait.
-        person: Name of the portrait's folder.
-        central: Whether it is the portrait's own face; only those have a truth.
-        good: Whether it is fit to be grouped; the others may join, and count as found by nobody where they do not.
-    """
-
-    embeddings: Embeddings
-    photo: NDArray[np.int64]
-    person: NDArray[np.str_]
-    central: NDArray[np.bool_]
-    good: NDArray[np.bool_]
-
-    def only(self, rows: NDArray[np.bool_]) -> Faces:
-        return Faces(self.embeddings[rows], self.photo[rows], self.person[rows], self.central[rows], self.good[rows])
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure, what it is to be, and whether it is."""
-
-    what: str
-    seen: str
-    bar: str
-    met: bool
-
-
-def at_least(what: str, seen: float, bar: float) -> Figure:
-    return Figure(what, f"{seen:.4f}", f">= {bar:g}", seen >= bar)
-
-
-def at_most(what: str, seen: float, bar: float, unit: str) -> Figure:
-    return Figure(what, f"{seen:.1f} {unit}", f"<= {bar:g} {unit}", seen <= bar)
-
-
-PARTS = ("quality", "new", "mixed", "albums", "speed", "rival")
-
-
 def main() -> int:
     """Returns the exit code: 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description="Measure the grouping of faces.")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS[:-1], help="parts; all but rival by default")
-    parser.add_argument("--with-hdbscan", action="store_true", help="rival too")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts; all by default")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "facewatchd-bench"))
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="made-up faces")
     parser.add_argument("--photos", type=int, default=200, help="of each album")
-    parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         print(f"{SHARED} is missing: nothing to measure. $FACEWATCHD_SHARED names the folder.")
         return 0
-    if arguments.inside:
-        print(json.dumps(measured(arguments.inside)))
-        return 0
-    parts = {*arguments.only, *(("rival",) if arguments.with_hdbscan else ())}
+    parts = set(arguments.only)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     figures: list[Figure] = []
     for pack in ("testpack", "builtin"):
-        if parts & {"quality", "new", "mixed"}:
+        if parts - {"albums"}:
             faces = portraits(pack, arguments.cache)
             figures += quality(pack, faces) if "quality" in parts else []
             figures += new_faces(pack, faces) if "new" in parts else []
+            if "hubs" in parts:
+                hubs(pack, faces)
             if "mixed" in parts:
                 mixed_groups(pack, faces)
     if "albums" in parts:
         figures += albums(arguments.photos)
-    if "speed" in parts:
-        figures += speed(arguments.sizes)
-    if "rival" in parts:
-        figures += rival()
-    print(f"\n{'':52} {'seen':>12} {'bar':>12}  met")
-    for figure in figures:
-        print(f"{figure.what:52} {figure.seen:>12} {figure.bar:>12}  {'yes' if figure.met else 'NO'}")
-    return 0 if all(figure.met for figure in figures) else 1
-
-
-def portraits(pack: str, cache: Path) -> Faces:
-    """All faces of the portraits, by a pack; from the cache where they are in it."""
-    kept = cache / f"{pack}.npz"
-    if not kept.exists():
-        print(f"embedding the portraits with {pack}, once ...", flush=True)
-        name = str(SHARED / "models" / pack) if pack != "builtin" else pack
-        engine = open_engine(name, cache, cache / "models", "cpu")
-        limits = IngestSettings.of(Config()).limits
-        rows: list[tuple[NDArray[np.float32], int, str, bool, bool]] = []
-        for number, path in enumerate(sorted((SHARED / "photos" / "lfw-dev").glob("*/*.jpg"))):
-            image = decode(path.read_bytes(), os.fsencode(path), 100).image
-            height, width = image.shape[:2]
-            found = find_faces(engine, image, limits)
-            away = []
-            for face in found:
-                box = face.detection.box
-                covers = box.x <= width / 2 <= box.x + box.w and box.y <= height / 2 <= box.y + box.h
-                off = (box.x + box.w / 2 - width / 2) ** 2 + (box.y + box.h / 2 - height / 2) ** 2
-                away.append(off if covers else np.inf)
-            for at, face in enumerate(found):
-                central = bool(np.isfinite(away[at])) and at == int(np.argmin(away))
-                rows.append((face.embedding, number, path.parent.name, central, not face.quality.poor))
-        columns = [np.array(column) for column in zip(*rows, strict=True)]
-        np.savez(kept, embeddings=columns[0], photo=columns[1], person=columns[2], central=columns[3], good=columns[4])
-    with np.load(kept) as stored:
-        return Faces(*(stored[name] for name in ("embeddings", "photo", "person", "central", "good")))
-
-
-def settings_of(pack: str) -> ReclusterSettings:
-    config = Config.model_validate({"people": {"min_faces": 2}})
-    return regroup_settings(config, shipped_thresholds(pack))
-
-
-def free(photos: NDArray[np.int64]) -> Ties:
-    return Ties(photos, [None] * len(photos), [frozenset()] * len(photos))
+    return told(figures)
 
 
 def fill(store: Store, pack: str, faces: Faces) -> NDArray[np.int64]:
@@ -225,16 +123,23 @@ def figures(pack: str, faces: Faces, algorithm: str, settings: ReclusterSettings
     return found.bcubed_f1, found.pairwise_f1
 
 
+def halves(faces: Faces) -> list[tuple[Faces, Faces]]:
+    """The people at random in two, and that several times."""
+    names = np.unique(faces.person)
+    found = []
+    for seed in range(HALVES):
+        half = np.isin(faces.person, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
+        found.append((faces.only(half), faces.only(~half)))
+    return found
+
+
 BARS = {"testpack": (0.988, 0.994), "builtin": (0.965, 0.980)}
 
 
 def quality(pack: str, faces: Faces) -> list[Figure]:
     """One row an algorithm: all people, and the mean and spread over random halves of them."""
     names = np.unique(faces.person)
-    parts = [faces]
-    for seed in range(HALVES):
-        half = np.isin(faces.person, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
-        parts += [faces.only(half), faces.only(~half)]
+    parts = [faces, *(half for both in halves(faces) for half in both)]
     graphs = [neighbours(part.embeddings[part.good], NEIGHBOURS) for part in parts]
     print(f"\n{pack}: {np.count_nonzero(faces.central)} faces of {len(names)} people, {HALVES} times two halves")
     print(f"{'B-cubed F1 / pairwise F1':26} {'all':>15}   halves (spread)")
@@ -302,18 +207,45 @@ def new_faces(pack: str, faces: Faces) -> list[Figure]:
     ]
 
 
+def hubs(pack: str, faces: Faces) -> None:
+    """
+    How much more those must resemble each other who resemble strangers: B-cubed F1 with each share, and with the one
+    that is best on the other half of the people.
+    """
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+    good = faces.only(faces.good)
+    settings = settings_of(pack)
+    found = []
+    for both in halves(good):
+        for half in both:
+            labels = [
+                cluster(half.embeddings, free(half.photo), replace(settings, hubs=share), graph)
+                for graph in [neighbours(half.embeddings, NEIGHBOURS)]
+                for share in shares
+            ]
+            found.append([score(half.person[half.central], of[half.central]).bcubed_f1 for of in labels])
+    scores = np.array(found)
+    other = np.arange(len(scores)) ^ 1
+    chosen = scores[np.arange(len(scores)), np.argmax(scores[other], axis=1)]
+    told_shares = ", ".join(f"{share:g}: {mean:.4f}" for share, mean in zip(shares, scores.mean(axis=0), strict=True))
+    print(
+        f"hubs: {told_shares}; chosen on the other half: {chosen.mean():.4f}; "
+        f"as shipped ({settings.hubs:g}) better than none on "
+        f"{np.count_nonzero(scores[:, shares.index(settings.hubs)] > scores[:, 0])} of {len(scores)} halves",
+        flush=True,
+    )
+
+
 def mixed_groups(pack: str, faces: Faces) -> None:
     """
     Whether groups of several people are told from people: the people of one half choose the threshold, those of the
     other judge it and the shipped one. Mixed are the groups that look alike: what a threshold too low takes for one.
     """
     own = faces.only(faces.good & faces.central)
-    names = np.unique(own.person)
     shipped = shipped_thresholds(pack).coherent
     results = []
-    for seed in range(HALVES):
-        half = np.isin(own.person, np.random.default_rng(seed).permutation(names)[: len(names) // 2])
-        both = [_people_and_mixtures(pack, own.only(rows)) for rows in (half, ~half)]
+    for people in halves(own):
+        both = [_people_and_mixtures(pack, half) for half in people]
         for chosen_by, judged_by in (both, both[::-1]):
             tried = np.linspace(-1, 1, 2001)
             lost = [_errors(chosen_by, least)[0] for least in tried]
@@ -403,119 +335,6 @@ def python(script: str, *arguments: str) -> str:
     first = [str(SHARED / "tools" / script)] if script.endswith(".py") else [script]
     done = subprocess.run([sys.executable, *first, *arguments], check=True, capture_output=True, text=True)
     return done.stdout
-
-
-def made_up(size: int) -> tuple[Embeddings, NDArray[np.int32]]:
-    """The embeddings and whose each is."""
-    spec = importlib.util.spec_from_file_location("make_embeddings", SHARED / "tools" / "make_embeddings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool: ModuleType = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    embeddings, truth = tool.make(size, 512, 0)
-    # as the program reads them
-    return embeddings.astype(np.float16) if size > EXACT_FACES else embeddings, truth
-
-
-def peak_gb() -> float:
-    """The most memory in use since it was last forgotten."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 2**20
-
-
-def measured(size: int) -> dict[str, Any]:
-    """Everything about so many made-up faces; in a process of its own, for the memory."""
-    more = 1100
-    embeddings, truth = made_up(size + more)
-    vectors = embeddings[:size]
-    Path("/proc/self/clear_refs").write_text("5")
-    settings = settings_of("testpack")
-    started, worked = time.perf_counter(), time.process_time()
-    found = Neighbours.find(vectors, NEIGHBOURS, usual_link(settings, size))
-    graph = found.graph()
-    searched, searching = time.perf_counter(), time.process_time()
-    labels = cluster(vectors, free(np.arange(size)), settings, graph)
-    ended, ending = time.perf_counter(), time.process_time()
-    peak = peak_gb()
-    scores = score(truth[:size], labels)
-    filled = Graph(
-        np.concatenate([graph.indices, np.full((more, NEIGHBOURS), -1, np.int32)]),
-        np.concatenate([graph.similarities, np.full((more, NEIGHBOURS), -2, np.float32)]),
-    )
-    cells = Cells(found.cells.centres, np.concatenate([found.cells.of, np.zeros(more, np.int32)]))
-    growing = Neighbours(Lists.of(filled), cells, np.arange(size), usual_link(settings, size))
-    singles = []
-    with threadpool_limits(1):
-        for row in range(size, size + 100):
-            begun = time.perf_counter()
-            growing.add(embeddings, np.array([row]), again=False)
-            singles.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
-        growing.add(embeddings, np.arange(size + 100, size + more))
-        batch = (time.perf_counter() - begun) / (more - 100)
-    return {
-        "find_s": searched - started,
-        "find_cpu_s": searching - worked,
-        "cluster_s": ended - searched,
-        "cluster_cpu_s": ending - searching,
-        "peak_gb": peak,
-        "precision": scores.bcubed_precision,
-        "recall": scores.bcubed_recall,
-        "f1": scores.bcubed_f1,
-        "add_ms": 1000 * float(np.median(singles)),
-        "add_worst_ms": 1000 * max(singles),
-        "add_batch_ms": 1000 * batch,
-    }
-
-
-def speed(sizes: list[int]) -> list[Figure]:
-    """Seconds, memory and figures on made-up faces."""
-    bars = {100_000: (5.0, 12.0), 1_000_000: (60.0, 180.0)}
-    rows: dict[int, dict[str, Any]] = {}
-    found = []
-    for size in sizes:
-        command = [sys.executable, __file__, "--inside", str(size)]
-        row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-        rows[size] = row
-        print(f"\n{size:,} made-up faces: " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
-        given, nothing = bars.get(size, (float("inf"), float("inf")))
-        name = f"{size:,} faces: "
-        found += [
-            at_most(f"{name}recluster, graph up to date", row["cluster_s"], given, "s"),
-            at_most(f"{name}from nothing", row["find_s"] + row["cluster_s"], nothing, "s"),
-            at_least(f"{name}B-cubed recall", row["recall"], 0.97),
-            at_most(f"{name}peak memory", row["peak_gb"], 6, "GB"),
-            at_most(f"{name}one face more", row["add_ms"], 5, "ms"),
-            at_most(f"{name}one of 1,000 more, with the second look", row["add_batch_ms"], 5, "ms"),
-        ]
-    if {100_000, 1_000_000} <= rows.keys():
-        growth = rows[1_000_000]["cluster_s"] / rows[100_000]["cluster_s"]
-        found.append(at_most("growth of reclustering, 100,000 to 1,000,000", growth, 12, "times"))
-    return found
-
-
-def rival(size: int = 20_000) -> list[Figure]:
-    """The hdbscan package on the same faces."""
-    import hdbscan  # noqa: PLC0415 - as in the program
-
-    embeddings, truth = made_up(size)
-    settings = settings_of("testpack")
-    started = time.perf_counter()
-    graph = Neighbours.find(embeddings, NEIGHBOURS, usual_link(settings, size)).graph()
-    labels = cluster(embeddings, free(np.arange(size)), settings, graph)
-    ended = time.perf_counter()
-    singles = embeddings.astype(np.float32)
-    theirs = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=2, core_dist_n_jobs=-1).fit(singles).labels_
-    seconds = time.perf_counter() - ended
-    ours_f1, their_f1 = (score(truth, found.astype(np.int64)).bcubed_f1 for found in (labels, theirs))
-    print(
-        f"\n{size:,} faces: {ended - started:.1f} s, hdbscan {seconds:.1f} s; B-cubed F1 {ours_f1:.4f}, {their_f1:.4f}"
-    )
-    times = seconds / (ended - started)
-    return [
-        Figure(f"{size:,} faces: times faster than hdbscan", f"{times:.0f}", ">= 50", times >= 50),
-        at_least(f"{size:,} faces: B-cubed F1, the bar is hdbscan's", ours_f1, round(their_f1, 4)),
-    ]
 
 
 if __name__ == "__main__":

@@ -43,10 +43,6 @@ _TRUSTED = 100
 _FEW = 1000
 # members of a cluster that may become further medoids, and what one must add to be worth it
 _CANDIDATES, _NO_GAIN = 256, 1e-4
-# The share of their hubness that two groups need more: half of it is better than none or all of it on nearly every half
-# of LFW, by both families: B-cubed F1 0.9868 instead of 0.9858, and 0.9759 instead of 0.9736. Less of it where there are
-# few people to resemble.
-_HUBS = 0.5
 # the least that the spread of an archive's strangers may be, in parts of the reference's
 _LEAST_SPREAD = 0.4
 
@@ -65,6 +61,8 @@ class ReclusterSettings:
             are to be taken as they are, whatever the archive.
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
+        hubs: See `LinkRule`; less of it where there are few people to resemble. Half of their hubness is better than
+            none or all of it on most halves of LFW, by both families of models (benchmarks/bench_grouping.py, 'hubs').
     """
 
     min_faces: int
@@ -76,6 +74,7 @@ class ReclusterSettings:
     strangers: Strangers | None = None
     faces: int = 5000
     allow_same_photo: bool = False
+    hubs: float = 0.5
 
 
 def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:
@@ -184,7 +183,7 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
     graph = graph or neighbours(embeddings, NEIGHBOURS)
     hint = density_labels(embeddings, settings, graph)
     groups = len(np.unique(hint[hint >= 0])) + np.count_nonzero(hint < 0)
-    rule = replace(fitted(settings, embeddings, hint), hubs=_HUBS * groups / (groups + _TRUSTED))
+    rule = replace(fitted(settings, embeddings, hint), hubs=settings.hubs * groups / (groups + _TRUSTED))
     labels = average_linkage(embeddings, ties, rule, hint, k=_LINKED, graph=graph, hubness=hubness(graph, hint))
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
