@@ -7,7 +7,7 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | renames a person's folder | that is the name |
 | moves a person's folder into another's, or lets the file manager merge them | the two are one |
 | moves a person's folder into `_ignored` | stop showing this person |
-| deletes a person's folder, or moves it out of the tree | hide the person; back in the tree it is shown again |
+| deletes a person's folder, or moves it out of the tree | hide the person; back in it they are shown, by its name |
 | moves a link from A to B | it is B and not A |
 | moves a link from A to B beside B's own of the same photo | both faces are B: a mirror, a collage |
 | moves a link to a folder of their own making | a new person with the folder's name |

@@ -102,14 +102,18 @@ class Obedience:
             # what a crash left of our own renaming, not the user's word
             return ""
         name = name_in(to)
-        # a folder with a name is there to be seen: it is not that of somebody who is not
-        away = self._elsewhere | store.people.hidden()
-        for other in store.people.named():
-            if is_same_name(other.name, name) and other.person_id not in away:
-                return self._merge(person_id, other.person_id)
+        other = self._namesake(name)
+        if other is not None:
+            return self._merge(person_id, other)
         store.journal.remember(self._now, f"{person.title} is {name}", (), (person_id,))
         store.people.rename(person_id, name)
         return f"{displayable(path)} is {displayable(to)} now, as its folder was renamed"
+
+    def _namesake(self, name: str) -> PersonId | None:
+        """Who has this name already and is to be seen: a folder that gets a name is not that of somebody who is not."""
+        away = self._elsewhere | self._store.people.hidden()
+        named = (person for person in self._store.people.named() if is_same_name(person.name, name))
+        return next((person.person_id for person in named if person.person_id not in away), None)
 
     def _merge(self, person_id: PersonId, into: PersonId, path: bytes | None = None) -> str:
         store = self._store
@@ -150,7 +154,12 @@ class Obedience:
         store.people.hide(person_id, hidden=False)
         store.manifest.made(person_id, path)
         self.scope |= _with_unknown(person_id)
-        return f"{person.title} is shown again, as their folder is back"
+        name = name_in(path)
+        if is_variant(path, folder_name(person.title)) or self._namesake(name) is not None:
+            return f"{person.title} is shown again, as their folder is back"
+        # what it is called now is the user's latest word
+        store.people.rename(person_id, name)
+        return f"{person.title} is shown again, as their folder is back, and is {name} now, as it is called"
 
     def _found(self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...]) -> str:
         store = self._store

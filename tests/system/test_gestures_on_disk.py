@@ -395,6 +395,30 @@ def test_a_folder_moved_out_and_back(archive: Archive, tree: Path, tmp_path: Pat
     assert settles(archive) == BEFORE
 
 
+def test_a_hidden_folder_that_is_back_under_another_name(archive: Archive, tree: Path, tmp_path: Path) -> None:
+    """Shown again, by the name that it has now: what the user called it last holds."""
+    (tree / "Person 1").rename(tree / "Ada")
+    assert set(settles(archive)) == {b"Ada", BOB, b"_unknown"}
+    (tree / "Ada").rename(tmp_path / "kept")
+    assert set(settles(archive)) == {BOB, b"_unknown"}
+    (tmp_path / "kept").rename(tree / "Ada Lovelace")
+    assert settles(archive) == {b"Ada Lovelace": BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
+    assert undone(archive).get(b"Ada Lovelace", set()) == set()
+    assert archive.store.people.hidden() == {1}
+    assert [person.name for person in archive.store.people.named()] == ["Ada"]
+
+
+def test_a_hidden_folder_that_is_back_under_the_name_of_somebody(archive: Archive, tree: Path, tmp_path: Path) -> None:
+    """Two are not made one by that: they are shown by the name that they had."""
+    (tree / "Person 2").rename(tree / "Bob")
+    look(archive)
+    (tree / "Person 1").rename(tmp_path / "kept")
+    look(archive)
+    (tmp_path / "kept").rename(tree / "BOB")
+    assert settles(archive)[ADA] == BEFORE[ADA]
+    assert [person.name for person in archive.store.people.named()] == ["Bob"]
+
+
 def test_many_deletions_at_once_are_not_believed(archive: Archive, tree: Path) -> None:
     """A fifth of the tree, and more than fifty links: they come back, and it is said."""
     eve = archive.person("Eve", [b"e%02d.jpg" % number for number in range(60)], 5)
