@@ -32,7 +32,8 @@ def at_most(what: str, seen: float, bar: float, unit: str) -> Figure:
 
 def told(figures: Sequence[Figure]) -> int:
     """Print the table. Returns the exit code: 1 where a bar is missed."""
-    print(f"\n{'':52} {'seen':>12} {'bar':>12}  met")
+    if figures:
+        print(f"\n{'':52} {'seen':>12} {'bar':>12}  met")
     for figure in figures:
         print(f"{figure.what:52} {figure.seen:>12} {figure.bar:>12}  {'yes' if figure.met else 'NO'}")
     return 0 if all(figure.met for figure in figures) else 1

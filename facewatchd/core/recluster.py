@@ -62,7 +62,7 @@ class ReclusterSettings:
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
         hubs: See `LinkRule`; less of it where there are few people to resemble. Half of their hubness is better than
-            none or all of it on most halves of LFW, by both families of models (benchmarks/bench_grouping.py, 'hubs').
+            none on 10 of 12 halves of LFW, by either family of models (benchmarks/bench_grouping.py, 'hubs').
     """
 
     min_faces: int
