@@ -103,7 +103,7 @@ def identify(
     ]
     for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
         owner[label] = NEW_PEOPLE_FROM - number
-        person_of.update(dict.fromkeys(members[label], owner[label]))
+        person_of.update({face: owner[label] for face in members[label] if face not in word.confirmed})
     _keep_named(faces, before, word, person_of)
     _part(photo_of, size_of, word, person_of)
 
