@@ -278,7 +278,8 @@ def _suggestions(
     thresholds: Thresholds,
     good: int,
 ) -> list[Likeness]:
-    """Who may be one person; so many of the table's first rows are of good faces."""
+    """Who may be one person; so many of the table's first rows are of good faces. Nobody is asked about who is hidden."""
+    groups = {person: clusters for person, clusters in groups.items() if person not in word.hidden}
     rows = {person: [[row_of[face] for face in cluster] for cluster in clusters] for person, clusters in groups.items()}
     person_of = {face: person for person, clusters in groups.items() for cluster in clusters for face in cluster}
     return suggestions(
