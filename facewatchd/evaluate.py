@@ -59,7 +59,8 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
         )
     people = [truth[face] for face in table.faces[known].tolist()]
     # the truth is for the score alone: the algorithms know which faces share a photo, and nothing that the user said
-    ties = Ties(table.photos, [None] * len(table.faces), [frozenset()] * len(table.faces))
+    photos = table.faces if settings.allow_same_photo else table.photos
+    ties = Ties(photos, [None] * len(table.faces), [frozenset()] * len(table.faces))
     graph = None
     if algorithms and len(table.faces) > EXACT_FACES:
         similar = usual_link(settings, len(table.faces))

@@ -12,7 +12,8 @@ New clusters, old people: who is who? Reclustering proposes, ids stay, and the u
 4. A face that the user refused to its cluster's person goes to the unknown pool.
 5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
 6. What is left over is a new person, and so is a cluster of which its person may keep no face.
-7. A named person who would be left with nothing keeps the faces that are in nobody else's cluster.
+7. A named person who would be left with nothing keeps the faces that are in nobody else's cluster; so does a hidden one,
+   whose faces would be seen again in the unknown pool.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Word:
         refused: (face, person) pairs that cannot be.
         named: People who have a name from the user.
         founded: People whom the user made of faces of their choice.
+        hidden: People whom the user does not want to see.
     """
 
     confirmed: Mapping[FaceId, PersonId]
     refused: AbstractSet[tuple[FaceId, PersonId]]
     named: AbstractSet[PersonId]
     founded: AbstractSet[PersonId] = frozenset()
+    hidden: AbstractSet[PersonId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,8 @@ def identify(
     ]
     for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
         owner[label] = NEW_PEOPLE_FROM - number
-        person_of.update(dict.fromkeys(members[label], owner[label]))
-    _keep_named(faces, before, word, person_of)
+        person_of.update({face: owner[label] for face in members[label] if face not in word.confirmed})
+    _keep_last(faces, before, word, person_of)
     _part(photo_of, size_of, word, person_of)
 
     clusters_of: dict[PersonId, list[int]] = defaultdict(list)
@@ -163,11 +166,14 @@ def _matched(
             matched.add(person)
 
 
-def _keep_named(
+def _keep_last(
     faces: Sequence[FaceId], before: Mapping[FaceId, PersonId], word: Word, person_of: dict[FaceId, PersonId]
 ) -> None:
-    """A name is never lost: named people without any face keep those of theirs that are nobody's; extends `person_of`."""
-    empty = word.named - set(person_of.values())
+    """
+    What the user said of a person is never lost: named and hidden ones without any face keep those of theirs that are
+    nobody's; extends `person_of`.
+    """
+    empty = (word.named | word.hidden) - set(person_of.values())
     for face in faces:
         if (
             face in before

@@ -37,6 +37,9 @@ NEIGHBOURS = 15
 _LINKED = 10
 # pairs of strangers that are looked at: their spread is then known to 1 %
 _PAIRS, _SEED = 100_000, 0
+# pairs that tell whether the density step is to be believed, and the share of them that may be alike as one person: on LFW
+# it is 0.0003 at most, and up to so many hardly move the median
+_TRIED, _ALIKE = 10_000, 0.05
 # groups in an archive whose own strangers count as much as those of the reference
 _TRUSTED = 100
 # archives smaller than this get the threshold of one of this size: chance is no help to those who have few photos
@@ -108,18 +111,57 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     Returns:
         What they are like, and how many there are; None where there are not even two.
     """
+    found = _pairs(embeddings, labels, _PAIRS)
+    if found is None:
+        return None
+    pairs, count = found
+    low, middle = np.percentile(pairs, [15.87, 50])
+    return Strangers(float(middle), float(middle - low)), count
+
+
+def _pairs(embeddings: Embeddings, labels: Labels, most: int) -> tuple[NDArray[np.float32], int] | None:
+    """How similar one face of each cluster and the faces of none are, so many pairs; and how many these are."""
     _, first = np.unique(labels, return_index=True)
     rows = np.concatenate([np.flatnonzero(labels < 0), first[labels[first] >= 0]])
     if len(rows) < 2:
         return None
     random = np.random.default_rng(_SEED)
-    a, b = random.integers(0, len(rows), (2, _PAIRS))
+    a, b = random.integers(0, len(rows), (2, most))
     a, b = rows[a[a != b]], rows[b[a != b]]
     blocks = [slice(at, at + 4096) for at in range(0, len(a), 4096)]
     vectors = [(embeddings[a[rows]].astype(np.float32), embeddings[b[rows]].astype(np.float32)) for rows in blocks]
-    pairs = np.concatenate([np.einsum("ij,ij->i", *both) for both in vectors])
-    low, middle = np.percentile(pairs, [15.87, 50])
-    return Strangers(float(middle), float(middle - low)), len(rows)
+    return np.concatenate([np.einsum("ij,ij->i", *both) for both in vectors]), len(rows)
+
+
+def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) -> Labels:
+    """
+    Clusters that hold few strangers, and leave few faces of one person apart: those of the density step, but where that
+    finds hardly anybody. It compares groups with each other, so of an archive in which only one person is often (one's
+    own face, one's child's) it makes nobody; and who is measured by these faces is no stranger. There, whoever a chain
+    of neighbours of this similarity connects is taken for one.
+
+    Args:
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        hint: Clusters of the density step.
+        graph: The nearest neighbours.
+        link: Similarity from which two faces are one person, -1..1.
+    """
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    # of a model for which everybody is more alike the clusters are as good
+    is_clustered = np.count_nonzero(hint >= 0) >= len(hint) / 2
+    found = None if is_clustered else _pairs(embeddings, hint, _TRIED)
+    if found is None or np.mean(found[0] >= link) <= _ALIKE:
+        return hint
+    a, b, similarity = graph.edges(NEIGHBOURS)
+    near = similarity >= link
+    # so that a cluster stays together: each of its faces, and its first
+    clustered = np.flatnonzero(hint >= 0)
+    _, first, number = np.unique(hint[clustered], return_index=True, return_inverse=True)
+    a, b = np.concatenate([a[near], clustered]), np.concatenate([b[near], clustered[first][number]])
+    pairs = csr_matrix((np.ones(len(a), np.bool_), (a, b)), shape=(len(hint), len(hint)))
+    return np.asarray(connected_components(pairs, directed=False)[1], np.int64)
 
 
 def growth(settings: ReclusterSettings, count: int) -> float:
@@ -146,12 +188,12 @@ def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) ->
     Args:
         settings: See there.
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        hint: Clusters of the density step.
+        hint: Clusters of the density step, see `told_apart`.
     """
     reference = settings.strangers
     found = strangers(embeddings, hint) if reference is not None else None
     if reference is None or found is None:
-        return LinkRule(settings.link, settings.bonus, settings.loose, settings.large)
+        return LinkRule(usual_link(settings, len(embeddings)), settings.bonus, settings.loose, settings.large)
     own, groups = found
     weight = groups / (groups + _TRUSTED)
     mean = weight * own.mean + (1 - weight) * reference.mean
@@ -182,9 +224,10 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
         return np.empty(0, np.int64)
     graph = graph or neighbours(embeddings, NEIGHBOURS)
     hint = density_labels(embeddings, settings, graph)
-    groups = len(np.unique(hint[hint >= 0])) + np.count_nonzero(hint < 0)
-    rule = replace(fitted(settings, embeddings, hint), hubs=settings.hubs * groups / (groups + _TRUSTED))
-    labels = average_linkage(embeddings, ties, rule, hint, k=_LINKED, graph=graph, hubness=hubness(graph, hint))
+    known = told_apart(embeddings, hint, graph, usual_link(settings, len(embeddings)))
+    groups = len(np.unique(known[known >= 0])) + np.count_nonzero(known < 0)
+    rule = replace(fitted(settings, embeddings, known), hubs=settings.hubs * groups / (groups + _TRUSTED))
+    labels = average_linkage(embeddings, ties, rule, hint, k=_LINKED, graph=graph, hubness=hubness(graph, known))
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
     return np.where(sizes[labels] >= settings.min_faces, number[labels], -1)

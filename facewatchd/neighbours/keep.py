@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +155,8 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
 
 def _write(path: Path, model_id: str, kept: _Kept) -> None:
     """Write it beside the old one, then put it in its place; that it cannot be kept is no reason not to group."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # always the same name, so that what a killed writer left is written over: only one groups at a time
+    beside = path.with_name(f"{path.name}.part")
     try:
         with beside.open("wb") as file:
             np.savez(  # each part with a checksum of its own

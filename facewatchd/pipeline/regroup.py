@@ -177,7 +177,7 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     word = _word(store)
     before = {face: person for face, person in now.items() if person}
     # the user's word outweighs what the faces look like, also that somebody is not to be seen
-    spoken_for = word.named | store.people.hidden()
+    spoken_for = word.named | word.hidden
     exempt = np.array([face in word.confirmed or before.get(face) in spoken_for for face in faces], np.bool_)
     left_out = incoherent(table.embeddings, labels, thresholds.coherent, exempt)
     labels = np.where(np.isin(labels, left_out), -1, labels)
@@ -242,6 +242,7 @@ def _word(store: Store) -> Word:
         refused={(word.face_id, word.person_id) for word in said if word.kind is ConstraintKind.CANNOT_BE},
         named=frozenset(person.person_id for person in store.people.named()),
         founded=store.people.founded(),
+        hidden=store.people.hidden(),
     )
 
 
@@ -277,7 +278,8 @@ def _suggestions(
     thresholds: Thresholds,
     good: int,
 ) -> list[Likeness]:
-    """Who may be one person; so many of the table's first rows are of good faces."""
+    """Who may be one person; so many of the table's first rows are of good faces. Nobody is asked about who is hidden."""
+    groups = {person: clusters for person, clusters in groups.items() if person not in word.hidden}
     rows = {person: [[row_of[face] for face in cluster] for cluster in clusters] for person, clusters in groups.items()}
     person_of = {face: person for person, clusters in groups.items() for cluster in clusters for face in cluster}
     return suggestions(

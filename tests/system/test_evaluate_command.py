@@ -60,6 +60,20 @@ def test_by_the_users_word(archive: Archive) -> None:
     assert document["scores"][PRESENT]["bcubed_recall"] == 1
 
 
+def test_two_faces_of_a_photo_may_be_one_person(archive: Archive) -> None:
+    """Where the configuration says so, ours groups them as a reclustering would."""
+    with archive.store.transaction():
+        eve = archive.store.people.add()
+    for number in range(2):
+        archive.add(b"twice/%d.jpg" % number, [(eve, unit(3)), (eve, unit(3))])
+    faces = archive.faces_of(eve)
+    archive.store.people.say([Constraint(ConstraintKind.MUST_BE, face, eve) for face in faces])
+    config = config_of(archive)
+    assert evaluate(config, ("ours",), None)["scores"]["ours"]["bcubed_recall"] == 0.5
+    config = config.model_copy(update={"people": config.people.model_copy(update={"allow_same_photo": True})})
+    assert evaluate(config, ("ours", "average_linkage"), None)["scores"]["ours"]["bcubed_recall"] == 1
+
+
 def test_the_command(archive: Archive, tmp_path: Path) -> None:
     """A table for people, one document for programs."""
     config = tmp_path / "config.yaml"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +166,25 @@ def test_a_graph_that_is_of_no_use_is_made_anew(tmp_path: Path, harm: str, caplo
     caplog.clear()
     kept(tmp_path)
     assert not caplog.text
+
+
+def killed_while_it_writes(folder: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    kept(folder)
+
+
+def test_what_a_killed_writer_leaves_behind_is_not_left_for_ever(tmp_path: Path) -> None:
+    """The daemon was stopped while it was grouping, twice: the next graph that is kept takes the place of the pieces."""
+    for _ in range(2):
+        writer = multiprocessing.get_context("spawn").Process(target=killed_while_it_writes, args=(tmp_path,))
+        writer.start()
+        writer.join()
+        assert writer.exitcode == -signal.SIGXFSZ
+        assert len(list(tmp_path.iterdir())) == 1
+    kept(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
 
 
 def test_where_it_cannot_be_kept_it_is_made_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

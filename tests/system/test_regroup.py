@@ -450,6 +450,21 @@ def test_people_whose_photos_are_away_are_still_known(archive: Archive) -> None:
     assert [face.person_id for face in archive.store.faces.of_photo(7)] == [ada]
 
 
+def test_a_hidden_person_stays_hidden_when_too_few_faces_are_left(archive: Archive) -> None:
+    """Whom the user does not want to see is not back in the pool because a photo was deleted."""
+    with archive.store.transaction():
+        somebody = archive.store.people.add()
+    for path in (b"1.jpg", b"2.jpg"):
+        archive.add(path, [(somebody, unit(3))])
+    small_regroup(archive)
+    archive.store.people.hide(somebody, hidden=True)
+    archive.store.photos.miss([1])
+    for _ in range(2):
+        small_regroup(archive)
+        (face,) = archive.store.faces.of_photo(2)
+        assert (face.person_id, face.state) == (somebody, FaceState.IGNORED)
+
+
 def test_a_medoid_that_went_to_somebody_else_is_not_kept(archive: Archive) -> None:
     """Nobody is stood for by a face of another."""
     ada = archive.person("Ada", [b"1.jpg"])

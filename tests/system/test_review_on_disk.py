@@ -248,6 +248,19 @@ def test_who_is_hidden_is_not_asked_about(archive: Archive, tree: Path) -> None:
     assert undone(archive) == BEFORE
 
 
+def test_hidden_people_take_no_questions_from_others(archive: Archive, tree: Path) -> None:
+    """Many of them are more like each other than the two who are shown; these are asked about all the same."""
+    hidden = []
+    for number in range(1, 8):
+        with archive.store.transaction():
+            hidden.append(archive.store.people.add())
+        for at in range(2):
+            archive.add(b"h%d-%d.jpg" % (number, at), [(hidden[-1], unit(14, 0.62, 2 + number))])
+    for person in hidden:
+        archive.store.people.hide(person, hidden=True)
+    assert PAIR in settles(archive)
+
+
 def test_a_renamed_person_is_asked_about_by_the_new_name(archive: Archive, tree: Path) -> None:
     """The folders are renamed with the person's."""
     (tree / "Ada").rename(tree / "Ada Lovelace")

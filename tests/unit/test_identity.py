@@ -201,6 +201,17 @@ def test_the_twin_in_every_photo_is_a_new_person() -> None:
     assert found.person_of == {1: -1, 2: -1, 3: -1, 11: 5, 12: 5, 13: 5}
 
 
+def test_a_confirmed_face_does_not_go_with_the_twins_to_a_new_person() -> None:
+    """
+    Of a cluster its person keeps no face, as a larger one has their better founded faces of the same photos: what is left
+    is a new person, and not who the user said that one of them is.
+    """
+    before = {3: 5, 4: 5, 11: 5, 12: 5, 13: 8}
+    photos = {1: 91, 2: 92, 11: 91, 12: 92}
+    found = people([[1, 2, 3, 4], [11, 12, 13]], before, word({4: 5, 13: 8}), photos=photos)
+    assert found.person_of == {1: 5, 2: 5, 3: 5, 4: 5, 11: -1, 12: -1, 13: 8}
+
+
 def test_clusters_of_people() -> None:
     """Every cluster is somebody's, and people without one are not mentioned."""
     found = people([[1, 2], [3, 4], [5, 6]], {1: 5, 2: 5}, word({3: 5, 7: 8}), alone=[7])

@@ -212,6 +212,22 @@ def test_the_threshold_follows_the_strangers() -> None:
     assert rules[400].loose == 0.3
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([300], id="photos of oneself"),
+        pytest.param([60, *[1] * 10], id="of one's child, and who came by"),
+        pytest.param([300, *[1] * 60], id="many of them"),
+    ],
+)
+def test_the_threshold_does_not_follow_one_person(sizes: list[int]) -> None:
+    """HDBSCAN finds nobody where only one person has several photos; these are no strangers to each other all the same."""
+    faces, truth = people(14, sizes, spread=0.6)
+    rule = ReclusterSettings(3, 2, 0.495, 0.03, 0.35, 0.07, Strangers(0.011, 0.1008))
+    labels = cluster(faces, free(len(faces)), rule)
+    assert (labels == np.where(truth == 0, 0, -1)).all()
+
+
 def test_more_faces_ask_for_more_similarity() -> None:
     """The more strangers there are, the more similar are the most similar two of them."""
     faces, _ = people(11, [1] * 64, dim=64)
