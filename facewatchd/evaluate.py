@@ -53,6 +53,11 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
         settings = regroup_settings(config, thresholds_in_use(config, store, model))
     known = np.array([face in truth for face in table.faces.tolist()], np.bool_)
     if not known.any():
+        if folders is not None:
+            raise FacewatchError(
+                f"No photo in a folder of {folders} was taken in",
+                "It must be one of the photo folders, or in one, with a folder of portraits per person directly in it.",
+            )
         raise FacewatchError(
             "There is nothing to hold the grouping against",
             "Confirm some faces, or name a folder with a folder of portraits per person by --portraits.",

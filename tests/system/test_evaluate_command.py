@@ -74,6 +74,13 @@ def test_two_faces_of_a_photo_may_be_one_person(archive: Archive) -> None:
     assert evaluate(config, ("ours", "average_linkage"), None)["scores"]["ours"]["bcubed_recall"] == 1
 
 
+def test_by_folders_without_portraits(archive: Archive, tmp_path: Path) -> None:
+    """A folder that is missing, or whose photos are not in folders of people: which one, and what is expected."""
+    for folder in (tmp_path / "missing", Path(os.fsdecode(archive.photos), "Ada")):
+        with pytest.raises(FacewatchError, match=f"No photo in a folder of {folder} was taken in"):
+            evaluate(config_of(archive), (), folder)
+
+
 def test_the_command(archive: Archive, tmp_path: Path) -> None:
     """A table for people, one document for programs."""
     config = tmp_path / "config.yaml"
