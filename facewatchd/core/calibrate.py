@@ -49,6 +49,8 @@ _SEED = 0
 _TRUSTED, _TRUSTED_LINKS = 30, 100
 # faces of a person that are looked at: enough to know them, and nobody's say counts more than others'
 _MOST_FACES = 20
+# ... and people: everybody is held against everybody, which takes gigabytes for 2,000; see `MIN_PEOPLE` for what more add
+_MOST_PEOPLE = 500
 _LEARNED = 0.7
 # groups of two faces that a person's faces are put into
 _MOST_GROUPS = 4
@@ -142,7 +144,7 @@ class Rates:
 class Calibration:
     """
     Attributes:
-        people: Whose confirmed faces it comes from.
+        people: Whose confirmed faces it comes from, 500 at most.
         faces: How many of them were looked at.
         known: People whom a new face is held against.
         weight: How much they count for `assign`, what is shipped having the rest, 0..1.
@@ -260,12 +262,15 @@ class _World:
     """
     Everybody held against everybody, once.
 
-    The rows of `fits` are faces, its columns people; people are numbered by their ids, from 0.
+    The rows of `fits` are faces, its columns people; people are numbered by their ids, from 0. Of very many people some
+    are taken at random.
     """
 
     def __init__(self, embeddings: Embeddings, people: Ids, clusters: Ids, rule: LinkRule) -> None:
         random = np.random.default_rng(_SEED)
         ids = np.unique(people)
+        if len(ids) > _MOST_PEOPLE:
+            ids = np.sort(random.choice(ids, _MOST_PEOPLE, replace=False))
         self.count = len(ids)
         rows: list[int] = []
         learned: list[NDArray[np.bool_]] = []

@@ -111,6 +111,15 @@ def test_more_people_to_be_mistaken_for_ask_for_more(seed: int, few: int, more: 
     assert one.present_rates.strangers <= other.present_rates.strangers
 
 
+def test_of_very_many_people_some_say_enough() -> None:
+    """Everybody against everybody would take gigabytes; those who are looked at say the same as all."""
+    found = calibrate(*faces(1, 1200, 4), archive(1200), REFERENCE)
+    assert (found.people, found.faces) == (500, 2000)
+    fewer = calibrate(*faces(1, 450, 4), archive(1200), REFERENCE)
+    assert found.calibrated.assign == pytest.approx(fewer.calibrated.assign, abs=0.02)
+    assert found.calibrated_rates.strangers == pytest.approx(fewer.calibrated_rates.strangers, abs=0.005)
+
+
 def test_people_who_look_alike_ask_for_more() -> None:
     """A model or a family whose strangers are more alike than the reference's raises both thresholds, and the more so
     the more people say it; with them strangers are told apart again."""
