@@ -74,6 +74,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.photos = 0
         self.gone: set[int] = set()
         self.words: set[Word] = set()
+        self.away: dict[PersonId, bytes] = {}
         self.mine: dict[str, bytes] = {}
         self.fresh = 0
         self.busy: set[object] = set()
@@ -393,8 +394,8 @@ class TreeMachine(RuleBasedStateMachine):
         self.forget(lambda word: word.person in {one, into})
         self.words |= kept
 
-    @rule(data=st.data(), deleted=st.booleans())
-    def hides_somebody(self, data: st.DataObject, deleted: bool) -> None:
+    @rule(data=st.data(), how=st.sampled_from(["deleted", "ignored", "moved out"]))
+    def hides_somebody(self, data: st.DataObject, how: str) -> None:
         person = self.a_person(data)
         if person is None:
             return
@@ -402,12 +403,32 @@ class TreeMachine(RuleBasedStateMachine):
         below = [name for _, _, names in os.walk(os.fsdecode(self.top(folder))) for name in names]
         if any(name in self.mine for name in below):
             return  # what is deleted together with the user's own files is theirs to lose
-        if deleted:
+        if how == "deleted":
             shutil.rmtree(self.top(folder))
-        else:
+        elif how == "ignored":
             os.rename(self.top(folder), self.top("_ignored", folder))
+        else:
+            self.fresh += 1
+            self.away[person] = os.fsencode(self.folder / f"away {self.fresh}")
+            os.rename(self.top(folder), self.away[person])
         self.look()
         self.words.add(Word("hidden", person))
+
+    @rule(data=st.data())
+    def shows_somebody_again(self, data: st.DataObject) -> None:
+        """Under a new name. What the folder links to by now is another matter: its links are not taken along."""
+        if not self.away:
+            return
+        person = data.draw(st.sampled_from(sorted(self.away)))
+        self.fresh += 1
+        name = f"Name {self.fresh}"
+        os.mkdir(self.top(name))
+        os.rename(os.path.join(self.away.pop(person), os.fsencode(MARKER)), self.top(name, MARKER))
+        self.look()
+        now = self.archive.store.people.get(person)
+        if now is not None:
+            self.forget(lambda word: word.kind in {"name", "hidden"} and word.person == person)
+            self.words.add(Word("name", person, name=name))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())
