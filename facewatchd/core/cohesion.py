@@ -5,6 +5,8 @@ blurred, turned and half-hidden faces resemble each other more than themselves, 
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def cohesion(embeddings: Embeddings) -> float:
     return float(np.quantile(pairs, min(unlike, _MIDDLE)))
 
 
-def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, exempt: NDArray[np.bool_]) -> list[int]:
+def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, whose: NDArray[np.int64]) -> list[int]:
     """
     The clusters whose faces do not fit together.
 
@@ -49,7 +51,8 @@ def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, 
         embeddings: float32, shape (n_faces, dim), L2-normalised.
         labels: Of each face the cluster, -1 for none, shape (n_faces,).
         least: Cohesion of a person, -1..1.
-        exempt: Of each face whether the user said whose it is: clusters with such a face are left alone.
+        whose: Of each face the person whom the user spoke of and whose it is, 0 for nobody: a cluster of which one such
+            person has half is left alone. A few faces of theirs say nothing of the others, and may be guesses.
 
     Returns:
         Their labels, ascending.
@@ -58,6 +61,9 @@ def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, 
     known, first = np.unique(labels[order], return_index=True)
     found = []
     for label, rows in zip(known.tolist(), np.split(order, first)[1:], strict=True):
-        if label >= 0 and len(rows) > 1 and not exempt[rows].any() and cohesion(embeddings[rows]) < least:
+        if label < 0 or len(rows) < 2:
+            continue
+        theirs = Counter(whose[rows][whose[rows] > 0].tolist())
+        if 2 * max(theirs.values(), default=0) < len(rows) and cohesion(embeddings[rows]) < least:
             found.append(label)
     return found

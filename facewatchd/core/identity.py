@@ -7,9 +7,12 @@ New clusters, old people: who is who? Reclustering proposes, ids stay, and the u
 3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
    first. Whom the user made of faces of their choice is where those are, and nowhere else: what else was theirs was a
    guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before
-   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A cluster that is
-   nobody's by this is whose most confirmed faces in it are.
-4. A face that the user refused to its cluster's person goes to the unknown pool.
+   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A hidden person
+   may get more: what splits off from them would be seen again as somebody new, so whatever is mostly theirs stays so,
+   unless both are in one photo. A cluster that is nobody's by this is whose most confirmed faces in it are.
+4. A face that the user refused to its cluster's person goes to the unknown pool. A cluster of which more faces are
+   refused to a person than are theirs is not that person's by overlap; whose it is instead does not get their faces, as
+   the user has told them apart.
 5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
 6. What is left over is a new person, and so is a cluster of which its person may keep no face.
 7. A named person who would be left with nothing keeps the faces that are in nobody else's cluster; so does a hidden one,
@@ -90,7 +93,7 @@ def identify(
     photo_of = dict(zip(faces, photos, strict=True))
     size_of = {face: len(cluster) for cluster in members.values() for face in cluster}
     owner = _claimed(members, before, word)
-    _matched(members, photo_of, before, word, owner)
+    staying = _matched(members, photo_of, before, word, owner)
     for label, person in _claimed(members, {}, word).items():
         owner.setdefault(label, person)
     person_of: dict[FaceId, PersonId] = {}
@@ -107,6 +110,7 @@ def identify(
     for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
         owner[label] = NEW_PEOPLE_FROM - number
         person_of.update({face: owner[label] for face in members[label] if face not in word.confirmed})
+    person_of.update(staying)
     _keep_last(faces, before, word, person_of)
     _part(photo_of, size_of, word, person_of)
 
@@ -141,22 +145,34 @@ def _matched(
     before: Mapping[FaceId, PersonId],
     word: Word,
     owner: dict[int, PersonId],
-) -> None:
-    """Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`."""
+) -> dict[FaceId, PersonId]:
+    """
+    Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`.
+
+    Returns:
+        The faces that stay their person's though the cluster is not, as more of it was refused to them.
+    """
+    refused: dict[FaceId, list[PersonId]] = defaultdict(list)
+    for face, person in word.refused:
+        refused[face].append(person)
     elsewhere = {(photo_of[face], person) for face, person in word.confirmed.items() if face in photo_of}
     sure = {person for face, person in word.confirmed.items() if face in photo_of}
     fixed = word.founded & sure
     first = word.named - set(owner.values()) - sure
     overlaps = []
+    staying: dict[FaceId, PersonId] = {}
     for label, cluster in members.items():
+        against = Counter(person for face in cluster for person in refused[face])
+        theirs = {face: before[face] for face in cluster if face in before and before[face] not in refused[face]}
+        denied = {person for person, count in Counter(theirs.values()).items() if against[person] > count}
+        staying.update(
+            (face, person) for face, person in theirs.items() if person in denied and face not in word.confirmed
+        )
         if label not in owner:
             shared = Counter(
-                before[face]
-                for face in cluster
-                if face in before
-                and (face, before[face]) not in word.refused
-                and (photo_of[face], before[face]) not in elsewhere
-                and before[face] not in fixed
+                person
+                for face, person in theirs.items()
+                if (photo_of[face], person) not in elsewhere and person not in fixed | denied
             )
             overlaps += [(person not in first, -count, person, cluster[0], label) for person, count in shared.items()]
     matched: set[PersonId] = set()
@@ -164,6 +180,12 @@ def _matched(
         if label not in owner and person not in matched:
             owner[label] = person
             matched.add(person)
+    for _, less, person, _, label in sorted(overlaps):
+        if label not in owner and person in word.hidden and -2 * less > len(members[label]):
+            seen = {photo_of[face] for at, whose in owner.items() if whose == person for face in members[at]}
+            if seen.isdisjoint(photo_of[face] for face in members[label]):
+                owner[label] = person
+    return staying
 
 
 def _keep_last(

@@ -177,9 +177,10 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     word = _word(store)
     before = {face: person for face, person in now.items() if person}
     # the user's word outweighs what the faces look like, also that somebody is not to be seen
-    spoken_for = word.named | word.hidden
-    exempt = np.array([face in word.confirmed or before.get(face) in spoken_for for face in faces], np.bool_)
-    left_out = incoherent(table.embeddings, labels, thresholds.coherent, exempt)
+    spoken_of = {*word.named, *word.hidden, *word.confirmed.values()}
+    owners = {face: person for face, person in before.items() if person in spoken_of} | dict(word.confirmed)
+    whose = np.array([owners.get(face, 0) for face in faces], np.int64)
+    left_out = incoherent(table.embeddings, labels, thresholds.coherent, whose)
     labels = np.where(np.isin(labels, left_out), -1, labels)
     identities = identify(faces, photos, labels.tolist(), before, word)
     row_of = {face: row for row, face in enumerate(faces)}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import MODEL, NOW, THRESHOLDS, Archive, unit
+from helpers import MODEL, NOW, THRESHOLDS, Archive, numbers, unit
 from running import Home, prepared
 
 from facewatchd.core.recluster import ReclusterSettings
@@ -135,6 +135,21 @@ def test_whom_the_user_spoke_of_is_somebody_all_the_same(archive: Archive, word:
     archive.store.people.hide(person, hidden=word == "hidden")
     found = plan(archive, ReclusterSettings(2, 2, -1.0, 0.0), replace(THRESHOLDS, coherent=0.3))
     assert (found.incoherent, found.people, found.moved, found.unknown) == (0, 1, 0, 0)
+
+
+@pytest.mark.parametrize("word", ["named", "confirmed", "hidden"])
+def test_one_face_does_not_make_strangers_somebody(archive: Archive, word: str) -> None:
+    """A left-over face that was taken for Ada's lies in a group of strangers: they are neither hers nor a person."""
+    ada = fill(archive, "Ada" if word == "named" else "", 0, 3)
+    stray = archive.add(b"stray.jpg", [(ada, unit(0, 0.7, 1))])
+    for number in range(1, 6):
+        archive.add(b"%d.jpg" % number, [(None, unit(number))])
+    if word == "confirmed":
+        archive.store.people.say([Constraint(ConstraintKind.MUST_BE, stray, ada)])
+    archive.store.people.hide(ada, hidden=word == "hidden")
+    snapshot = take_snapshot(archive.store, MODEL, USUAL)
+    found = decide(archive.store, snapshot, numbers([0] * 3 + [1] * 6), replace(THRESHOLDS, coherent=0.3))
+    assert (found.incoherent, found.people, found.new_people, found.moved, found.unknown) == (1, 1, 0, 0, 5)
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["alone", "with the daemon"])
