@@ -7,9 +7,8 @@ New clusters, old people: who is who? Reclustering proposes, ids stay, and the u
 3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
    first. Whom the user made of faces of their choice is where those are, and nowhere else: what else was theirs was a
    guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before
-   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A hidden person
-   may get more: what splits off from them would be seen again as somebody new, so whatever is mostly theirs stays so,
-   unless both are in one photo. A cluster that is nobody's by this is whose most confirmed faces in it are.
+   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A cluster that is
+   nobody's by this is whose most confirmed faces in it are.
 4. A face that the user refused to its cluster's person goes to the unknown pool. A cluster of which more faces are
    refused to a person than are theirs is not that person's by overlap; whose it is instead does not get their faces, as
    the user has told them apart.
@@ -180,11 +179,6 @@ def _matched(
         if label not in owner and person not in matched:
             owner[label] = person
             matched.add(person)
-    for _, less, person, _, label in sorted(overlaps):
-        if label not in owner and person in word.hidden and -2 * less > len(members[label]):
-            seen = {photo_of[face] for at, whose in owner.items() if whose == person for face in members[at]}
-            if seen.isdisjoint(photo_of[face] for face in members[label]):
-                owner[label] = person
     return staying
 
 
