@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.graph import Graph
+from facewatchd.core.graph import Graph, connected
 
 # distances are at least this, because scipy takes a zero for no edge: the same picture twice is no reason to be apart
 _LEAST = 1e-6
@@ -66,7 +66,7 @@ def _trees() -> ModuleType:
 def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64]:
     """The minimum spanning tree under mutual reachability distance: rows (face, face, distance), shortest first."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415
-    from scipy.sparse.csgraph import connected_components, minimum_spanning_tree  # noqa: PLC0415
+    from scipy.sparse.csgraph import minimum_spanning_tree  # noqa: PLC0415
 
     count, width = graph.indices.shape
     a, b, similarities = graph.edges(max(k, min_samples))
@@ -75,8 +75,7 @@ def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64
     reach = np.maximum(np.maximum(core[a], core[b]), _distance(similarities))
     tree = minimum_spanning_tree(csr_matrix((reach, (a, b)), shape=(count, count))).tocoo()
     # what no neighbour connects is farther apart than anything else
-    _, part = connected_components(tree, directed=False)
-    first = np.unique(part, return_index=True)[1]
+    first = np.unique(connected(tree.row, tree.col, count), return_index=True)[1]
     here = np.concatenate([tree.row, first[:-1]])
     there = np.concatenate([tree.col, first[1:]])
     far = np.concatenate([tree.data, np.full(len(first) - 1, _FARTHEST)])

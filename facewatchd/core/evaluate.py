@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.graph import Graph, connected, neighbours
 from facewatchd.core.linkage import average_linkage
 from facewatchd.core.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, density_labels
 from facewatchd.core.ties import Ties
@@ -121,14 +121,9 @@ def group(
 
 def _connected(graph: Graph, threshold: float) -> Labels:
     """DBSCAN (Ester et al. 1996) as face programs set it, every pair dense: what is connected is one."""
-    from scipy.sparse import csr_matrix  # noqa: PLC0415 - 0.1 s that nobody else need wait for
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     a, b, similarity = graph.edges(NEIGHBOURS)
     near = similarity >= threshold
-    count = len(graph.indices)
-    pairs = csr_matrix((np.ones(np.count_nonzero(near)), (a[near], b[near])), shape=(count, count))
-    return np.asarray(connected_components(pairs, directed=False)[1], np.int64)
+    return connected(a[near], b[near], len(graph.indices))
 
 
 def _whispers(graph: Graph, threshold: float) -> Labels:

@@ -147,6 +147,25 @@ def neighbours(embeddings: Embeddings, k: int) -> Graph:
     return lists.graph()
 
 
+def connected(a: Rows, b: Rows, count: int) -> Rows:
+    """
+    Whom a chain of pairs connects.
+
+    Args:
+        a: One of each pair.
+        b: The other.
+        count: How many there are.
+
+    Returns:
+        Of each a number, shape (count,), 0.. by the first of those who have it.
+    """
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    pairs = csr_matrix((np.ones(len(a), np.bool_), (a, b)), shape=(count, count))
+    return np.asarray(connected_components(pairs, directed=False)[1], np.int64)
+
+
 def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """The different values, ascending: numpy's `unique`, which takes five times as long over millions of numbers."""
     if not len(values):

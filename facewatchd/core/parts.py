@@ -12,6 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.graph import connected
+
 Ids = NDArray[np.int64]
 
 TOGETHER = 16384
@@ -49,19 +51,15 @@ class Parts:
             b: The other.
             count: How many clusters there are.
         """
-        from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
-        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
         if not len(a):
             return cls(np.full(count, NONE), 0)
-        pairs = csr_matrix((np.ones(len(a), np.bool_), (a, b)), shape=(count, count))
-        _, connected = connected_components(pairs, directed=False)
-        sizes = np.bincount(connected)
+        number = connected(a, b, count)
+        sizes = np.bincount(number)
         sizes[sizes == 1] = 0
         numbers, of = np.unique((np.cumsum(sizes) - sizes)[sizes > 0] // TOGETHER, return_inverse=True)
         parts = np.full(len(sizes), NONE)
         parts[sizes > 0] = of
-        return cls(parts[connected], len(numbers))
+        return cls(parts[number], len(numbers))
 
     @classmethod
     def single(cls, rows: Ids, count: int) -> Parts:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facewatchd.core.clusters import LinkRule
 from facewatchd.core.density import density_clusters
-from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.graph import Graph, connected, neighbours
 from facewatchd.core.hubness import hubness
 from facewatchd.core.linkage import average_linkage
 from facewatchd.core.thresholds import Strangers
@@ -146,9 +146,6 @@ def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) 
         graph: The nearest neighbours.
         link: Similarity from which two faces are one person, -1..1.
     """
-    from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     # of a model for which everybody is more alike the clusters are as good
     is_clustered = np.count_nonzero(hint >= 0) >= len(hint) / 2
     found = None if is_clustered else _pairs(embeddings, hint, _TRIED)
@@ -160,8 +157,7 @@ def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) 
     clustered = np.flatnonzero(hint >= 0)
     _, first, number = np.unique(hint[clustered], return_index=True, return_inverse=True)
     a, b = np.concatenate([a[near], clustered]), np.concatenate([b[near], clustered[first][number]])
-    pairs = csr_matrix((np.ones(len(a), np.bool_), (a, b)), shape=(len(hint), len(hint)))
-    return np.asarray(connected_components(pairs, directed=False)[1], np.int64)
+    return connected(a, b, len(hint))
 
 
 def growth(settings: ReclusterSettings, count: int) -> float:
