@@ -216,14 +216,10 @@ def hubs(pack: str, faces: Faces) -> None:
     good = faces.only(faces.good)
     settings = settings_of(pack)
     found = []
-    for both in halves(good):
-        for half in both:
-            labels = [
-                cluster(half.embeddings, free(half.photo), replace(settings, hubs=share), graph)
-                for graph in [neighbours(half.embeddings, NEIGHBOURS)]
-                for share in shares
-            ]
-            found.append([score(half.person[half.central], of[half.central]).bcubed_f1 for of in labels])
+    for half in (half for both in halves(good) for half in both):
+        graph, ties = neighbours(half.embeddings, NEIGHBOURS), free(half.photo)
+        labels = [cluster(half.embeddings, ties, replace(settings, hubs=share), graph) for share in shares]
+        found.append([score(half.person[half.central], of[half.central]).bcubed_f1 for of in labels])
     scores = np.array(found)
     other = np.arange(len(scores)) ^ 1
     chosen = scores[np.arange(len(scores)), np.argmax(scores[other], axis=1)]

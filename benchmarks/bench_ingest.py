@@ -29,6 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
+from figures import SHARED
 from numpy.typing import NDArray
 
 from facewatchd.domain import Box, FaceEngine
@@ -36,7 +37,6 @@ from facewatchd.faces.packs import open_engine
 from facewatchd.photos.child import SharedCanvas
 from facewatchd.photos.decode import decode
 
-SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).parents[2] / "shared")
 PACKS = ("testpack", "builtin")
 WORKERS = 2
 TICK = os.sysconf("SC_CLK_TCK")

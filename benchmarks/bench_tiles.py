@@ -10,7 +10,6 @@ faces), wrong names, faces found where none is, and milliseconds of detection a 
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from figures import SHARED
 
 from facewatchd.config import Config
 from facewatchd.core.assign import Gallery, assign_photo, look
@@ -30,7 +30,6 @@ from facewatchd.pipeline.ingest import IngestSettings
 from facewatchd.pipeline.look import look_in_tiles
 from facewatchd.pipeline.thresholds import thresholds_for
 
-SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 SIZE = (4000, 3000)
 HEIGHTS = (32, 40, 50, 64, 80, 100, 130, 160, 200, 240)
 # of a face in a portrait of 250 pixels, as the detectors draw it
