@@ -92,7 +92,8 @@ def identify(
     photo_of = dict(zip(faces, photos, strict=True))
     size_of = {face: len(cluster) for cluster in members.values() for face in cluster}
     owner = _claimed(members, before, word)
-    staying = _matched(members, photo_of, before, word, owner)
+    denied = _denied(members, before, word)
+    _matched(members, photo_of, before, word, denied, owner)
     for label, person in _claimed(members, {}, word).items():
         owner.setdefault(label, person)
     person_of: dict[FaceId, PersonId] = {}
@@ -109,7 +110,10 @@ def identify(
     for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
         owner[label] = NEW_PEOPLE_FROM - number
         person_of.update({face: owner[label] for face in members[label] if face not in word.confirmed})
-    person_of.update(staying)
+    # told apart by the user: whoever the cluster is now does not get their faces
+    for label, person in denied:
+        theirs = (face for face in members[label] if before.get(face) == person and face not in word.confirmed)
+        person_of.update({face: person for face in theirs if (face, person) not in word.refused})
     _keep_last(faces, before, word, person_of)
     _part(photo_of, size_of, word, person_of)
 
@@ -143,35 +147,25 @@ def _matched(
     photo_of: Mapping[FaceId, PhotoId],
     before: Mapping[FaceId, PersonId],
     word: Word,
+    denied: AbstractSet[tuple[int, PersonId]],
     owner: dict[int, PersonId],
-) -> dict[FaceId, PersonId]:
-    """
-    Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`.
-
-    Returns:
-        The faces that stay their person's though the cluster is not, as more of it was refused to them.
-    """
-    refused: dict[FaceId, list[PersonId]] = defaultdict(list)
-    for face, person in word.refused:
-        refused[face].append(person)
+) -> None:
+    """Give unclaimed clusters to old people by overlap, counting faces that may stay theirs; extends `owner`."""
     elsewhere = {(photo_of[face], person) for face, person in word.confirmed.items() if face in photo_of}
     sure = {person for face, person in word.confirmed.items() if face in photo_of}
     fixed = word.founded & sure
     first = word.named - set(owner.values()) - sure
     overlaps = []
-    staying: dict[FaceId, PersonId] = {}
     for label, cluster in members.items():
-        against = Counter(person for face in cluster for person in refused[face])
-        theirs = {face: before[face] for face in cluster if face in before and before[face] not in refused[face]}
-        denied = {person for person, count in Counter(theirs.values()).items() if against[person] > count}
-        staying.update(
-            (face, person) for face, person in theirs.items() if person in denied and face not in word.confirmed
-        )
         if label not in owner:
             shared = Counter(
-                person
-                for face, person in theirs.items()
-                if (photo_of[face], person) not in elsewhere and person not in fixed | denied
+                before[face]
+                for face in cluster
+                if face in before
+                and (face, before[face]) not in word.refused
+                and (photo_of[face], before[face]) not in elsewhere
+                and before[face] not in fixed
+                and (label, before[face]) not in denied
             )
             overlaps += [(person not in first, -count, person, cluster[0], label) for person, count in shared.items()]
     matched: set[PersonId] = set()
@@ -179,7 +173,20 @@ def _matched(
         if label not in owner and person not in matched:
             owner[label] = person
             matched.add(person)
-    return staying
+
+
+def _denied(
+    members: Mapping[int, Sequence[FaceId]], before: Mapping[FaceId, PersonId], word: Word
+) -> set[tuple[int, PersonId]]:
+    """Clusters with the people to whom the user refused more of their faces than are theirs."""
+    label_of = {face: label for label, cluster in members.items() for face in cluster}
+    theirs = Counter(
+        (label_of[face], person)
+        for face, person in before.items()
+        if face in label_of and (face, person) not in word.refused
+    )
+    against = Counter((label_of[face], person) for face, person in word.refused if face in label_of)
+    return {claim for claim, count in theirs.items() if against[claim] > count}
 
 
 def _keep_last(
