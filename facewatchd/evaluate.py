@@ -64,7 +64,7 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
         )
     people = [truth[face] for face in table.faces[known].tolist()]
     # the truth is for the score alone: the algorithms know which faces share a photo, and nothing that the user said
-    photos = table.faces if settings.allow_same_photo else table.photos
+    photos = settings.apart_by(table.faces, table.photos)
     ties = Ties(photos, [None] * len(table.faces), [frozenset()] * len(table.faces))
     graph = None
     if algorithms and len(table.faces) > EXACT_FACES:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from facewatchd.core.graph import NOBODY, Graph
 
-# The nearest faces of no common cluster may be the same person all the same, left out by the clusters. On LFW, the sixth
-# to the last of 15 neighbours say more of strangers than the first five, by both families of models.
+# the nearest faces of no common cluster may be the same person all the same, left out by the clusters
 _MAY_BE_THEIRS = 5
 
 

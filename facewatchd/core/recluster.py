@@ -37,8 +37,8 @@ NEIGHBOURS = 15
 _LINKED = 10
 # pairs of strangers that are looked at: their spread is then known to 1 %
 _PAIRS, _SEED = 100_000, 0
-# pairs that tell whether the density step is to be believed, and the share of them that may be alike as one person: on LFW
-# it is 0.0003 at most, and up to so many hardly move the median
+# pairs that tell whether the density step is to be believed, and the share of them that may be alike as one person:
+# strangers reach the threshold far more rarely, by its choice, and so many hardly move the median
 _TRIED, _ALIKE = 10_000, 0.05
 # groups in an archive whose own strangers count as much as those of the reference
 _TRUSTED = 100
@@ -78,6 +78,19 @@ class ReclusterSettings:
     faces: int = 5000
     allow_same_photo: bool = False
     hubs: float = 0.5
+
+    def apart_by(self, faces: NDArray[np.int64], photos: NDArray[np.int64]) -> NDArray[np.int64]:
+        """
+        What no two faces of one person have in common.
+
+        Args:
+            faces: Their ids.
+            photos: The photo of each.
+
+        Returns:
+            The photos; or where two faces of a photo may be one person, as if each had a photo of its own.
+        """
+        return faces if self.allow_same_photo else photos
 
 
 def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:

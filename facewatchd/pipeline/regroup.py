@@ -123,9 +123,6 @@ def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSetting
 
 def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings, *, keep: bool = True) -> Snapshot:
     faces, photos, people = store.faces.good_ids(model_id)
-    if settings.allow_same_photo:
-        # as if each face had a photo of its own, so that no two of them are kept apart
-        photos = faces
     word = _word(store)
     refused: dict[FaceId, set[PersonId]] = defaultdict(set)
     for face, person in word.refused:
@@ -133,7 +130,7 @@ def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings, *, k
     now = {face: person for face, person in zip(faces.tolist(), people.tolist(), strict=True) if person}
     owners = kept_apart(now, word.refused) | dict(word.confirmed)
     ties = Ties(
-        photos,
+        settings.apart_by(faces, photos),
         [owners.get(face) for face in faces.tolist()],
         [frozenset(refused.get(face, ())) for face in faces.tolist()],
     )
@@ -167,8 +164,7 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     good, poor = store.faces.good(snapshot.model_id), store.faces.poor(snapshot.model_id)
     good = good.only(np.isin(good.faces, snapshot.faces))
     table = FaceTable.joined([good, poor])
-    if snapshot.settings.allow_same_photo:
-        table = replace(table, photos=table.faces)
+    table = replace(table, photos=snapshot.settings.apart_by(table.faces, table.photos))
     labels = np.concatenate(
         [labels[np.searchsorted(snapshot.faces, good.faces)], np.full(len(poor.faces), -1, np.int64)]
     )
