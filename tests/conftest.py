@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# how long an example takes depends on what else the machine does
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# How long an example takes, or the making of it, depends on what else the machine does; and the same examples are tried
+# each time, so that what failed once fails again.
+settings.register_profile("facewatchd", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("facewatchd")
 
 
 @pytest.fixture(scope="session", autouse=True)

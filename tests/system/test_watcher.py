@@ -56,7 +56,7 @@ class Heard:
             try:
                 heard.append(self.hints.get(timeout=max(0.0, deadline - time.monotonic())))
             except queue.Empty:
-                pytest.fail(f"not heard: {missing}; heard: {heard}")
+                pytest.fail(f"not heard: {missing}; heard at last: {heard[-20:]}")
             missing.discard(heard[-1])
         return heard
 
@@ -286,10 +286,11 @@ def test_overflow_is_degraded_until_the_rescan(path: bytes) -> None:
     if limit > 50_000:
         pytest.skip(f"the queue of this system takes {limit} events")
     os.makedirs(path + b"/sub")
-    held = threading.Event()
+    holds, held = threading.Event(), threading.Event()
     hints: queue.Queue[Hint] = queue.Queue()
 
     def on_hint(hint: Hint) -> None:
+        holds.set()
         held.wait(LIMIT_S * 3)
         hints.put(hint)
 
@@ -299,6 +300,8 @@ def test_overflow_is_degraded_until_the_rescan(path: bytes) -> None:
     heard.watcher.start()
     try:
         heard.put(b"first.jpg")
+        # from here on nothing is read: what was read along with the first file would have room in the queue again
+        assert holds.wait(LIMIT_S)
         for number in range(limit // 2 + 100):
             os.close(os.open(path + b"/%d.jpg" % number, os.O_CREAT | os.O_WRONLY))
         os.makedirs(path + b"/unheard/of")
