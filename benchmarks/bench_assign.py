@@ -104,7 +104,7 @@ def measure(store: Store, random: np.random.Generator, centres: Embeddings, dim:
 
     def decide(some: Embeddings) -> int:
         gallery = store.people.gallery(MODEL, dim)
-        found = assign_photo(look(some, gallery), thresholds.assign, thresholds.margin, [frozenset[int]()] * len(some))
+        found = assign_photo(look(some, gallery), thresholds, [frozenset[int]()] * len(some))
         return sum(one.person_id is not None for one in found)
 
     tell("the first face after a start", [timed(decide, faces[:1])])

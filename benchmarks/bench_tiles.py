@@ -115,9 +115,7 @@ def figures(
         if judge(face, chip, limits).poor:
             continue
         fit += 1
-        (answer,) = assign_photo(
-            look(engine.embed([chip]), known), thresholds.assign, thresholds.margin, [frozenset()], frozenset()
-        )
+        (answer,) = assign_photo(look(engine.embed([chip]), known), thresholds, [frozenset()])
         right += answer.person_id == who[0].person + 1
         wrong += answer.person_id not in {None, who[0].person + 1}
     return np.array([len(shown), hit, fit, right, wrong, stray], np.int64)

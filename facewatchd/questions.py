@@ -46,10 +46,8 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
         if found:
             assignments = assign_photo(
                 look(np.stack([face.embedding for face in found]), gallery),
-                thresholds.assign,
-                thresholds.margin,
+                thresholds,
                 [frozenset()] * len(found),
-                apart=not thresholds.allow_same_photo,
             )
             for face, assignment in zip(found, assignments, strict=True):
                 nearest = best_people(face.embedding, gallery)[0]

@@ -5,6 +5,10 @@ else's; else unknown.
 One similarity says little: a stranger may resemble one photo of somebody by accident, and hardly five of them. So a
 face is held against the direction of the medoids of a person that are nearest to it. Only the nearest: someone's
 photos as a child are no reason to doubt one of today.
+
+How well is well enough? Some faces, blurred and dark ones above all, fit everybody better than others do, and the more
+people are known, the better does a stranger fit somebody by accident. Both show in how well a face fits the people next
+to the best one, so that is what a face is judged by (adaptive t-norm of speaker recognition: Sturim and Reynolds 2005).
 """
 
 from __future__ import annotations
@@ -18,10 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.screen import Screen, screen_of
+from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
 
 # medoids of a person that a face is held against: on LFW three lose 0.3 % (test pack) and 2 % (builtin) of the recall
 NEAREST = 5
+CROWD = 10
+"""People next to the best one who tell how well a face fits anybody."""
+CROWD_SHARE = 0.5
+"""How much of what a face fits them better is asked of the best one more."""
+
 # people whose fit is worked out: whoever is not among the nearest by a single medoid does not fit best
 _CANDIDATES = 16
 # medoids among which they are looked for first: to sort all those of 10,000 people takes longer than everything else
@@ -241,24 +251,37 @@ def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int6
     return np.array(people, np.int64), np.array(similarities, np.float32)
 
 
-def assign(
-    face: Look,
-    threshold: float,
-    margin: float,
-    refused: frozenset[PersonId] = frozenset(),
-    review: float = 0.0,
-) -> Assignment:
+def needed(fits: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.float64]:
+    """
+    How well each face must fit the best person to be theirs.
+
+    Never less than `Thresholds.assign`: where few people are known a face fits the others little, and says little by it.
+
+    Args:
+        fits: Of each face to some people, those whom it fits best among them; shape (n_faces, n_people), best first.
+        thresholds: See there.
+
+    Returns:
+        Shape (n_faces,).
+    """
+    if thresholds.crowd is None:
+        return np.full(len(fits), thresholds.assign)
+    above = fits[:, 1 : 1 + CROWD] - (thresholds.assign - thresholds.crowd)
+    least: NDArray[np.float64] = thresholds.assign + CROWD_SHARE * np.maximum(above.sum(axis=1) / CROWD, 0)
+    return least
+
+
+def assign(face: Look, thresholds: Thresholds, refused: frozenset[PersonId] = frozenset()) -> Assignment:
     """
     Decide whose face it is.
 
     Args:
         face: Among everybody known.
-        threshold: Least fit, -1..1: similarity to the direction of the person's medoids that are nearest to it.
-        margin: Least gap between its fit and the runner-up's.
+        thresholds: How well it must fit, -1..1, and the least gap between its fit and the runner-up's. A face that
+            misses either the one, by no more than `Thresholds.review`, or the other is too close to call. One that
+            misses both is a stranger's far more often than not.
         refused: People that it is not: the user's word, or another face of the same photo is theirs already. They are
             no runners-up either.
-        review: A face that misses either the threshold, by no more than this, or the margin is too close to call. One
-            that misses both is a stranger's far more often than not.
 
     Returns:
         With the similarity to the nearest medoid of who fits best, and the gap of the fits.
@@ -269,48 +292,45 @@ def assign(
         return Assignment(None, float("nan"), float("inf"))
     person, similarity, fit = ranked[0]
     gap = fit - ranked[1][2] if len(ranked) > 1 else float("inf")
-    if fit >= threshold and gap >= margin:
+    threshold = float(needed(np.array([[fit for _, _, fit in ranked]]), thresholds)[0])
+    if fit >= threshold and gap >= thresholds.margin:
         return Assignment(person, similarity, gap)
-    is_close = fit >= threshold - review and (fit >= threshold or gap >= margin)
-    return Assignment(None, similarity, gap, person if is_close and review else None)
+    is_close = fit >= threshold - thresholds.review and (fit >= threshold or gap >= thresholds.margin)
+    return Assignment(None, similarity, gap, person if is_close and thresholds.review else None)
 
 
 def assign_photo(
     faces: Iterable[Look],
-    threshold: float,
-    margin: float,
+    thresholds: Thresholds,
     refused: Sequence[frozenset[PersonId]],
     taken: frozenset[PersonId] = frozenset(),
-    review: float = 0.0,
-    *,
-    apart: bool = True,
 ) -> list[Assignment]:
     """
-    Decide whose faces those of one photo are: two of them are not one person, and the surest comes first.
+    Decide whose faces those of one photo are: the surest comes first, and two of them are not one person, unless
+    `Thresholds.allow_same_photo`.
 
     Args:
         faces: Among everybody known; see `look`.
-        threshold: See `assign`.
-        margin: See `assign`.
+        thresholds: See `assign`.
         refused: Per face, people that it is not.
-        taken: People who are in the photo already (faces that the user confirmed).
-        review: See `assign`.
-        apart: Whether two faces of the photo are two people.
+        taken: People who are in the photo already.
 
     Returns:
         One assignment per face, in the order given.
     """
+    if thresholds.allow_same_photo:
+        return [assign(face, thresholds, not_them) for face, not_them in zip(faces, refused, strict=True)]
     waiting = dict(enumerate(faces))
     results: dict[int, Assignment] = {}
     while waiting:
-        tried = {at: assign(face, threshold, margin, refused[at] | taken, review) for at, face in waiting.items()}
+        tried = {at: assign(face, thresholds, refused[at] | taken) for at, face in waiting.items()}
         found = [at for at in waiting if tried[at].person_id is not None]
         if not found:
             results |= tried
             break
         surest = max(found, key=lambda at: (tried[at].similarity, -at))
         results[surest] = tried[surest]
-        if apart and (person := tried[surest].person_id) is not None:
+        if (person := tried[surest].person_id) is not None:
             taken |= {person}
         del waiting[surest]
     return [results[at] for at in sorted(results)]

@@ -21,7 +21,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.assign import NEAREST
+from facewatchd.core.assign import CROWD_SHARE, NEAREST, needed
 from facewatchd.core.clusters import LinkRule
 from facewatchd.core.recluster import medoids
 from facewatchd.core.thresholds import Thresholds
@@ -96,7 +96,7 @@ class Reference:
 
 
 # by `measured` on a third of the people of Labeled Faces in the Wild, those with `MIN_FACES` portraits; on so many known
-# people the shipped thresholds for new faces let in about STRANGERS of the others
+# people the shipped thresholds for new faces let in somewhat less than STRANGERS of the others
 _ARCFACE = Reference(Tail(0.0053, 0.1137), Tail(0.0376, 0.1026), link=0.4939, people=400)
 _DLIB = Reference(Tail(0.8674, 0.0240), Tail(0.8608, 0.0226), link=0.9397, people=400)
 
@@ -223,13 +223,9 @@ def calibrate(
     for fold in range(FOLDS):
         others, held_out = everybody[folds != fold], everybody[folds == fold]
         chosen = world.choose(others, archive, reference)
-        margin = archive.present.margin
-        before.append(world.errors(others, held_out, present.assign, margin, archive.least(archive.present)))
-        after.append(
-            world.errors(
-                others, held_out, chosen.assign, margin, archive.least(replace(archive.shipped, link=chosen.link))
-            )
-        )
+        before.append(world.errors(others, held_out, archive.present, archive.least(archive.present)))
+        new = replace(archive.shipped, assign=chosen.assign, link=chosen.link, margin=archive.present.margin)
+        after.append(world.errors(others, held_out, new, archive.least(new)))
     return Calibration(
         people=world.count,
         faces=len(world.whose),
@@ -318,7 +314,8 @@ class _World:
         # as far out as the shipped one is in the reference, and further out the more people there are
         out = (archive.shipped.assign - reference.fits.location) / reference.fits.spread
         step = rare(archive.known) - rare(reference.people)
-        out += step if step > 0 else step * _CAREFUL
+        # where there are more, the others ask more of each face already: `core.assign.needed`
+        out += step * (1 - CROWD_SHARE) if step > 0 else step * _CAREFUL
         own, usual = tail(self.strangers_fits(among)), reference.fits
         weight = count / (count + _TRUSTED)
         assign = weight * (own.location + own.spread * out) + (1 - weight) * (usual.location + usual.spread * out)
@@ -330,12 +327,12 @@ class _World:
         link = archive.shipped.link + weight * (wanted - archive.rule.threshold) / archive.slope
         return Chosen(float(np.clip(assign, -1, 1)), float(np.clip(link, -1, 1)))
 
-    def errors(self, others: Ids, held_out: Ids, threshold: float, margin: float, link: float) -> _Errors:
+    def errors(self, others: Ids, held_out: Ids, thresholds: Thresholds, link: float) -> _Errors:
         """What happens to the people held out; see `core.assign`, and `Archive.least`."""
         theirs = np.isin(self.whose, held_out)
-        let_in, _ = _accepted(self.fits[np.ix_(theirs, others)], threshold, margin)
+        let_in, _ = _accepted(self.fits[np.ix_(theirs, others)], thresholds)
         tried = theirs & ~self.learned
-        taken, best = _accepted(self.fits[tried], threshold, margin)
+        taken, best = _accepted(self.fits[tried], thresholds)
         right = best == self.whose[tried]
         mine = np.isin(self.groups, held_out)
         joined = self.links[mine] >= link
@@ -429,9 +426,10 @@ def _strengths(groups: NDArray[np.float32], rule: LinkRule) -> Reals:
     return strengths
 
 
-def _accepted(fits: Reals, threshold: float, margin: float) -> tuple[NDArray[np.bool_], Ids]:
+def _accepted(fits: Reals, thresholds: Thresholds) -> tuple[NDArray[np.bool_], Ids]:
     """Which faces are taken for somebody, and who fits each best."""
     best = np.argmax(fits, axis=1)
-    first, second = np.sort(fits, axis=1)[:, ::-1][:, :2].T
-    taken: NDArray[np.bool_] = (first >= threshold) & (first - second >= margin)
+    ranked = np.sort(fits, axis=1)[:, ::-1]
+    first, second = ranked[:, :2].T
+    taken: NDArray[np.bool_] = (first >= needed(ranked, thresholds)) & (first - second >= thresholds.margin)
     return taken, best

@@ -28,7 +28,9 @@ class Thresholds:
     Cosine similarities, -1..1, and differences of them.
 
     Attributes:
-        assign: A new face is taken for a person whom it fits this well (`core.assign.fit`).
+        assign: A new face is taken for a person whom it fits this well (`core.assign`).
+        crowd: A face fits the people next to the best one usually this much less than `assign`; one that fits them
+            better must fit the best one better, too. None where the user has set `assign`.
         margin: ... and only if it fits the runner-up at least this much less.
         review: A face that fits this much less than `assign`, or that fits so well and the runner-up nearly as well, is put
             before the user instead of into the unknown pool.
@@ -57,11 +59,12 @@ class Thresholds:
     coherent: float = -1.0
     strangers: Strangers | None = None
     faces: int = 5000
+    crowd: float | None = None
     allow_same_photo: bool = False
 
 
 # Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): `assign` lets in about
-# 0.5 % of strangers; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
+# 0.4 % of strangers, and with `crowd` hardly more where three times as many people are known; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
 # people, each half judged by what the other chose; `same` is right oftenest on pairs. `coherent` is 0.7 of the way from
 # strangers to `link` by both families: none of the people is lost by it, and of the groups of several people whom a
 # threshold too low took for one 1 % get through where they have fifteen faces or more, most where they have three. Of
@@ -82,9 +85,10 @@ _ARCFACE = Thresholds(
     large=0.07,
     coherent=0.35,
     strangers=Strangers(mean=0.011, spread=0.1008),
+    crowd=0.223,
 )
 _DLIB = Thresholds(
-    assign=0.958,
+    assign=0.955,
     margin=0.01,
     link=0.9481,
     bonus=0.0056,
@@ -95,6 +99,7 @@ _DLIB = Thresholds(
     large=0.0038,
     coherent=0.917,
     strangers=Strangers(mean=0.8458, spread=0.0376),
+    crowd=0.038,
 )
 
 

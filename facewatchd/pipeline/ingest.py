@@ -345,15 +345,5 @@ def _assign(
         for face in face_ids
     ]
     embeddings = np.stack([taken.faces[number].embedding for number in at])
-    apart = not thresholds.allow_same_photo
-    taken_by = in_photo if apart else frozenset[PersonId]()
-    assignments = assign_photo(
-        look(embeddings, gallery),
-        thresholds.assign,
-        thresholds.margin,
-        refused,
-        taken_by,
-        thresholds.review,
-        apart=apart,
-    )
+    assignments = assign_photo(look(embeddings, gallery), thresholds, refused, in_photo)
     return dict(zip(face_ids, assignments, strict=True))

@@ -327,11 +327,9 @@ def _assignments(
         faces = table.faces[rows].tolist()
         found = assign_photo(
             list(islice(looks, len(rows))),
-            thresholds.assign,
-            thresholds.margin,
+            thresholds,
             [frozenset(refused.get(face, ())) for face in faces],
             frozenset(present[photo]),
-            thresholds.review,
         )
         (wanted if is_poor else assignments).update(zip(faces, found, strict=True))
         present[photo] |= {a.person_id for a in found if a.person_id is not None}

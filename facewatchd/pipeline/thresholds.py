@@ -26,11 +26,12 @@ def thresholds_for(config: Config, pack: str, calibrated: StoredCalibration | No
     return replace(
         found,
         assign=found.assign if assign.threshold is None else assign.threshold,
+        # what the user sets is meant as it is; what is shipped follows the archive
+        crowd=shipped.crowd if assign.threshold is None else None,
         margin=found.margin if assign.margin is None else assign.margin,
         link=link,
         # whoever joins what is less alike means looser groups
         coherent=shipped.coherent - max(shipped.link - link, 0),
-        # what the user sets is meant as it is; what is shipped follows the archive
         strangers=shipped.strangers if recluster.threshold is None else None,
         allow_same_photo=config.people.allow_same_photo,
     )

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,8 @@ def test_real_people(real: tuple[Embeddings, list[str]], tmp_path: Path) -> None
     assert abs(found.calibrated.link - shipped.link) < 0.05
     assert found.calibrated_rates.missed <= found.present_rates.missed
     let_in = [
-        assign(face, found.calibrated.assign, shipped.margin).person_id for face in look(embeddings[~known], gallery)
+        assign(face, replace(shipped, assign=found.calibrated.assign)).person_id
+        for face in look(embeddings[~known], gallery)
     ]
     assert sum(person is not None for person in let_in) <= 1
     assert len(let_in) > 30
@@ -300,13 +302,14 @@ def test_real_faces_are_decided_as_by_definition(real: tuple[Embeddings, list[st
         rows += members[medoids(embeddings[members], 3)].tolist()
     gallery = Gallery(owner[rows], embeddings[rows])
     rest = embeddings[~learned]
+    thresholds = replace(shipped_thresholds("testpack"), crowd=None)
     for face, looked in zip(rest, look(rest, gallery), strict=True):
         fits = {}
         for person in best_people(face, gallery)[0][:16].tolist():
             direction = gallery.medoids[gallery.people == person].astype(np.float64).sum(axis=0)
             fits[person] = float(face @ direction / np.linalg.norm(direction))
         first, second = sorted(fits, key=lambda person: -fits[person])[:2]
-        found = assign(looked, 0.485, 0.05)
-        accepted = fits[first] >= 0.485 and fits[first] - fits[second] >= 0.05
+        found = assign(looked, thresholds)
+        accepted = fits[first] >= thresholds.assign and fits[first] - fits[second] >= thresholds.margin
         assert found.person_id == (first if accepted else None)
         assert found.gap == pytest.approx(fits[first] - fits[second], abs=1e-6)

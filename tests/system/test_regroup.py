@@ -426,9 +426,10 @@ def test_a_plan_changes_nothing(album: Album, demo_taken: list[TakenPhoto]) -> N
 # --- with made-up embeddings -----------------------------------------------------------------------------------------
 
 
-def small_regroup(archive: Archive, link: float = 0.7) -> Regrouping:
-    snapshot = take_snapshot(archive.store, MODEL, ReclusterSettings(2, 2, link, 0.0))
-    regrouping = decide(archive.store, snapshot, compute(snapshot), THRESHOLDS)
+def small_regroup(archive: Archive, link: float = 0.7, thresholds: Thresholds = THRESHOLDS) -> Regrouping:
+    settings = ReclusterSettings(2, 2, link, 0.0, allow_same_photo=thresholds.allow_same_photo)
+    snapshot = take_snapshot(archive.store, MODEL, settings)
+    regrouping = decide(archive.store, snapshot, compute(snapshot), thresholds)
     apply(archive.store, regrouping, LATER, 1.0)
     return regrouping
 
@@ -525,16 +526,17 @@ def test_poor_faces_never_outnumber_good_ones(archive: Archive) -> None:
     assert archive.faces_of(ada) == [1, 2]
 
 
-def test_a_good_face_of_the_photo_comes_first(archive: Archive) -> None:
-    """Two faces of a photo are two people, and a poor one is never the one that stays."""
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_good_face_of_the_photo_comes_first(archive: Archive, *, allowed: bool) -> None:
+    """Two faces of a photo are two people, unless that is allowed, and a poor one is never the one that stays."""
     ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
     photo = archive.add(b"3.jpg", [(None, unit(0, 0.5))])
     found = (found_face(unit(0), 0, "blurred"), found_face(unit(0, 0.5), 1))
     (old,) = archive.store.faces.of_photo(photo)
     archive.store.faces.replace(photo, found, [None, old.face_id], MODEL)
-    small_regroup(archive)
+    small_regroup(archive, thresholds=replace(THRESHOLDS, allow_same_photo=allowed))
     owners = {bool(face.poor): face.person_id for face in archive.store.faces.of_photo(photo)}
-    assert owners == {True: None, False: ada}
+    assert owners == {True: ada if allowed else None, False: ada}
 
 
 def test_the_users_word_about_a_poor_face(archive: Archive) -> None:

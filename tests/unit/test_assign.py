@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.assign import NEAREST, Gallery, assign, assign_photo, best_people, look
+from facewatchd.config import Config
+from facewatchd.core.assign import CROWD, CROWD_SHARE, NEAREST, Gallery, assign, assign_photo, best_people, look, needed
+from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
+from facewatchd.pipeline.thresholds import thresholds_for
 
 ANNA, BOB, CARL = 1, 2, 3
 NOBODY = Gallery(np.empty(0, np.int64), np.empty((0, 2), np.float32))
@@ -41,7 +44,14 @@ def decided(
 ) -> Assignment:
     """Whose a single face is."""
     (only,) = look(face[None], known)
-    return assign(only, threshold, margin, refused, review)
+    return assign(only, asked(threshold, margin, review), refused)
+
+
+def asked(threshold: float, margin: float, review: float = 0.0, *, apart: bool = True) -> Thresholds:
+    """These and no others: whom else a face fits does not matter."""
+    return Thresholds(
+        assign=threshold, margin=margin, review=review, link=0.5, bonus=0, same=0.4, allow_same_photo=not apart
+    )
 
 
 def fit(face: Embedding, medoids: Embeddings) -> float:
@@ -155,7 +165,7 @@ def test_the_faces_of_a_photo(
     expected: list[PersonId | None],
 ) -> None:
     """Anna is at 0 degrees, Bob at 90; threshold 0.5, margin 0.05."""
-    found = assign_photo(look(at(*faces), gallery((ANNA, 0), (BOB, 90))), 0.5, 0.05, refused, taken)
+    found = assign_photo(look(at(*faces), gallery((ANNA, 0), (BOB, 90))), asked(0.5, 0.05), refused, taken)
     assert [assignment.person_id for assignment in found] == expected
 
 
@@ -238,8 +248,8 @@ def test_the_unknown_pool_grows_with_threshold_and_margin(
 def test_two_faces_of_a_photo_may_be_one_person_where_that_is_allowed() -> None:
     """A collage: both are Anna."""
     known, faces, refused = gallery((ANNA, 0), (BOB, 90)), at(0, 10), [NONE, NONE]
-    assert [found.person_id for found in assign_photo(look(faces, known), 0.5, 0.1, refused)] == [ANNA, None]
-    assert [found.person_id for found in assign_photo(look(faces, known), 0.5, 0.1, refused, apart=False)] == [
+    assert [found.person_id for found in assign_photo(look(faces, known), asked(0.5, 0.1), refused)] == [ANNA, None]
+    assert [found.person_id for found in assign_photo(look(faces, known), asked(0.5, 0.1, apart=False), refused)] == [
         ANNA,
         ANNA,
     ]
@@ -258,7 +268,7 @@ def test_nobody_is_in_a_photo_twice(
     some = st.frozensets(st.integers(1, 4), max_size=2)
     refused = data.draw(st.lists(some, min_size=len(faces), max_size=len(faces)))
     taken = data.draw(some)
-    found = assign_photo(look(faces, known), threshold, margin, refused, taken)
+    found = assign_photo(look(faces, known), asked(threshold, margin), refused, taken)
     people = [assignment.person_id for assignment in found if assignment.person_id is not None]
     assert len(found) == len(faces)
     assert len(people) == len(set(people))
@@ -279,8 +289,8 @@ def test_the_order_of_faces_does_not_matter(
     """Faces of a photo may come in any order."""
     known, faces = scene(*size)
     order = data.draw(st.permutations(range(len(faces))))
-    found = assign_photo(look(faces, known), threshold, margin, [NONE] * len(faces))
-    other = assign_photo(look(faces[order], known), threshold, margin, [NONE] * len(faces))
+    found = assign_photo(look(faces, known), asked(threshold, margin), [NONE] * len(faces))
+    other = assign_photo(look(faces[order], known), asked(threshold, margin), [NONE] * len(faces))
     assert all(same(found[place], shuffled) for place, shuffled in zip(order, other, strict=True))
 
 
@@ -339,9 +349,9 @@ def test_a_face_is_the_same_in_any_company() -> None:
     known, faces = crowd(1, 1500, 3, 512, 0.75)
     order = np.random.default_rng(2).permutation(len(known.people))
     other = Gallery(known.people[order], known.medoids[order])
-    together = [assign(face, 0.485, 0.05) for face in look(faces, known)]
+    together = [assign(face, asked(0.485, 0.05)) for face in look(faces, known)]
     assert together == [decided(face, other, 0.485, 0.05) for face in faces]
-    assert together[::-1] == [assign(face, 0.485, 0.05) for face in look(faces, known, range(len(faces))[::-1])]
+    assert together[::-1] == [assign(face, asked(0.485, 0.05)) for face in look(faces, known, range(len(faces))[::-1])]
     assert any(one.person_id is None for one in together)
     assert sum(one.person_id is not None for one in together) > 10
 
@@ -393,6 +403,68 @@ def test_too_close_to_call(
 
 def test_who_is_in_the_photo_is_not_asked_about() -> None:
     """Two faces of a photo are two people: the sure one leaves the other unknown."""
-    sure, unsure = assign_photo(look(at(0, 64), gallery((ANNA, 0), (BOB, 170))), 0.5, 0.05, [NONE, NONE], review=0.1)
+    sure, unsure = assign_photo(look(at(0, 64), gallery((ANNA, 0), (BOB, 170))), asked(0.5, 0.05, 0.1), [NONE, NONE])
     assert (sure.person_id, sure.review) == (ANNA, None)
     assert (unsure.person_id, unsure.review) == (None, None)
+
+
+# --- who fits everybody ----------------------------------------------------------------------------------------------
+
+CROWDED = Thresholds(assign=0.5, margin=0.05, review=0.1, link=0.5, bonus=0, same=0.4, crowd=0.2)
+
+
+def among(best: float, others: list[float]) -> tuple[Embedding, Gallery]:
+    """A face, somebody whom it fits so well, and others whom it fits so well, each in a direction of their own."""
+    fits = np.array([best, *others], np.float32)
+    medoids = np.eye(len(fits), len(fits) + 1, dtype=np.float32) * np.sqrt(1 - fits[:, None] ** 2)
+    medoids[:, -1] = fits
+    return np.eye(len(fits) + 1, dtype=np.float32)[-1], Gallery(np.arange(1, len(fits) + 1), medoids)
+
+
+@pytest.mark.parametrize(
+    ("best", "others", "person", "review"),
+    [
+        pytest.param(0.501, [0.3] * CROWD, 1, None, id="who fits others as usual is taken at the threshold"),
+        pytest.param(0.5, [0.1] * CROWD, 1, None, id="... and so is who fits them less"),
+        pytest.param(0.49, [0.1] * CROWD, None, 1, id="... but not below it"),
+        pytest.param(0.54, [0.4] * CROWD, None, 1, id="who fits everybody 0.1 better must fit them 0.05 better"),
+        pytest.param(0.56, [0.4] * CROWD, 1, None, id="... which is enough"),
+        pytest.param(0.43, [0.35] * CROWD, None, 1, id="too close to call is told from what is asked"),
+        pytest.param(0.43, [0.41] * CROWD, None, None, id="... and nobody is asked about less"),
+        pytest.param(0.51, [0.4], 1, None, id="one alike person, a brother, is no crowd"),
+        pytest.param(0.5, [0.4, *[-0.5] * CROWD], 1, None, id="... whoever else there is"),
+        pytest.param(0.5, [], 1, None, id="nobody else is known"),
+    ],
+)
+def test_who_fits_everybody_must_fit_the_best_one_better(
+    best: float, others: list[float], person: PersonId | None, review: PersonId | None
+) -> None:
+    """Threshold 0.5, others usually fit 0.3."""
+    face, known = among(best, others)
+    (only,) = look(face[None], known)
+    found = assign(only, CROWDED)
+    assert (found.person_id, found.review) == (person, review)
+
+
+def test_a_threshold_that_the_user_sets_is_meant_for_every_face() -> None:
+    """The shipped one asks more of a face that fits everybody."""
+    face, known = among(0.51, [0.4] * CROWD)
+    (only,) = look(face[None], known)
+    set_by_user = thresholds_for(Config.model_validate({"assign": {"threshold": 0.5}}), "buffalo_l")
+    assert assign(only, set_by_user).person_id == 1
+    assert assign(only, thresholds_for(Config(), "buffalo_l")).person_id is None
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    fits=st.lists(st.floats(-1, 1), min_size=1, max_size=16),
+    more=st.floats(0, 1),
+    crowd_=st.none() | st.floats(0, 1),
+)
+def test_never_less_is_asked_than_the_threshold(fits: list[float], more: float, crowd_: float | None) -> None:
+    """And never less for who fits the others better."""
+    thresholds = Thresholds(assign=0.5, margin=0, link=0.5, bonus=0, same=0.4, crowd=crowd_)
+    ranked = np.sort(np.array([fits]))[:, ::-1]
+    (least,), (most,) = needed(ranked, thresholds), needed(ranked + more, thresholds)
+    assert 0.5 <= least <= most <= least + CROWD_SHARE * more + 1e-9
+    assert crowd_ is not None or most == 0.5
