@@ -63,16 +63,17 @@ class Thresholds:
     allow_same_photo: bool = False
 
 
-# Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): `assign` lets in about
-# 0.4 % of strangers, and with `crowd` hardly more where three times as many people are known; `link`, `bonus`, `loose` and `large` are in the middle of what is best on six random halves of the
-# people, each half judged by what the other chose; `same` is right oftenest on pairs. `coherent` is 0.7 of the way from
-# strangers to `link` by both families: none of the people is lost by it, and of the groups of several people whom a
-# threshold too low took for one 1 % get through where they have fifteen faces or more, most where they have three. Of
-# the faces within `review` of `assign` about half are the person's (41 % with ArcFace, 74 % with dlib; a step further
-# below one in eight), and they are few, 0.6 % and 4 % of the new faces: worth a glance, and no chore. Within `suggest` of
-# `link` there is one pair of strangers among 50 to 100 people. The embeddings of the ArcFace family (all insightface
-# packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that strangers are already 0.85
-# similar.
+# Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): where 400 of them are
+# known, `assign` lets in 0.3 % of strangers, and with `crowd`, which is what the middle one of the new faces has there,
+# 0.5 % where three and a half times as many are. `link`, `bonus`, `loose` and `large` are in the middle of what is best
+# on six random halves of the people, each half judged by what the other chose; `same` is right oftenest on pairs.
+# `coherent` is 0.7 of the way from strangers to `link` by both families: none of the people is lost by it, and of the
+# groups of several people whom a threshold too low took for one 1 % get through where they have fifteen faces or more,
+# most where they have three. Of the faces within `review` of `assign` about half are the person's (40 % with ArcFace,
+# 64 % with dlib; a step further below one in eight), and they are few, 0.7 % and 4 % of the new faces: worth a glance,
+# and no chore. Within `suggest` of `link` there is one pair of strangers among 50 to 100 people. The embeddings of the
+# ArcFace family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
+# strangers are already 0.85 similar.
 _ARCFACE = Thresholds(
     assign=0.485,
     margin=0.05,
