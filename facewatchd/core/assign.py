@@ -295,7 +295,8 @@ def assign(face: Look, thresholds: Thresholds, refused: frozenset[PersonId] = fr
     threshold = float(needed(np.array([[fit for _, _, fit in ranked]]), thresholds)[0])
     if fit >= threshold and gap >= thresholds.margin:
         return Assignment(person, similarity, gap)
-    is_close = fit >= threshold - thresholds.review and (fit >= threshold or gap >= thresholds.margin)
+    # who fits two people is asked about from `Thresholds.assign` on: a person in many parts is a crowd of their own
+    is_close = fit >= threshold - thresholds.review if gap >= thresholds.margin else fit >= thresholds.assign
     return Assignment(None, similarity, gap, person if is_close and thresholds.review else None)
 
 

@@ -32,8 +32,8 @@ class Thresholds:
         crowd: A face fits the people next to the best one usually this much less than `assign`; one that fits them
             better must fit the best one better, too. None where the user has set `assign`.
         margin: ... and only if it fits the runner-up at least this much less.
-        review: A face that fits this much less than `assign`, or that fits so well and the runner-up nearly as well, is put
-            before the user instead of into the unknown pool.
+        review: A face that fits this much less than it must, or that fits as well as `assign` and the runner-up nearly as
+            well, is put before the user instead of into the unknown pool.
         suggest: Two groups that miss `link` by this much are put before the user as one person perhaps.
         link: Reclustering joins two faces whose similarity reaches this.
         bonus: Two groups that the density step puts together need this much less.

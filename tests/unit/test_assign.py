@@ -431,6 +431,7 @@ def among(best: float, others: list[float]) -> tuple[Embedding, Gallery]:
         pytest.param(0.56, [0.4] * CROWD, 1, None, id="... which is enough"),
         pytest.param(0.43, [0.35] * CROWD, None, 1, id="too close to call is told from what is asked"),
         pytest.param(0.43, [0.41] * CROWD, None, None, id="... and nobody is asked about less"),
+        pytest.param(0.6, [0.59] * CROWD, None, 1, id="... but about somebody who is in parts"),
         pytest.param(0.51, [0.4], 1, None, id="one alike person, a brother, is no crowd"),
         pytest.param(0.5, [0.4, *[-0.5] * CROWD], 1, None, id="... whoever else there is"),
         pytest.param(0.5, [], 1, None, id="nobody else is known"),
@@ -446,13 +447,15 @@ def test_who_fits_everybody_must_fit_the_best_one_better(
     assert (found.person_id, found.review) == (person, review)
 
 
-def test_a_threshold_that_the_user_sets_is_meant_for_every_face() -> None:
+@pytest.mark.parametrize(("pack", "best", "others"), [("buffalo_l", 0.51, 0.4), ("builtin", 0.965, 0.95)])
+def test_a_threshold_that_the_user_sets_is_meant_for_every_face(pack: str, best: float, others: float) -> None:
     """The shipped one asks more of a face that fits everybody."""
-    face, known = among(0.51, [0.4] * CROWD)
+    face, known = among(best, [others] * CROWD)
     (only,) = look(face[None], known)
-    set_by_user = thresholds_for(Config.model_validate({"assign": {"threshold": 0.5}}), "buffalo_l")
+    shipped = thresholds_for(Config(), pack)
+    set_by_user = thresholds_for(Config.model_validate({"assign": {"threshold": shipped.assign}}), pack)
     assert assign(only, set_by_user).person_id == 1
-    assert assign(only, thresholds_for(Config(), "buffalo_l")).person_id is None
+    assert assign(only, shipped).person_id is None
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
