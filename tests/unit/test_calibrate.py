@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewatchd.core import calibrate as module
-from facewatchd.core.assign import Gallery, look
+from facewatchd.core.assign import CROWD_SHARE, Gallery, look
 from facewatchd.core.calibrate import (
     MIN_FACES,
     MIN_PEOPLE,
@@ -109,6 +109,18 @@ def test_more_people_to_be_mistaken_for_ask_for_more(seed: int, few: int, more: 
     assert one.calibrated.assign <= other.calibrated.assign
     assert one.calibrated.link == other.calibrated.link
     assert one.present_rates.strangers <= other.present_rates.strangers
+
+
+def test_what_more_people_ask_of_each_face_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threshold rises by what `core.assign.needed` leaves."""
+
+    def rise() -> float:
+        return run(1, 10 * REFERENCE.people).calibrated.assign - run(1, REFERENCE.people).calibrated.assign
+
+    found = rise()
+    monkeypatch.setattr(module, "CROWD_SHARE", 0.0)
+    assert found == pytest.approx(rise() * (1 - CROWD_SHARE))
+    assert found > 0.01
 
 
 def test_of_very_many_people_some_say_enough() -> None:
