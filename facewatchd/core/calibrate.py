@@ -233,8 +233,8 @@ def calibrate(
         weight=world.count / (world.count + _TRUSTED),
         present=present,
         calibrated=world.choose(everybody, archive, reference),
-        present_rates=_rates(before, world.count, archive.known),
-        calibrated_rates=_rates(after, world.count, archive.known),
+        present_rates=_rates(before, world.count, archive.known, archive.present),
+        calibrated_rates=_rates(after, world.count, archive.known, archive.shipped),
     )
 
 
@@ -368,19 +368,22 @@ class _Errors:
     missed_links: _Share
 
 
-def _rates(folds: Sequence[_Errors], people: int, known: int) -> Rates:
+def _rates(folds: Sequence[_Errors], people: int, known: int, thresholds: Thresholds) -> Rates:
+    # the more are known, the more is asked of each face: `core.assign.needed`
+    made_up_for = 0.0 if thresholds.crowd is None else CROWD_SHARE
+
     def share(name: str) -> float:
         shares = [getattr(errors, name) for errors in folds]
         whole = sum(one.whole for one in shares)
         return float(sum(one.part for one in shares) / whole) if whole else 0.0
 
-    def among(rate: float, tried: float, all_: float) -> float:
+    def among(rate: float, tried: float, all_: float, made_up_for: float = 0.0) -> float:
         """Of a rate among so many people, that among more or fewer: each is another chance."""
-        return float(1 - (1 - rate) ** (all_ / tried))
+        return float(1 - (1 - rate) ** ((all_ / tried) ** (1 - made_up_for)))
 
     return Rates(
-        strangers=among(share("strangers"), people * (1 - 1 / FOLDS), known),
-        mixed_up=among(share("mixed_up"), people - 1, max(known - 1, 0)),
+        strangers=among(share("strangers"), people * (1 - 1 / FOLDS), known, made_up_for),
+        mixed_up=among(share("mixed_up"), people - 1, max(known - 1, 0), made_up_for),
         missed=share("missed"),
         wrong_links=among(share("wrong_links"), 1, max(known - 1, 0)),
         missed_links=share("missed_links"),

@@ -29,9 +29,9 @@ class Thresholds:
 
     Attributes:
         assign: A new face is taken for a person whom it fits this well (`core.assign`).
+        margin: ... and only if it fits the runner-up at least this much less.
         crowd: A face fits the people next to the best one usually this much less than `assign`; one that fits them
             better must fit the best one better, too. None where the user has set `assign`.
-        margin: ... and only if it fits the runner-up at least this much less.
         review: A face that fits this much less than it must, or that fits as well as `assign` and the runner-up nearly as
             well, is put before the user instead of into the unknown pool.
         suggest: Two groups that miss `link` by this much are put before the user as one person perhaps.
@@ -70,7 +70,7 @@ class Thresholds:
 # `coherent` is 0.7 of the way from strangers to `link` by both families: none of the people is lost by it, and of the
 # groups of several people whom a threshold too low took for one 1 % get through where they have fifteen faces or more,
 # most where they have three. Of the faces within `review` of `assign` about half are the person's (40 % with ArcFace,
-# 64 % with dlib; a step further below one in eight), and they are few, 0.7 % and 4 % of the new faces: worth a glance,
+# 76 % with dlib; a step further below one in eight), and they are few, 0.7 % and 3 % of the new faces: worth a glance,
 # and no chore. Within `suggest` of `link` there is one pair of strangers among 50 to 100 people. The embeddings of the
 # ArcFace family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
 # strangers are already 0.85 similar.
@@ -94,7 +94,7 @@ _DLIB = Thresholds(
     link=0.9481,
     bonus=0.0056,
     same=0.92,
-    review=0.012,
+    review=0.009,
     suggest=0.0045,
     loose=0.3,
     large=0.0038,

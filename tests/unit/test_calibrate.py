@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewatchd.core import calibrate as module
-from facewatchd.core.assign import CROWD_SHARE, Gallery, look
+from facewatchd.core.assign import CROWD_SHARE, Gallery, assign, look
 from facewatchd.core.calibrate import (
     MIN_FACES,
     MIN_PEOPLE,
@@ -153,6 +153,27 @@ def test_strangers_who_look_alike_are_told_apart_uncalibrated() -> None:
     found = calibrate(*people, archive(), REFERENCE).present_rates
     assert found.strangers < without.strangers / 5
     assert found.missed == without.missed == 0
+
+
+def test_what_is_said_of_strangers_is_so_where_more_people_are_known_than_confirmed() -> None:
+    """From 100 confirmed of 1,000 known people: as many strangers as are really let in, or up to four times as many."""
+    embeddings, people, clusters = faces(1, 1300, 6, alike=0.3)
+    is_confirmed, is_known = people <= 100, people <= 1000
+    said = calibrate(
+        embeddings[is_confirmed], people[is_confirmed], clusters[is_confirmed], archive(1000), REFERENCE
+    ).present_rates.strangers
+    learned = is_known & (np.arange(len(people)) % 6 < 4)
+    known = Gallery(people[learned], embeddings[learned])
+    let_in = [assign(one, SHIPPED).person_id is not None for one in look(embeddings[~is_known], known)]
+    assert 0.002 < np.mean(let_in) <= said <= 4 * np.mean(let_in)
+
+
+def test_the_margin_in_use_is_that_of_both() -> None:
+    """It is not calibrated: where nobody is ahead enough, everybody is missed by either threshold."""
+    found = calibrate(
+        *faces(1, 25, 6), dataclasses.replace(archive(), present=dataclasses.replace(SHIPPED, margin=2.0)), REFERENCE
+    )
+    assert found.present_rates.missed == found.calibrated_rates.missed == 1
 
 
 def test_who_is_held_out_has_no_say() -> None:
