@@ -32,7 +32,7 @@ CROWD = 10
 CROWD_SHARE = 0.5
 """How much of what a face fits them better is asked of the best one more."""
 
-# people whose fit is worked out: whoever is not among the nearest by a single medoid does not fit best
+# people whose fit is worked out, the crowd among them: whoever is not among the nearest by a single medoid does not fit best
 _CANDIDATES = 16
 # medoids among which they are looked for first: to sort all those of 10,000 people takes longer than everything else
 _NEAR = 64
