@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.graph import distinct
+from facewatchd.core.halves import single
 from facewatchd.domain import Embeddings
 
 Ids = NDArray[np.int64]
@@ -79,7 +80,7 @@ class Clusters:
         """Some of them, for themselves."""
         sums = self.sums[rows]
         # embeddings may be in half precision
-        sums = sums.astype(np.promote_types(sums.dtype, np.float32), copy=False)
+        sums = single(sums) if sums.dtype == np.float16 else sums
         return Clusters(self.rule, sums, self.sizes[rows], self.tightness[rows], self.hubness[rows], self.kind[rows])
 
     @staticmethod

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from facewatchd.core.clusters import LinkRule
 from facewatchd.core.density import density_clusters
 from facewatchd.core.graph import Graph, connected, neighbours
+from facewatchd.core.halves import single
 from facewatchd.core.hubness import hubness
 from facewatchd.core.linkage import average_linkage
 from facewatchd.core.thresholds import Strangers
@@ -142,7 +143,7 @@ def _pairs(embeddings: Embeddings, labels: Labels, most: int) -> tuple[NDArray[n
     a, b = random.integers(0, len(rows), (2, most))
     a, b = rows[a[a != b]], rows[b[a != b]]
     blocks = [slice(at, at + 4096) for at in range(0, len(a), 4096)]
-    vectors = [(embeddings[a[rows]].astype(np.float32), embeddings[b[rows]].astype(np.float32)) for rows in blocks]
+    vectors = [(single(embeddings[a[rows]]), single(embeddings[b[rows]])) for rows in blocks]
     return np.concatenate([np.einsum("ij,ij->i", *both) for both in vectors]), len(rows)
 
 

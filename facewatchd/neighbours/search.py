@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from facewatchd.core.graph import NEVER, Graph, Lists, Rows, distinct
+from facewatchd.core.halves import single
 
 T = TypeVar("T")
 
@@ -171,10 +172,10 @@ def _look(
             theirs = members[cell]
             if not len(theirs):
                 continue
-            others = vectors[theirs].astype(np.float32)
+            others = single(vectors[theirs])
             for start in range(0, len(at), _BLOCK):
                 mine = rows[at[start : start + _BLOCK]]
-                products = vectors[mine].astype(np.float32) @ others.T
+                products = single(vectors[mine]) @ others.T
                 place = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
                 oneself = np.flatnonzero(theirs[place] == mine)
                 products[oneself, place[oneself]] = NEVER
@@ -205,7 +206,7 @@ def _centres(vectors: Vectors, rows: Rows, count: int) -> NDArray[np.float32]:
     """Spherical k-means (Dhillon and Modha 2001) on a sample of the rows; float32, shape (count, dim)."""
     random = np.random.default_rng(_SEED)
     sample = np.sort(random.choice(rows, min(len(rows), count * _LEARN), replace=False))
-    learned = vectors[sample].astype(np.float32)
+    learned = single(vectors[sample])
     centres: NDArray[np.float32] = learned[np.sort(random.choice(len(learned), count, replace=False))]
     for _ in range(_ROUNDS):
         cells = _nearest_cells(learned, np.arange(len(learned)), centres, 1)[:, 0]
@@ -223,7 +224,7 @@ def _nearest_cells(vectors: Vectors, rows: Rows, centres: NDArray[np.float32], m
 
     def nearest(start: int) -> None:
         part = slice(start, start + _BLOCK)
-        products = vectors[rows[part]].astype(np.float32) @ centres.T
+        products = single(vectors[rows[part]]) @ centres.T
         each = np.arange(len(products))
         # a maximum a time: for a few of hundreds a tenth of what a partition takes
         for place in range(found.shape[1]):
