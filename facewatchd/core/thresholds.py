@@ -69,7 +69,7 @@ class Thresholds:
 # on six random halves of the people, each half judged by what the other chose; `same` is right oftenest on pairs.
 # `coherent` is 0.7 of the way from strangers to `link` by both families: none of the people is lost by it, and of the
 # groups of several people whom a threshold too low took for one 1 % get through where they have fifteen faces or more,
-# most where they have three. Of the faces within `review` of `assign` about half are the person's (40 % with ArcFace,
+# most where they have three. Of the faces within `review` of `assign` about half are the person's (42 % with ArcFace,
 # 76 % with dlib; a step further below one in eight), and they are few, 0.7 % and 3 % of the new faces: worth a glance,
 # and no chore. Within `suggest` of `link` there is one pair of strangers among 50 to 100 people. The embeddings of the
 # ArcFace family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
