@@ -61,9 +61,10 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy
 faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is, print a table (half an hour)
 	$(BIN)/python tests/faults $(ARGS)
 
-# FACEWATCHD_SOAK chooses how many histories; each is another one every time.
-soak: $(VENV)/.installed-dev  ## try very many histories of the people tree (an hour)
-	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q tests/system/test_tree_machine.py
+# FACEWATCHD_SOAK chooses how many histories; they, and the examples of all other properties, are others every time.
+soak: $(VENV)/.installed-dev  ## try other examples, and very many histories of the people tree (an hour)
+	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q \
+	    tests/unit tests/system/test_store.py tests/system/test_tree_machine.py
 
 bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, assigning, the people tree
 	$(BIN)/python benchmarks/bench_scan.py

@@ -13,8 +13,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes, or the making of it, depends on what else the machine does; and the same examples are tried
-# each time, so that what failed once fails again.
-settings.register_profile("facewatchd", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# each time by `make test`, so that what failed once fails again, and others each time by `make soak`.
+settings.register_profile(
+    "facewatchd",
+    deadline=None,
+    derandomize="FACEWATCHD_SOAK" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("facewatchd")
 
 

@@ -1245,8 +1245,6 @@ class StoreMachine(RuleBasedStateMachine):
 StoreMachine.TestCase.settings = settings(
     max_examples=30,
     stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate, Phase.shrink),
 )

@@ -531,8 +531,6 @@ def test_tree_and_state_agree_whatever_happens(machine: type[TreeMachine]) -> No
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
-            derandomize="FACEWATCHD_SOAK" not in os.environ,
             database=None,
             # shrinking a history takes minutes; the steps are printed anyway
             phases=[Phase.generate],

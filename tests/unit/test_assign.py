@@ -190,7 +190,7 @@ def same(a: Assignment, b: Assignment) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(size=sphere, threshold=thresholds, margin=margins, refused=st.frozensets(st.integers(1, 4)))
 def test_by_definition(
     size: tuple[int, int, int], threshold: float, margin: float, refused: frozenset[PersonId]
@@ -219,7 +219,7 @@ def test_by_definition(
             assert found.person_id == (ranked[0] if accepted else None)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
 def test_the_gallerys_order_does_not_matter(
     size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
@@ -232,7 +232,7 @@ def test_the_gallerys_order_does_not_matter(
         assert same(decided(face, known, threshold, margin), decided(face, other, threshold, margin))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(size=sphere, low=thresholds, high=thresholds, margin=margins, wider=margins)
 def test_the_unknown_pool_grows_with_threshold_and_margin(
     size: tuple[int, int, int], low: float, high: float, margin: float, wider: float
@@ -255,7 +255,7 @@ def test_two_faces_of_a_photo_may_be_one_person_where_that_is_allowed() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
 def test_nobody_is_in_a_photo_twice(
     size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
@@ -281,7 +281,7 @@ def test_nobody_is_in_a_photo_twice(
             assert winner.similarity >= first.similarity
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(size=sphere, threshold=thresholds, margin=margins, data=st.data())
 def test_the_order_of_faces_does_not_matter(
     size: tuple[int, int, int], threshold: float, margin: float, data: st.DataObject
@@ -458,7 +458,7 @@ def test_a_threshold_that_the_user_sets_is_meant_for_every_face(pack: str, best:
     assert assign(only, shipped).person_id is None
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     fits=st.lists(st.floats(-1, 1), min_size=1, max_size=16),
     more=st.floats(0, 1),

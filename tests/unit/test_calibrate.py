@@ -63,7 +63,7 @@ def run(
     return calibrate(*faces(seed, people, each, alike, close), archive(known), REFERENCE)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(location=st.floats(-0.5, 0.8), spread=st.floats(0.005, 0.3), seed=st.integers(0, 1000))
 def test_the_upper_end_is_that_of_the_distribution(location: float, spread: float, seed: int) -> None:
     """Of a normal one it is that one's mean and spread; its lower end does not matter."""
@@ -82,7 +82,7 @@ def test_strangers_who_are_all_alike_have_a_spread() -> None:
     assert found.spread > 0
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 1000),
     people=st.integers(MIN_PEOPLE, 40),
@@ -101,7 +101,7 @@ def test_whatever_the_faces_are_like(seed: int, people: int, each: int, alike: f
     assert 0 < found.weight < 1
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), few=st.integers(1, 3000), more=st.integers(1, 3000))
 def test_more_people_to_be_mistaken_for_ask_for_more(seed: int, few: int, more: int) -> None:
     """The more are known, the higher the threshold for new faces; grouping knows of the archive's size by itself."""

@@ -33,7 +33,7 @@ def test_figures(truth: str, labels: list[int], expected: tuple[float, float, fl
     ) == pytest.approx(expected)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(faces=st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 4)), min_size=1, max_size=30))
 def test_bcubed_is_the_mean_over_faces(faces: list[tuple[int, int]]) -> None:
     """The definition: for every face, the share of its group that is its person, and the other way round."""

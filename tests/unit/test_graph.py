@@ -16,7 +16,7 @@ def some_faces(seed: int, count: int) -> Embeddings:
     return unit
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 1000), count=st.integers(2, 30), k=st.integers(1, 12), fewer=st.integers(1, 12))
 def test_edges_name_every_pair_once(seed: int, count: int, k: int, fewer: int) -> None:
     """A pair is an edge if one of the two is among the other's nearest, whichever it is."""
@@ -33,7 +33,7 @@ def test_edges_name_every_pair_once(seed: int, count: int, k: int, fewer: int) -
     np.testing.assert_allclose(similarity, (faces[a] * faces[b]).sum(axis=1), atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), count=st.integers(2, 30))
 def test_the_most_similar_comes_first(seed: int, count: int) -> None:
     """So that fewer neighbours are the first columns."""
@@ -59,7 +59,7 @@ def test_nobody_is_no_edge() -> None:
     assert list(zip(a.tolist(), b.tolist(), similarity.tolist(), strict=True)) == [(0, 2, 0.5), (1, 2, 0.25)]
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), count=st.integers(2, 60), k=st.integers(1, 5), parts=st.integers(1, 6))
 def test_lists_do_not_hang_on_how_faces_are_offered(seed: int, count: int, k: int, parts: int) -> None:
     """In any number of portions, some of them twice: who is nearest is nearest, once."""

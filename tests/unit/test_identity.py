@@ -294,7 +294,7 @@ def situations(draw: st.DrawFn, *, consistent: bool = False) -> Situation:
     return Situation(faces, tuple(photos), tuple(labels), before, Word(confirmed, refused, named, founded))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(situation=situations())
 def test_the_users_word_binds(situation: Situation) -> None:
     """Confirmed faces are their person's, refused ones are not, and nobody is in a photo twice unless confirmed."""
@@ -311,7 +311,7 @@ def test_the_users_word_binds(situation: Situation) -> None:
         assert len(twins) == 1 or all(face in situation.word.confirmed for face in twins)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(situation=situations())
 def test_names_live_and_people_are_known(situation: Situation) -> None:
     """
@@ -328,7 +328,7 @@ def test_names_live_and_people_are_known(situation: Situation) -> None:
     assert present - set(new) <= set(situation.before.values()) | set(situation.word.confirmed.values())
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(situation=situations())
 def test_clusters_have_owners_who_have_faces_in_them(situation: Situation) -> None:
     """Every cluster is one person's, who has a face in it; by overlap a person gets one cluster at most."""
@@ -347,7 +347,7 @@ def test_clusters_have_owners_who_have_faces_in_them(situation: Situation) -> No
         assert len(unclaimed) <= 1
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(situation=situations(), data=st.data())
 def test_order_does_not_matter(situation: Situation, data: st.DataObject) -> None:
     """Faces may come in any order, and mappings be filled in any."""
@@ -367,7 +367,7 @@ def test_order_does_not_matter(situation: Situation, data: st.DataObject) -> Non
     assert shuffled.identify() == situation.identify()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(situation=situations(), data=st.data())
 def test_what_clusters_are_called_does_not_matter(situation: Situation, data: st.DataObject) -> None:
     """Other labels for the same clusters give the same people."""
@@ -384,7 +384,7 @@ def again(situation: Situation) -> tuple[dict[FaceId, PersonId], Mapping[FaceId,
     return first, second.identify().person_of
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(situation=situations(consistent=True))
 def test_the_same_clusters_again_change_nothing(situation: Situation) -> None:
     """Reclustering with the identical result is a fixed point: nobody is renumbered, no face moves."""
@@ -392,7 +392,7 @@ def test_the_same_clusters_again_change_nothing(situation: Situation) -> None:
     assert second == first
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(situation=situations())
 def test_faces_without_any_word_stay_together(situation: Situation) -> None:
     """Without a word of the user, and with one face a photo, a cluster is one person and a person one cluster."""

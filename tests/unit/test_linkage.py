@@ -54,7 +54,7 @@ def at_angles(*degrees: float) -> Embeddings:
 # --- neighbours ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(2, 40), k=st.integers(1, 45))
 def test_neighbours_are_those_of_a_full_sort(seed: int, count: int, k: int) -> None:
     """Each face gets its k most similar others, never itself, with their similarities."""
@@ -146,7 +146,7 @@ def random_ties(draw: st.DrawFn, count: int) -> Ties:
     return Ties(np.array(photos, np.int64), owners, refused)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(seed=seeds, count=st.integers(1, 14), threshold=st.floats(0.1, 0.9), data=st.data())
 def test_with_all_neighbours_it_is_average_linkage(
     seed: int, count: int, threshold: float, data: st.DataObject
@@ -157,7 +157,7 @@ def test_with_all_neighbours_it_is_average_linkage(
     assert partition(average_linkage(faces, ties, threshold, k=count)) == naive_linkage(faces, ties, threshold)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(seed=seeds, count=st.integers(0, 30), threshold=st.floats(-1, 0.9), k=st.integers(1, 30), data=st.data())
 def test_what_must_stay_apart_stays_apart(seed: int, count: int, threshold: float, k: int, data: st.DataObject) -> None:
     """However similar, two faces of a photo, of two people, or of a person and one refused to them, are never joined."""
@@ -170,7 +170,7 @@ def test_what_must_stay_apart_stays_apart(seed: int, count: int, threshold: floa
     assert labels.dtype == np.int64
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(1, 25), threshold=st.floats(0.2, 0.9), data=st.data())
 def test_order_does_not_matter(seed: int, count: int, threshold: float, data: st.DataObject) -> None:
     """The same faces in another order are the same groups."""
@@ -184,7 +184,7 @@ def test_order_does_not_matter(seed: int, count: int, threshold: float, data: st
     assert back == partition(average_linkage(faces, ties, threshold))
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(0, 25), threshold=st.floats(0.2, 0.9))
 def test_labels_are_numbered_by_their_first_face(seed: int, count: int, threshold: float) -> None:
     """Labels are 0, 1, ... in the order in which clusters first appear, the same each time."""
@@ -194,7 +194,7 @@ def test_labels_are_numbered_by_their_first_face(seed: int, count: int, threshol
     np.testing.assert_array_equal(average_linkage(faces, free(count), threshold), labels)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=seeds, count=st.integers(1, 14), threshold=st.floats(0.1, 0.9))
 def test_clusters_are_as_similar_as_asked_and_no_more_could_be_joined(seed: int, count: int, threshold: float) -> None:
     """No two of the clusters left are similar enough to be one."""

@@ -88,7 +88,7 @@ def test_folder_names(title: str, expected: str) -> None:
     assert folder_name(title) == expected.encode()
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(title=titles)
 @example(". .a")
 @example("a.\u3000")
@@ -129,7 +129,7 @@ def test_link_names(prefix: str, photo: bytes, expected: bytes) -> None:
     assert link_name(prefix, photo) == expected
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 @given(prefix=prefixes, photo=file_names)
 @example("", b"\x80" * 300)
 @example("", b"a" * 238 + b" . b")
@@ -141,7 +141,7 @@ def test_any_photo_makes_a_legal_link(prefix: str, photo: bytes) -> None:
     assert link_name(prefix, name) == name
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(photo=file_names, extension=st.sampled_from([b".jpg", b".JPEG", b".heic"]))
 def test_a_link_keeps_its_extension(photo: bytes, extension: bytes) -> None:
     """However long the name, programs still see what kind of picture it is."""
@@ -172,7 +172,7 @@ def test_unique_names(name: bytes, taken: list[bytes], expected: bytes) -> None:
     assert unique(name, {fold(other) for other in taken}) == expected
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(prefix=prefixes, photo=file_names, copies=st.integers(1, 12))
 def test_unique_makes_variants_that_differ_under_folding(prefix: str, photo: bytes, copies: int) -> None:
     """Names made unique are legal, all different even without case, and known as variants of their base."""
@@ -196,7 +196,7 @@ class _AllBut:
         return self._free not in str(name)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(title=titles, photo=file_names)
 def test_there_is_room_for_the_thousandth_of_a_name(title: str, photo: bytes) -> None:
     """The longest name still fits with three digits."""
@@ -223,7 +223,7 @@ def test_what_is_no_variant(name: bytes, base: bytes) -> None:
     assert not is_variant(name, base)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(text=titles)
 def test_folding_ignores_case_and_form(text: str) -> None:
     """Two spellings that a file system may take for one fold to one."""

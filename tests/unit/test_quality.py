@@ -61,7 +61,7 @@ def test_eyes_in_one_point() -> None:
     assert judge(a_face(landmarks=np.zeros((5, 2), np.float32)), noise(), LIMITS).value == 0
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     by=st.floats(-2, 2),
     angle=st.floats(0, 2 * np.pi),
@@ -140,7 +140,7 @@ def test_the_best_face_has_quality_one() -> None:
     assert judge(a_face(side=112, score=1.0), noise(), LIMITS).value == pytest.approx(1)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(
     side=st.floats(1, 300),
     score=st.floats(0, 1),

@@ -99,7 +99,7 @@ def test_strangers_are_nobody() -> None:
     assert set(labels[truth < 2].tolist()) == {0, 1}
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), photos=st.lists(st.integers(0, 8), min_size=20, max_size=20))
 def test_two_faces_of_a_photo_are_two_people(seed: int, photos: list[int]) -> None:
     """However alike (twins, collages), no cluster has two faces of a photo; the same input gives the same labels."""
@@ -134,7 +134,7 @@ def test_the_density_step_lets_a_varied_person_be_one() -> None:
 # --- medoid ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 20))
 def test_the_medoid_is_the_member_most_like_the_others(seed: int, count: int) -> None:
     """By definition: the highest mean similarity to the cluster."""
@@ -170,7 +170,7 @@ def test_further_medoids_stand_for_the_others() -> None:
     assert {next(look for look, end in enumerate((9, 14, 18)) if at < end) for at in chosen} == {0, 1, 2}
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 12), most=st.integers(1, 6))
 def test_medoids_are_different_members(seed: int, count: int, most: int) -> None:
     """As many as there are, and copies are not worth another."""

@@ -71,7 +71,7 @@ some_boxes = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(old=some_boxes, new=some_boxes, data=st.data())
 def test_one_to_one_and_only_where_they_overlap(old: list[Box], new: list[Box], data: st.DataObject) -> None:
     """No stored face twice, no match that does not overlap or look alike, and no match left out."""
@@ -90,7 +90,7 @@ def test_one_to_one_and_only_where_they_overlap(old: list[Box], new: list[Box], 
         assert face is not None or not (possible - set(used))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(boxes=some_boxes)
 def test_the_same_photo_again_keeps_every_face(boxes: list[Box]) -> None:
     """Nothing changed, so every box finds a face with its own place."""
@@ -98,7 +98,7 @@ def test_the_same_photo_again_keeps_every_face(boxes: list[Box]) -> None:
     assert [boxes[face - 100] for face in matched if face is not None] == boxes
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(pair=st.tuples(some_boxes.filter(bool), some_boxes.filter(bool)))
 def test_overlap_is_a_share(pair: tuple[list[Box], list[Box]]) -> None:
     """Intersection over union: symmetric, 0..1, and 1 for the same box only."""

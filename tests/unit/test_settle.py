@@ -198,7 +198,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(steps=steps)
 def test_never_settled_while_it_changes_and_always_in_the_end(steps: list[tuple[float, bool, bool, bool]]) -> None:
     """
@@ -239,7 +239,7 @@ def test_never_settled_while_it_changes_and_always_in_the_end(steps: list[tuple[
     assert len(gate) == 0
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     events=st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 3), st.integers(0, 2), st.booleans()), max_size=40, unique=True

@@ -993,4 +993,4 @@ class TreeMachine(RuleBasedStateMachine):
 
 
 TestTree = TreeMachine.TestCase
-TestTree.settings = settings(max_examples=250, stateful_step_count=40, deadline=None, derandomize=True)
+TestTree.settings = settings(max_examples=250, stateful_step_count=40)
