@@ -22,7 +22,7 @@ from facewatchd.errors import FacewatchError, displayable
 from facewatchd.log import set_up_logging
 
 FILE = click.Path(path_type=Path)
-PERSON = click.IntRange(1, 2**63 - 1)  # what SQLite can count to
+FACE = click.IntRange(1, 2**63 - 1)  # what SQLite can count to
 
 _TALKATIVE = {"run", "use"}
 """Commands that go on for long and say how; the others' answer is not to drown in the log."""

@@ -24,7 +24,7 @@ from facewatchd.errors import FacewatchError, ModelError, TreeError
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
-from facewatchd.pipeline.commands import carry_out
+from facewatchd.pipeline.commands import carry_out, folders_of
 from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.correct import undo as undo_last
 from facewatchd.pipeline.guarded import apply_guarded, objection
@@ -64,7 +64,8 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
     Carry out "tree" or one of `COMMANDS`, with the people tree brought up to date.
 
     Returns:
-        `actions` and `gestures`, the numbers of changes; and what `carry_out` says of the command.
+        `actions` and `gestures`, the numbers of changes; what `carry_out` says of the command; and `folders`, see
+        `folders_of`.
 
     Raises:
         FacewatchError: It could not be done.
@@ -79,7 +80,8 @@ def command(config: Config, name: str, arguments: Mapping[str, Any]) -> Mapping[
             _catch_up(config, store)
             said, scope = carry_out(store, name, arguments, allow_same_photo=config.people.allow_same_photo)
             done = materialize(store, TreeSettings.of(config), scope)
-    return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
+        folders = folders_of(store, said)
+    return {**said, "folders": folders, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
 def retry(config: Config) -> int:

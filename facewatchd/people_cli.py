@@ -11,18 +11,22 @@ from typing import Any
 
 import click
 
-from facewatchd.command import FILE, PERSON, configured, print_json
+from facewatchd.command import FACE, FILE, configured, print_json
 from facewatchd.config import Config
+from facewatchd.errors import displayable
 
 
 def _faces(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
     """Face ids, with commas between them."""
-    return () if value is None else tuple(PERSON(part.strip(), parameter, context) for part in value.split(","))
+    return () if value is None else tuple(FACE(part.strip(), parameter, context) for part in value.split(","))
 
 
 @click.group()
 def people() -> None:
-    """Who is known, and what they are called."""
+    """
+    Who is known, and what they are called. A PERSON is a name, an id, or 'Person 12'; id:12 is the id, also where
+    somebody is called 12.
+    """
 
 
 @people.command("list")
@@ -58,88 +62,98 @@ def people_list(config: Config, *, as_json: bool) -> None:
 
 
 @people.command("show")
-@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("typed", metavar="PERSON...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
-def people_show(config: Config, person_id: int, *, as_json: bool) -> None:
-    """Show one person's photos."""
+def people_show(config: Config, typed: tuple[str, ...], *, as_json: bool) -> None:
+    """Show a person's photos, or those that several people are in together."""
     from facewatchd import tables  # noqa: PLC0415
-    from facewatchd.pipeline.correct import person_of  # noqa: PLC0415
+    from facewatchd.pipeline.whom import person_meant  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
 
     with Store(config.state.dir, read_only=True) as store:
-        person = person_of(store, person_id)
-        photos = store.people.photos(person.person_id)
-        faces = store.faces.of_person(person.person_id)
-    if as_json:
-        print_json(
-            {
-                "id": person.person_id,
-                "name": person.name,
-                "title": person.title,
-                "faces": len(faces),
-                "photos": [os.fsdecode(photo.path) for photo in photos],
-                "face_ids": sorted(face.face_id for face in faces),
-            }
-        )
-    else:
-        tables.show_person(person, photos, faces)
+        people = list(dict.fromkeys(person_meant(store, one) for one in typed))
+        photos = store.people.photos_of_all([person.person_id for person in people])
+        theirs = [store.faces.of_person(person.person_id) for person in people]
+    if len(people) > 1:
+        # of several people only what is in the photos of all
+        common = {photo.photo_id for photo in photos}
+        theirs = [[face for face in faces if face.photo_id in common] for faces in theirs]
+    if not as_json:
+        tables.show_photos_of(people, photos, theirs)
+        return
+    paths = [os.fsdecode(photo.path) for photo in photos]
+    entries = [
+        {
+            "id": person.person_id,
+            "name": person.name,
+            "title": person.title,
+            "faces": len(faces),
+            "face_ids": sorted(face.face_id for face in faces),
+        }
+        for person, faces in zip(people, theirs, strict=True)
+    ]
+    print_json({**entries[0], "photos": paths} if len(typed) == 1 else {"people": entries, "photos": paths})
 
 
 @people.command("rename")
-@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("person", metavar="PERSON")
 @click.argument("name")
 @configured
-def people_rename(config: Config, person_id: int, name: str) -> None:
+def people_rename(config: Config, person: str, name: str) -> None:
     """Give a person a name."""
-    _say(config, "rename", person=person_id, name=name)
-    click.echo(f"Person {person_id} is {name} now.")
+    from facewatchd.core.names import folder_difference  # noqa: PLC0415
+
+    said = _say(config, "rename", person=person, name=name)
+    why = folder_difference(_title(said), said["folders"][0]) if said["folders"][0] else ""
+    folder = f" The folder is called {displayable(said['folders'][0])}, {why}." if why else ""
+    click.echo(f"{said['was']} is {_title(said)} now.{folder}")
 
 
 @people.command("merge")
-@click.argument("person_id", metavar="ID", type=PERSON)
-@click.argument("into", type=PERSON)
+@click.argument("person", metavar="PERSON")
+@click.argument("into", metavar="INTO")
 @configured
-def people_merge(config: Config, person_id: int, into: int) -> None:
+def people_merge(config: Config, person: str, into: str) -> None:
     """Say that two people are one; the second keeps name and folder."""
-    _say(config, "merge", person=person_id, into=into)
-    click.echo(f"Person {person_id} is person {into} now.")
+    said = _say(config, "merge", person=person, into=into)
+    click.echo(f"{said['was']} is {_title(said)} now.")
 
 
 @people.command("split")
-@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("person", metavar="PERSON")
 @click.option(
     "--faces", "face_ids", callback=_faces, metavar="FACE,...", help="These of their faces are somebody else's."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
-def people_split(config: Config, person_id: int, *, face_ids: tuple[int, ...], as_json: bool) -> None:
+def people_split(config: Config, person: str, *, face_ids: tuple[int, ...], as_json: bool) -> None:
     """
     Say that a person is several: those whom they were put together from, or the two groups that are most unlike. The
     largest keeps name and folder; the others are new people.
     """
-    said = _say(config, "split", person=person_id, faces=list(face_ids))
+    said = _say(config, "split", person=person, faces=list(face_ids))
     if as_json:
         print_json({"people": said["people"]})
     for new in () if as_json else said["people"]:
-        click.echo(f"{new['faces']} faces of person {person_id} are {new['title']} now.")
+        click.echo(f"{new['faces']} faces of {said['was']} are {new['title']} now.")
 
 
 @people.command("hide")
-@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("person", metavar="PERSON")
 @configured
-def people_hide(config: Config, person_id: int) -> None:
+def people_hide(config: Config, person: str) -> None:
     """Stop showing a person: the folder goes; who they are stays known."""
-    said = _say(config, "hide", person=person_id)
+    said = _say(config, "hide", person=person)
     click.echo(f"{_title(said)} is hidden.")
 
 
 @people.command("unhide")
-@click.argument("person_id", metavar="ID", type=PERSON)
+@click.argument("person", metavar="PERSON")
 @configured
-def people_unhide(config: Config, person_id: int) -> None:
+def people_unhide(config: Config, person: str) -> None:
     """Show a hidden person again."""
-    said = _say(config, "unhide", person=person_id)
+    said = _say(config, "unhide", person=person)
     click.echo(f"{_title(said)} is shown again.")
 
 
@@ -163,22 +177,22 @@ def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> Non
 
 
 @faces.command("confirm")
-@click.argument("face_id", metavar="FACE", type=PERSON)
-@click.argument("person_id", metavar="[PERSON]", type=PERSON, required=False)
+@click.argument("face_id", metavar="FACE", type=FACE)
+@click.argument("person", metavar="[PERSON]", required=False)
 @configured
-def faces_confirm(config: Config, face_id: int, person_id: int | None) -> None:
-    """Say for good whose face it is: this person's, or the one's whose it is believed to be."""
-    said = _say(config, "confirm", face=face_id, person=person_id)
+def faces_confirm(config: Config, face_id: int, person: str | None) -> None:
+    """Say for good whose face it is: this person's (a name or an id), or whose it is believed to be."""
+    said = _say(config, "confirm", face=face_id, person=person)
     click.echo(f"Face {face_id} is {_title(said)}.")
 
 
 @faces.command("reject")
-@click.argument("face_id", metavar="FACE", type=PERSON)
-@click.argument("person_id", metavar="[PERSON]", type=PERSON, required=False)
+@click.argument("face_id", metavar="FACE", type=FACE)
+@click.argument("person", metavar="[PERSON]", required=False)
 @configured
-def faces_reject(config: Config, face_id: int, person_id: int | None) -> None:
-    """Say for good whose face it is not: this person's, or the one's whose it is believed to be."""
-    said = _say(config, "reject", face=face_id, person=person_id)
+def faces_reject(config: Config, face_id: int, person: str | None) -> None:
+    """Say for good whose face it is not: this person's (a name or an id), or whose it is believed to be."""
+    said = _say(config, "reject", face=face_id, person=person)
     click.echo(f"Face {face_id} is not {_title(said)}.")
 
 

@@ -121,20 +121,36 @@ def show_people(summaries: Sequence[PersonSummary], hidden: Collection[PersonId]
     _show(table)
 
 
-def show_person(person: Person, photos: Sequence[PersonPhoto], faces: Sequence[Face]) -> None:
-    """`people show`."""
-    confirmed = sum(face.confirmed for face in faces)
-    _show(f"{escape(person.title)}: {len(faces)} faces ({confirmed} confirmed) in {len(photos)} photos")
-    table = _table("date", "known from", ">face", "photo")
-    faces_in: dict[int, list[str]] = defaultdict(list)
-    for face in faces:
-        faces_in[face.photo_id].append(str(face.face_id))
+def show_photos_of(people: Sequence[Person], photos: Sequence[PersonPhoto], faces: Sequence[Sequence[Face]]) -> None:
+    """
+    `people show`.
+
+    Args:
+        people: Of whom, one or more.
+        photos: Those that all of them are in.
+        faces: Of each of them.
+    """
+    titles = [displayable(person.title) for person in people]
+    if len(people) == 1:
+        confirmed = sum(face.confirmed for face in faces[0])
+        _show(f"{escape(titles[0])}: {len(faces[0])} faces ({confirmed} confirmed) in {len(photos)} photos")
+    else:
+        together = f"{', '.join(titles[:-1])} and {titles[-1]}"
+        _show(escape(f"{together}: together in {len(photos)} {'photo' if len(photos) == 1 else 'photos'}"))
+    if not photos:
+        return
+    headings = ["face"] if len(people) == 1 else [f"face of {title}" for title in titles]
+    table = _table("date", "known from", *(f">{escape(heading)}" for heading in headings), "photo")
+    faces_in: list[dict[int, list[str]]] = [defaultdict(list) for _ in people]
+    for found, theirs in zip(faces_in, faces, strict=True):
+        for face in theirs:
+            found[face.photo_id].append(str(face.face_id))
     for photo in photos:
         date = photo.date
         table.add_row(
             f"{date.value:%Y-%m-%d}" if date else "",
             date.source if date else "",
-            ", ".join(faces_in[photo.photo_id]),
+            *(", ".join(found[photo.photo_id]) for found in faces_in),
             escape(displayable(photo.path)),
         )
     _show(table)

@@ -9,12 +9,15 @@ import re
 import unicodedata
 from collections.abc import Container, Iterable
 
+from facewatchd.domain import PersonId
+
 MAX_NAME_BYTES = 255
 """Longest file name that Linux file systems take."""
 
 # room for the " (2)" that makes a name unique
 _ROOM = 16
 _NUMBERED = re.compile(r" \([0-9]+\)\Z")
+_NUMBERED_TITLE = re.compile(r"person +([0-9]{1,19})", re.IGNORECASE | re.ASCII)
 # what follows the last dot of "J. Smith" or of a sentence is no extension
 _MAX_EXTENSION = 16
 # a character has at most so many bytes of UTF-8
@@ -40,6 +43,38 @@ def are_told_apart(names: Iterable[bytes]) -> bool:
 def person_name(typed: str) -> str:
     """A person's name however it was typed: in NFC (a Mac names folders in NFD), without spaces around it."""
     return unicodedata.normalize("NFC", typed).strip()
+
+
+def name_problem(name: str, person_id: PersonId) -> str:
+    """
+    Why a person cannot have a name, and what is allowed, as a sentence; empty where they can.
+
+    Args:
+        name: See `person_name`.
+        person_id: Whose it would be.
+    """
+    if not name or not name.isprintable():
+        return "Give at least one letter and no control characters."
+    if not any(c.isalnum() for c in name) and folder_name(name) == b"_":
+        return "Give at least one letter or digit: a folder cannot be called by dots alone."
+    if folder_name(name).startswith(b"_"):
+        return "Let it begin with a letter or a digit: folders that begin with _ are the program's own."
+    number = _NUMBERED_TITLE.fullmatch(name)
+    if number is not None and int(number[1]) != person_id:
+        return f"'{name}' is how person {number[1]} is called without a name; give another."
+    return ""
+
+
+def folder_difference(name: str, folder: str) -> str:
+    """Why a person's folder is called otherwise than the person, as the end of a sentence; empty where it is not."""
+    plain = folder_name(name).decode()
+    if folder == name:
+        return ""
+    if folder != plain:
+        return "as there is something else of that name in the people tree"
+    if "/" in name:
+        return "as the name of a folder cannot hold a /"
+    return "so that every system can show it"
 
 
 def name_in(folder: bytes) -> str:

@@ -12,7 +12,7 @@ from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.commands import COMMANDS, carry_out
+from facewatchd.pipeline.commands import COMMANDS, carry_out, folders_of
 from facewatchd.pipeline.correct import retry, undo
 from facewatchd.pipeline.date_batches import fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
@@ -133,7 +133,8 @@ class Requests:
                 )
         self._tree.touch(scope)
         done = self._tree.materialize(anew=command == "tree")
-        return {**said, "actions": len(done.actions), "gestures": len(done.gestures)}
+        folders = folders_of(self._store, said)
+        return {**said, "folders": folders, "actions": len(done.actions), "gestures": len(done.gestures)}
 
 
 def regrouping_figures(regrouping: Regrouping, held: str) -> dict[str, int | str]:

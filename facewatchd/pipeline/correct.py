@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from facewatchd.core.assign import NEAREST
-from facewatchd.core.names import is_same_name, person_name
+from facewatchd.core.names import is_same_name, name_problem, person_name
 from facewatchd.core.recluster import medoids
 from facewatchd.core.split import parts
 from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, displayable
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.obey import confirm, refuse
 from facewatchd.store import Store
@@ -53,14 +53,16 @@ def rename(store: Store, person_id: PersonId, name: str) -> Scope:
         Whose folders change.
 
     Raises:
-        FacewatchError: There is no such person, the name is empty, or somebody else has it.
+        FacewatchError: There is no such person, nobody can have the name, or somebody who is to be seen has it.
     """
     name = person_name(name)
-    if not name or not name.isprintable():
-        raise FacewatchError("This is no name", "Give at least one letter and no control characters.")
     person = person_of(store, person_id)
+    if problem := name_problem(name, person.person_id):
+        raise FacewatchError(f"This is no name for a person: '{displayable(name)}'", problem)
+    hidden = store.people.hidden()  # their names are free for others
     for other in store.people.named():
-        if is_same_name(other.name, name) and other.person_id != person.person_id:
+        is_other = other.person_id != person.person_id and other.person_id not in hidden
+        if is_other and is_same_name(other.name, name):
             raise FacewatchError(
                 f"Person {other.person_id} is called {other.name} already",
                 f"If they are the same, run 'facewatchd people merge {person.person_id} {other.person_id}'.",

@@ -292,6 +292,16 @@ class People:
         """The photos that a person is in, as far as they are on disk."""
         return list(photos_where(self._db, "f.person_id = ?", (person_id,)))
 
+    def photos_of_all(self, people: Collection[PersonId]) -> list[PersonPhoto]:
+        """The photos that all of these are in, one or more people, as far as they are on disk."""
+        chosen = sorted(set(people))
+        marks = ",".join("?" * len(chosen))
+        condition = (
+            "f.photo_id IN (SELECT photo_id FROM faces WHERE person_id IN"
+            f" ({marks}) GROUP BY photo_id HAVING count(DISTINCT person_id) = ?)"
+        )
+        return list(photos_where(self._db, condition, (*chosen, len(chosen))))
+
     def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> Iterator[PersonPhoto]:
         """
         Photos with a good face of nobody that is not in review, or of somebody unnamed with fewer than `least` faces,

@@ -188,8 +188,8 @@ def test_a_damaged_tree_is_mended(mine: Home) -> None:
 def test_people_are_named_and_merged(mine: Home) -> None:
     """A name is the folder's name; merged people share it, and either number means them from then on."""
     before = mine.links()
-    mine.run("people", "rename", "3", "Zoë O'Neill")
-    mine.run("people", "merge", "5", "3")
+    assert mine.run("people", "rename", "3", "Zoë O'Neill").out == "Person 3 is Zoë O'Neill now.\n"
+    assert mine.run("people", "merge", "Person 5", "zoë o'neill").out == "Person 5 is Zoë O'Neill now.\n"
     assert mine.named()[3] == "Zoë O'Neill"
     assert 5 not in mine.named()
     after = mine.links()
@@ -198,6 +198,49 @@ def test_people_are_named_and_merged(mine: Home) -> None:
     assert set(after) - {"_unknown"} == set(before) - {"Person 3", "Person 5"} | {"Zoë O'Neill"}
     assert mine.run("people", "show", "5", "--json").json["id"] == 3
     assert mine.status()["people"] == {"total": 7, "named": 1}
+
+
+def test_people_are_meant_by_their_names(mine: Home) -> None:
+    """Every command takes a name; one that a folder cannot have is kept, and the folder's name is said."""
+    said = mine.run("people", "rename", "Person 3", "AC/DC").out
+    assert said == "Person 3 is AC/DC now. The folder is called AC_DC, as the name of a folder cannot hold a /.\n"
+    assert set(mine.links()) >= {"AC_DC"}
+    assert mine.run("people", "show", "ac/dc", "--json").json["id"] == 3
+    assert mine.run("people", "hide", "AC_DC/").out == "AC/DC is hidden.\n"
+    assert mine.run("people", "unhide", "AC/DC").out == "AC/DC is shown again.\n"
+    face_id = str(mine.run("people", "show", "AC/DC", "--json").json["face_ids"][0])
+    assert mine.run("faces", "reject", face_id, "AC/DC").out == f"Face {face_id} is not AC/DC.\n"
+    line = mine.run("people", "merge", "1", "ACDC", code=1).line
+    assert "Nobody is called 'ACDC': did you mean AC/DC (id 3)?" in line
+    # a name that is another's id
+    mine.run("people", "rename", "AC/DC", "1")
+    line = mine.run("people", "split", "1", code=1).line
+    assert "'1' can mean 2 people: 1 (id 3) and Person 1 (id 1). Say which: id:3 or id:1." in line
+    assert mine.run("people", "show", "id:1", "--json").json["id"] == 1
+    assert mine.run("people", "rename", "id:3", "Oma").out == "1 is Oma now.\n"
+
+
+def test_photos_of_two_people(home: Home) -> None:
+    """`people show A B`: what both are in, and nothing else; as a document and as a table."""
+    photos: dict[str, set[str]] = {}
+    for face in home.faces():
+        if face["person_id"]:
+            photos.setdefault(face["person_id"], set()).add(face["photo"])
+    pairs = [(a, b) for a, b in itertools.combinations(sorted(photos), 2) if photos[a] & photos[b]]
+    for one, other in pairs[:2]:
+        both = photos[one] & photos[other]
+        shown = home.run("people", "show", one, f"Person {other}", "--json").json
+        assert set(shown["photos"]) == both
+        assert [str(person["id"]) for person in shown["people"]] == [one, other]
+        assert all(len(person["face_ids"]) == person["faces"] >= len(both) for person in shown["people"])
+        table = home.run("people", "show", one, other).out
+        assert f"Person {one} and Person {other}: together in {len(both)} photo" in table
+    apart = [(a, b) for a, b in itertools.combinations(sorted(photos), 2) if not photos[a] & photos[b]]
+    assert pairs
+    assert apart
+    assert home.run("people", "show", *apart[0]).out.endswith("together in 0 photos\n")
+    assert home.run("people", "show", *sorted(photos), "--json").json["photos"] == []
+    assert "Nobody is called 'Nemo'" in home.run("people", "show", pairs[0][0], "Nemo", code=1).line
 
 
 def test_a_merged_person_survives_a_run(mine: Home) -> None:
@@ -256,6 +299,10 @@ def test_identify_without_anybody(home: Home, tmp_path: Path) -> None:
         (["people", "rename", "99", "Ann"], "There is no person 99"),
         (["people", "merge", "1", "99"], "There is no person 99"),
         (["people", "merge", "1", "1"], "cannot be merged with themselves"),
+        (["people", "show", "0"], "Nobody is called '0'"),
+        (["people", "merge", "1", "Nemo"], "Nobody is called 'Nemo': 'facewatchd people list' shows who there is."),
+        (["people", "hide", "99999999999999999999"], "Nobody is called '99999999999999999999'"),
+        (["people", "rename", "1", "_Ada"], "This is no name for a person: '_Ada': Let it begin with a letter"),
         (["people", "rename", "1", " "], "This is no name"),
         (["people", "rename", "1", "a\nb"], "This is no name"),
         (["faces", "export", "--csv", "{}/none/faces.csv"], "{}/none/faces.csv"),
@@ -278,9 +325,9 @@ def test_what_cannot_be_done_is_one_line(home: Home, tmp_path: Path, arguments: 
 
 
 @pytest.mark.parametrize("number", ["99999999999999999999", "0", "x"])
-def test_a_number_that_nobody_can_have(home: Home, number: str) -> None:
+def test_a_number_that_no_face_can_have(home: Home, number: str) -> None:
     """It is wrong usage, not an accident."""
-    for command in (["people", "show", number], ["people", "rename", number, "Ann"], ["people", "merge", "1", number]):
+    for command in (["faces", "confirm", number], ["faces", "reject", number, "1"]):
         assert "Traceback" not in home.run(*command, code=2).err
 
 

@@ -21,6 +21,8 @@ from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline import correct
+from facewatchd.pipeline.commands import carry_out
+from facewatchd.pipeline.whom import person_meant
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"
@@ -310,6 +312,31 @@ def test_what_was_done_in_the_tree_comes_before_a_command(archive: Archive, tmp_
     assert (look(archive).gestures, look(archive).actions) == ((), ())
 
 
+# --- whom the user means
+
+
+def test_of_two_who_are_called_alike_one_is_hidden(archive: Archive) -> None:
+    """Only the hidden one can be shown again, only the other one be hidden; else the sentence names both."""
+    store = archive.store
+    correct.rename(store, ONE, "Ada")
+    correct.hide(store, ONE, hidden=True)
+    correct.rename(store, TWO, "Ada")  # the name is free for others
+    with pytest.raises(FacewatchError, match=r"'ada' can mean 2 people: Ada \(id 1, hidden\) and Ada \(id 2\)\. Say"):
+        person_meant(store, "ada ")
+    assert person_meant(store, "Ada", hidden=True).person_id == ONE
+    assert person_meant(store, "Ada", hidden=False).person_id == TWO
+    said, _ = carry_out(store, "unhide", {"person": "Ada"})
+    assert said["people"][0]["id"] == ONE
+
+
+def test_a_number_stands_for_whom_they_were_merged_into(archive: Archive) -> None:
+    """Also written as the folder was called."""
+    correct.rename(archive.store, ONE, "Ada")
+    correct.merge(archive.store, TWO, ONE)
+    for typed in ("2", "Person 2", "id:2", "Ada", "1"):
+        assert person_meant(archive.store, typed).person_id == ONE
+
+
 # --- as the user types them
 
 
@@ -345,6 +372,16 @@ def test_by_command_while_the_daemon_runs(tmp_path_factory: pytest.TempPathFacto
         assert new == {"id": new["id"], "title": f"Person {new['id']}", "faces": 3}
         assert len(home.links()[new["title"]]) == 3
         assert home.run("undo").out == f"Taken back: 3 of the faces of Person {one} are somebody else's.\n"
+        assert home.links() == before
+
+        assert home.run("people", "rename", str(one), "Zoë").out == f"Person {one} is Zoë now.\n"
+        assert "did you mean Zoë" in home.run("people", "hide", "Zoey", code=1).line
+        assert home.run("people", "rename", "ZOË", "Ann/e").out.startswith(
+            "Zoë is Ann/e now. The folder is called Ann_e,"
+        )
+        assert home.run("faces", "confirm", face_id, "ann_e").out == f"Face {face_id} is Ann/e.\n"
+        for _ in range(3):
+            home.run("undo")
         assert home.links() == before
 
         # what was done in the tree is not read yet while the user may go on

@@ -17,7 +17,7 @@ MAX_LINES = 450
 # what a decision may need of the standard library: none of it sees a file, the clock, a process or the network
 PURE = {
     "__future__", "array", "bisect", "calendar", "collections", "dataclasses", "datetime", "enum", "fnmatch", "fractions", "functools",
-    "heapq", "itertools", "math", "operator", "posixpath", "re", "statistics", "string", "types", "typing",
+    "difflib", "heapq", "itertools", "math", "operator", "posixpath", "re", "statistics", "string", "types", "typing",
     "unicodedata", "warnings",
 }  # fmt: skip
 ARRAYS = {"numpy", "cv2", "scipy"}
