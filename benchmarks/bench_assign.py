@@ -69,7 +69,7 @@ def fill(store: Store, medoids: Embeddings, each: int) -> None:
     landmarks = np.zeros((5, 2), np.float32)
     detection, quality = Detection(Box(0, 0, 50, 50), landmarks, 0.9), Quality(0.5, 50.0, "")
     with store.transaction():
-        root = store.photos.root(b"/photos")
+        root = store.roots.ensure(b"/photos")
         for number in range(len(medoids) // each):
             found = tuple(FoundFace(detection, quality, one) for one in medoids[number * each : (number + 1) * each])
             seen = SeenFile(root.root_id, b"%d.jpg" % number, FileStat(1, number, number, number, 1))

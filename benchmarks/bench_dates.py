@@ -52,7 +52,7 @@ def fill(top: Path, photos: int, kilobytes: int) -> None:
     image = picture(kilobytes)
     contents = {stamp: encoded(image, stamp) for stamp in set(STAMPS)}
     with Store(top / "state") as store, store.transaction():
-        root = store.photos.root(os.path.realpath(os.fsencode(top / "photos")))
+        root = store.roots.ensure(os.path.realpath(os.fsencode(top / "photos")))
         for number in range(photos):
             folder = f"{2000 + number % 20}/{number // 200:03d}"
             name = rng.choice((f"IMG_20190817_{number % 240000:06d}.jpg", f"DSC{number:05d}.JPG"))

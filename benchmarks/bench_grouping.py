@@ -85,7 +85,7 @@ def fill(store: Store, pack: str, faces: Faces) -> NDArray[np.int64]:
     ids = np.empty(len(faces.photo), np.int64)
     landmarks = np.zeros((5, 2), np.float32)
     with store.transaction():
-        root = store.photos.root(b"/portraits")
+        root = store.roots.ensure(b"/portraits")
         for photo in np.unique(faces.photo).tolist():
             rows = np.flatnonzero(faces.photo == photo)
             found = tuple(

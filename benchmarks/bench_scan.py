@@ -84,7 +84,7 @@ def prepare(folder: Path, files: int, folders: int) -> Config:
     with Store(config.state.dir) as store:
         engine, _ = engine_for(config, store)
         with store.transaction():
-            root = store.photos.root(os.path.realpath(os.fsencode(album)))
+            root = store.roots.ensure(os.path.realpath(os.fsencode(album)))
             number = 0
             for scanned in scan(root, is_photo_name):
                 for seen in scanned.files:

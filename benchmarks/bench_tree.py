@@ -97,7 +97,7 @@ def fill(store: Store, top: Path, links: int, people: int) -> Bench:
     (top / "Photos").mkdir()
     with store.transaction():
         store.set_model(StoredModel("bench", MODEL, 16, "cpu"))
-        root = store.photos.root(os.fsencode(top / "Photos"))
+        root = store.roots.ensure(os.fsencode(top / "Photos"))
         ids = [store.people.add(f"Somebody {number}" if number % 3 == 0 else "") for number in range(people)]
         shares = 1 / np.arange(2, people + 2)
         counts = np.maximum(3, (shares / shares.sum() * links / 3).astype(int))

@@ -236,7 +236,7 @@ def use_models(config: Config, pack: str) -> None:
             if before is not None and before.id != engine.info.id:
                 store.photos.redo_all()
         roots = config.photos or tuple(
-            Path(root.path.decode("utf-8", "surrogateescape")) for root in store.photos.roots().values()
+            Path(root.path.decode("utf-8", "surrogateescape")) for root in store.roots.all().values()
         )
         if roots:
             run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)

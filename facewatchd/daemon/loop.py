@@ -279,6 +279,8 @@ class Daemon:
     def _be_ready(self) -> None:
         if not self._ready:
             self._ready = True
+            if self._sources.leave_out():
+                self._tree.touch(None)
             self.progress.end()
             log.info("Everything there is was taken in; %s", "done" if self._once else "watching for changes")
 

@@ -17,6 +17,7 @@ from facewatchd.errors import FacewatchError
 from facewatchd.photos.beside import is_beside_name
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.discover import Difference, differences
+from facewatchd.pipeline.roots import SAMPLE
 from facewatchd.store import Store
 from facewatchd.watch.roots import RootCheck, RootIdentity, check_root
 from facewatchd.watch.scanner import scan
@@ -24,7 +25,6 @@ from facewatchd.watch.scanner import scan
 log = logging.getLogger(__name__)
 
 _BATCH = 500
-_SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Scans:
 
     @staticmethod
     def _check(store: Store, root: Root) -> RootCheck:
-        recorded = store.photos.identity(root.root_id)
+        recorded = store.roots.identity(root.root_id)
         return check_root(
-            root, RootIdentity(*recorded) if recorded else None, store.photos.sample(root.root_id, _SAMPLE)
+            root, RootIdentity(*recorded) if recorded else None, store.photos.sample(root.root_id, SAMPLE)
         )

@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from facewatchd.config import Config
 from facewatchd.daemon.scans import ScanEnd, ScanPart, Scans
 from facewatchd.domain import Health, Root, RootId, RootStatus, WatchMode
 from facewatchd.errors import displayable
+from facewatchd.pipeline.roots import SAMPLE, leave_out, settle_roots
 from facewatchd.store import Store
 from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import read_mounts, trusts_ctime, watch_mode
@@ -22,7 +23,6 @@ from facewatchd.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-_SAMPLE = 20
 _MOST_FAILED_SCANS = 3
 
 
@@ -47,11 +47,7 @@ class Sources:
         self._config = config
         self._store = store
         self._on_hint = on_hint
-        with store.transaction():
-            roots = [store.photos.root(os.path.realpath(os.fsencode(path))) for path in config.photos]
-            # one that was never there may be a link on a disk that is not mounted, to any folder that is known
-            if all(os.path.isdir(root.path) or store.photos.identity(root.root_id) for root in roots):
-                _leave_out(store, store.photos.roots().keys() - {root.root_id for root in roots})
+        roots = settle_roots(store, [os.path.realpath(os.fsencode(path)) for path in config.photos])
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
         self.trusted: set[RootId] = set()
         self._modes: dict[RootId, WatchMode] = {}
@@ -135,6 +131,20 @@ class Sources:
             if end.root.root_id in self._watchers:
                 self._watchers[end.root.root_id].rescanned()
 
+    def leave_out(self) -> bool:
+        """
+        Show no more what is known of folders that are not configured, once everything that is was looked through: until
+        then it may turn up there.
+
+        Returns:
+            Whether there was something.
+        """
+        # one that was never there may be a link on a disk that is not mounted, to any folder that is known
+        are_known = all(
+            os.path.isdir(root.path) or self._store.roots.identity(root.root_id) for root in self.roots.values()
+        )
+        return are_known and bool([*leave_out(self._store)])
+
     def statuses(self) -> list[RootStatus]:
         """How each root fares: what is wrong with the folder itself goes before what is wrong with watching it."""
         found = []
@@ -160,9 +170,9 @@ class Sources:
 
     def _take_up(self, root: Root) -> None:
         """Look whether a root is there; if so watch it and scan it."""
-        recorded = self._store.photos.identity(root.root_id)
+        recorded = self._store.roots.identity(root.root_id)
         check = check_root(
-            root, RootIdentity(*recorded) if recorded else None, self._store.photos.sample(root.root_id, _SAMPLE)
+            root, RootIdentity(*recorded) if recorded else None, self._store.photos.sample(root.root_id, SAMPLE)
         )
         self._found(root, check)
         self._choose_mode(root)
@@ -181,9 +191,9 @@ class Sources:
         self._checks[root.root_id] = check
         if check.identity is not None:
             now = (check.identity.device, check.identity.inode)
-            if self._store.photos.identity(root.root_id) != now:
+            if self._store.roots.identity(root.root_id) != now:
                 with self._store.transaction():
-                    self._store.photos.set_identity(root.root_id, *now)
+                    self._store.roots.set_identity(root.root_id, *now)
         if before is None or before.health is not check.health:
             if check.health is Health.ONLINE:
                 log.info("Photos in %s", displayable(root.path))
@@ -192,12 +202,3 @@ class Sources:
 
     def _excluded(self, root: Root) -> frozenset[bytes]:
         return excluded_in(root, self._own)
-
-
-def _leave_out(store: Store, root_ids: Iterable[RootId]) -> None:
-    """Folders are not configured any more: their photos are not shown."""
-    for root_id in root_ids:
-        left = store.photos.miss_all(root_id)
-        if left:
-            path = store.photos.roots()[root_id].path
-            log.info("%d photos of %s are not shown: the folder is not configured", left, displayable(path))

@@ -193,7 +193,7 @@ def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
         return None
     path = os.fsencode(str(name))
     known = None
-    for root in store.photos.roots().values():
+    for root in store.roots.all().values():
         if path.startswith(root.path + b"/"):
             known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
     photo = store.dates.dated_photo(known.photo_id) if known is not None else None

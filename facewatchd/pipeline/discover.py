@@ -5,10 +5,11 @@ What the scanner and the watcher saw -> what is to be taken in, what has moved, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from facewatchd.core.inventory import Absence, doubt, is_gone
+from facewatchd.core.roots import common_end
 from facewatchd.core.settle import Gate
 from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
 from facewatchd.photos.beside import fingerprint, names_beside
@@ -100,22 +101,35 @@ def _look(root: Root, path: bytes) -> FileStat | None:
     return there if there is not None and (not folder or is_open(root.path, folder)) else None
 
 
+def is_there(store: Store, placed: PlacedPhoto) -> bool:
+    """Whether a photo's file is seen where the index has it, as it was."""
+    if b"\0" in placed.path:
+        return False
+    there = _look(store.roots.all()[placed.root_id], placed.path)
+    return there is not None and there.same_content(placed.photo.stat)
+
+
 def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:
     """
     Whether a photo's file is not, or not any more as it was, where the index has it. Of a root that is not there, or has
-    another in its place, nothing is known, so that nothing is gone from it (R5).
+    another in its place, nothing is known, so that nothing is gone from it (R5). A root that is not watched any more holds
+    nothing back (R39).
     """
-    if b"\0" in placed.path:
+    if b"\0" in placed.path or not store.roots.is_watched(placed.root_id):
         return True
-    root = store.photos.roots()[placed.root_id]
+    root = store.roots.all()[placed.root_id]
     try:
         found = os.lstat(root.path)
     except OSError:
         return False
-    if store.photos.identity(placed.root_id) not in {None, (found.st_dev, found.st_ino)}:
+    if store.roots.identity(placed.root_id) not in {None, (found.st_dev, found.st_ino)}:
         return False
-    there = _look(root, placed.path)
-    return there is None or not there.same_content(placed.photo.stat)
+    return not is_there(store, placed)
+
+
+def the_same_photo(candidates: Iterable[PlacedPhoto], path: bytes) -> PlacedPhoto | None:
+    """Of several photos that a file may be, the one with the most similar path; the longest known among equals."""
+    return max(candidates, key=lambda placed: common_end(placed.path, path), default=None)
 
 
 class Discovery:
@@ -186,11 +200,17 @@ class Discovery:
             is_pending = returned is not None and returned.state is PhotoState.PENDING
             return (seen if is_pending else None), {*photos.people_in([known.photo_id]), None}
         others = [placed for placed in photos.same_file(seen.stat) if (placed.root_id, placed.path) != key]
-        gone = [placed for placed in others if is_gone_from(self._store, placed)]
+        # the very file is here: that its old folder cannot be looked into does not make it two
+        gone = [
+            placed
+            for placed in others
+            if not (self._store.roots.is_watched(placed.root_id) and is_there(self._store, placed))
+        ]
         if known is None and len(gone) < len(others):
             return None, set()  # a hard link, or a second way to the same folder: one name is enough (R8)
-        if gone:
-            photo_id = gone[0].photo.photo_id
+        moved = the_same_photo(gone, seen.path)
+        if moved is not None:
+            photo_id = moved.photo.photo_id
             move(self._store, photo_id, seen)
             return None, {*photos.people_in([photo_id]), None}
         photos.wait(seen)

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -41,7 +42,7 @@ from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, Photo
 from facewatchd.photos.decode import Decoded
 from facewatchd.photos.read import PhotoReader
 from facewatchd.pipeline.dates import rules_of
-from facewatchd.pipeline.discover import is_gone_from
+from facewatchd.pipeline.discover import is_gone_from, the_same_photo
 from facewatchd.pipeline.look import look_for_faces
 from facewatchd.pipeline.materialize import InPool, Scope
 from facewatchd.pipeline.stacks import AnyPicture, join, lead, meet, move, stand_in
@@ -273,13 +274,35 @@ def fail(store: Store, seen: SeenFile, error: PhotoError, now: float) -> None:
     store.photos.fail(seen, f"{error.title}: {error.message}", now, passing=passing)
 
 
-def known_contents(store: Store, seen: SeenFile, model_id: str) -> frozenset[bytes]:
+@dataclass(frozen=True, slots=True)
+class KnownPictures:
+    """
+    The pictures that a file may be again. Asked in any thread: the state is read through a connection of its own, which takes
+    a fraction of a millisecond, where all hashes of an archive that moved would take seconds.
+
+    Attributes:
+        state_dir: Of the state.
+        model_id: Only pictures that these models saw.
+        here: The picture last seen under the file's path.
+    """
+
+    state_dir: Path
+    model_id: str
+    here: bytes | None
+
+    def __contains__(self, content_hash: object) -> bool:
+        if content_hash == self.here:
+            return True
+        assert isinstance(content_hash, bytes)
+        with Store(self.state_dir, read_only=True) as store:
+            return store.photos.is_gone_picture(content_hash, self.model_id)
+
+
+def known_contents(store: Store, seen: SeenFile, model_id: str) -> Container[bytes]:
     """The pictures that a file may be again; see `take_in`. Any, where another file is shown instead."""
     if stand_in(store, seen) is not None:
         return AnyPicture()
-    here = store.photos.content_of(seen.root_id, seen.path, model_id)
-    gone = store.photos.gone_contents(model_id)
-    return gone if here is None else gone | {here}
+    return KnownPictures(store.path.parent, model_id, store.photos.content_of(seen.root_id, seen.path, model_id))
 
 
 def keep_same(store: Store, same: SamePhoto, thresholds: Thresholds) -> Scope | None:
@@ -306,10 +329,9 @@ def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes) -> None:
     placed = store.photos.same_content(content_hash)
     if any((photo.root_id, photo.path) == (seen.root_id, seen.path) for photo in placed):
         return
-    for photo in placed:
-        if is_gone_from(store, photo):
-            move(store, photo.photo.photo_id, seen)
-            return
+    moved = the_same_photo((photo for photo in placed if is_gone_from(store, photo)), seen.path)
+    if moved is not None:
+        move(store, moved.photo.photo_id, seen)
 
 
 def _same_as(

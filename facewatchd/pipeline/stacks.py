@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Self
 
 from facewatchd.core.rematch import same_faces
 from facewatchd.core.stacks import Member, first, is_same_photo, rank, shown_for
@@ -28,17 +27,11 @@ _SAME_SHAPE = 0.02
 _PER_TRANSACTION = 500
 
 
-class AnyPicture(frozenset[bytes]):
+class AnyPicture:
     """Hashes of pictures that need not be decoded: all of them, as another file is shown."""
-
-    __slots__ = ()
 
     def __contains__(self, _picture: object) -> bool:
         return True
-
-    def union(self, *_others: Iterable[object]) -> Self:
-        """There are no more."""
-        return self
 
 
 def stand_in(store: Store, seen: SeenFile, date: DateFinding | None = None) -> PhotoId | None:

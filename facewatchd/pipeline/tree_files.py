@@ -56,7 +56,7 @@ def target_maker(store: Store, tree: bytes, mode: LinkMode) -> Callable[[PersonP
     if mode in _FILES:
         return lambda photo: _file_target(store, mode, photo.photo_id)
     # relative links share their beginning per root, which is worked out once
-    roots = sorted((root.path for root in store.photos.roots().values()), key=len, reverse=True)
+    roots = sorted((root.path for root in store.roots.all().values()), key=len, reverse=True)
     starts = [(root + b"/", os.path.relpath(root, os.path.join(tree, b"x")) + b"/") for root in roots]
 
     def relative(photo: PersonPhoto) -> bytes:

@@ -17,51 +17,28 @@ from facewatchd.domain import (
     PhotoId,
     PhotoState,
     PlacedPhoto,
-    Root,
     RootId,
     SeenFile,
     TakenPhoto,
 )
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns
-from facewatchd.store.stat_rows import STAT_COLUMNS, signed, stat_numbers, stat_of_row, unsigned
+from facewatchd.store.stat_rows import MISSING, STAT_COLUMNS, signed, stat_numbers, stat_of_row
 
 _KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {STAT_COLUMNS}"
-# a tombstone that was not taken in as it last was has a size that no file has, so that it is never believed to be done
-_MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
 
 
 class Photos:
-    """Rows of `roots` and `photos`."""
+    """Rows of `photos`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    # --- roots
-
-    def root(self, path: bytes) -> Root:
-        """The root with this path, made where it is new."""
-        self._db.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
-        (root_id,) = self._db.execute("SELECT root_id FROM roots WHERE path = ?", (path,)).fetchone()
-        return Root(root_id, path)
-
-    def roots(self) -> dict[RootId, Root]:
-        return {root_id: Root(root_id, path) for root_id, path in self._db.execute("SELECT root_id, path FROM roots")}
-
-    def identity(self, root_id: RootId) -> tuple[int, int] | None:
-        """Device and inode of the root's folder when it was last online, None before that."""
-        row = self._db.execute("SELECT device, inode FROM roots WHERE root_id = ?", (root_id,)).fetchone()
-        return (unsigned(row[0]), unsigned(row[1])) if row and row[0] is not None else None
-
-    def set_identity(self, root_id: RootId, device: int, inode: int) -> None:
-        self._db.execute(
-            "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (signed(device), signed(inode), root_id)
-        )
-
-    def sample(self, root_id: RootId, count: int) -> list[tuple[bytes, FileStat]]:
-        """Some photos of a root, spread over it."""
+    def sample(self, root_id: RootId, count: int, *, missing: bool = False) -> list[tuple[bytes, FileStat]]:
+        """Some photos of a root, spread over it; `missing`: of its tombstones."""
         rows = self._db.execute(
-            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE root_id = ? AND state != 'missing' ORDER BY random() LIMIT ?",
-            (root_id, count),
+            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE root_id = ? AND (state = 'missing') = ?"
+            " ORDER BY random() LIMIT ?",
+            (root_id, missing, count),
         )
         return [(path, stat_of_row(*stat)) for path, *stat in rows]
 
@@ -120,10 +97,9 @@ class Photos:
 
     def at(self, path: bytes) -> PhotoId | None:
         """The photo with an absolute path."""
-        for root in self.roots().values():
-            if path.startswith(root.path + b"/"):
-                known = self.find(root.root_id, path[len(root.path) + 1 :])
-                return known.photo_id if known is not None else None
+        for root_id, start in self._db.execute("SELECT root_id, CAST(path || x'2f' AS BLOB) FROM roots").fetchall():
+            if path.startswith(start) and (known := self.find(root_id, path[len(start) :])) is not None:
+                return known.photo_id
         return None
 
     def find_content(self, seen: SeenFile) -> bytes | None:
@@ -133,15 +109,17 @@ class Photos:
         ).fetchone()
         return row[0] if row else None
 
-    def gone_contents(self, model_id: str) -> frozenset[bytes]:
-        """Hashes of the pictures that these models saw, and whose files are not where they were."""
-        rows = self._db.execute(
-            # two statements, as an OR would use neither index
-            "SELECT content_hash FROM photos WHERE state = 'missing' AND model_id = ?1"
-            " UNION SELECT content_hash FROM photos WHERE absent_since IS NOT NULL AND model_id = ?1",
-            (model_id,),
-        )
-        return frozenset(content_hash for (content_hash,) in rows)
+    def is_gone_picture(self, content_hash: bytes, model_id: str) -> bool:
+        """
+        Whether these models saw this picture in a file that is not where it was, or is in a folder that is not watched any
+        more.
+        """
+        row = self._db.execute(
+            "SELECT 1 FROM photos JOIN roots USING (root_id) WHERE content_hash = ? AND model_id = ?"
+            " AND (state = 'missing' OR absent_since IS NOT NULL OR NOT watched) LIMIT 1",
+            (content_hash, model_id),
+        ).fetchone()
+        return row is not None
 
     def missing(self) -> set[PhotoId]:
         """Photos whose files are gone."""
@@ -213,7 +191,7 @@ class Photos:
             "DELETE FROM photos WHERE root_id = ? AND path = ? AND photo_id != ? AND content_hash IS NULL", there
         )
         self._db.execute(
-            f"UPDATE photos SET {_MISSING}, path = CAST(path || x'00' || photo_id AS BLOB)"
+            f"UPDATE photos SET {MISSING}, path = CAST(path || x'00' || photo_id AS BLOB)"
             " WHERE root_id = ? AND path = ? AND photo_id != ?",
             there,
         )
@@ -253,18 +231,16 @@ class Photos:
 
     def miss(self, photo_ids: Iterable[PhotoId]) -> None:
         """Their files are gone: they become tombstones, which keep faces, names and the user's word."""
-        self._db.executemany(
-            f"UPDATE photos SET {_MISSING} WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids]
-        )
+        self._db.executemany(f"UPDATE photos SET {MISSING} WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids])
 
     def miss_all(self, root_id: RootId) -> int:
         """
-        The photos of a root that the user wants no more become tombstones; when the root is back they are, too.
+        The photos of a root that is not watched any more become tombstones; when the root is back they are, too.
 
         Returns:
             How many.
         """
-        cursor = self._db.execute(f"UPDATE photos SET {_MISSING} WHERE root_id = ? AND state != 'missing'", (root_id,))
+        cursor = self._db.execute(f"UPDATE photos SET {MISSING} WHERE root_id = ? AND state != 'missing'", (root_id,))
         return cursor.rowcount
 
     def take(self, taken: TakenPhoto, model_id: str) -> PhotoId:
@@ -325,6 +301,11 @@ class Photos:
         """Photos of a root, tombstones left out."""
         row = self._db.execute("SELECT count(*) FROM photos WHERE root_id = ? AND state != 'missing'", (root_id,))
         return int(row.fetchone()[0])
+
+    def count_all(self, root_id: RootId) -> int:
+        """Photos of a root, tombstones included."""
+        row = self._db.execute("SELECT count(*) FROM photos WHERE root_id = ?", (root_id,)).fetchone()
+        return int(row[0])
 
     def counts(self) -> Mapping[PhotoState, int]:
         counted = dict(self._db.execute("SELECT state, count(*) FROM photos GROUP BY state").fetchall())

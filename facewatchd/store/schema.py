@@ -252,4 +252,8 @@ MIGRATIONS = (
     -- the user made them of faces of their choice, which say who they are
     ALTER TABLE people ADD COLUMN founded INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- whether the folder was configured when the daemon last ran
+    ALTER TABLE roots ADD COLUMN watched INTEGER NOT NULL DEFAULT 1;
+    """,
 )

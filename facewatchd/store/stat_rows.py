@@ -9,6 +9,12 @@ from facewatchd.domain import FileStat
 STAT_COLUMNS = "size, mtime_ns, ctime_ns, inode, device"
 """In the order of `stat_numbers`."""
 
+MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
+"""
+Makes a photo a tombstone. One that was not taken in as it last was gets a size that no file has, so that it is never believed
+to be done.
+"""
+
 
 def stat_numbers(stat: FileStat) -> tuple[int, int, int, int, int]:
     return (stat.size, stat.mtime_ns, stat.ctime_ns, signed(stat.inode), signed(stat.device))

@@ -26,6 +26,7 @@ from facewatchd.store.photo_dates import PhotoDates
 from facewatchd.store.photos import Photos
 from facewatchd.store.quarantine import Quarantine
 from facewatchd.store.reviews import Reviews
+from facewatchd.store.roots import Roots
 from facewatchd.store.stacks import Stacks
 
 
@@ -89,6 +90,7 @@ class Store:
         self.path = state_dir / DATABASE
         self._read_only = read_only
         self._db = connect(state_dir, read_only=read_only)
+        self.roots = Roots(self._db)
         self.photos = Photos(self._db)
         self.dates = PhotoDates(self._db)
         self.stacks = Stacks(self._db)

@@ -74,13 +74,23 @@ def check_root(root: Root, recorded: RootIdentity | None, sample: Sequence[tuple
             "remove the folder from `photos` in the configuration.",
         )
     identity = RootIdentity(found.st_dev, found.st_ino)
-    if recorded not in (None, identity) and sample and not _is_any_there(root, sample):
+    if is_another(root, recorded, sample):
         return RootCheck(
             Health.OFFLINE,
             "Another folder or file system is in its place: none of the known photos is there. Mount the right disk; "
             "if the photos are meant to be gone, remove the folder from `photos` in the configuration.",
         )
     return RootCheck(Health.ONLINE, identity=identity)
+
+
+def is_another(root: Root, recorded: RootIdentity | None, sample: Sequence[tuple[bytes, FileStat]]) -> bool:
+    """Whether another folder or file system is where a root was; false where nothing is. Arguments as in `check_root`."""
+    try:
+        found = os.lstat(root.path)
+    except OSError:
+        return False
+    here = RootIdentity(found.st_dev, found.st_ino)
+    return recorded not in (None, here) and bool(sample) and not _is_any_there(root, sample)
 
 
 def excluded_in(root: Root, own: Iterable[bytes]) -> frozenset[bytes]:

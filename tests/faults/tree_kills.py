@@ -102,7 +102,7 @@ class _Archive:
         self._before: dict[bytes, str] = {}
         self._photos.mkdir(parents=True)
         with Store(self._state) as store, store.transaction():
-            root = store.photos.root(os.fsencode(self._photos))
+            root = store.roots.ensure(os.fsencode(self._photos))
             ids = [store.people.add(f"Somebody {number}") for number in range(PEOPLE)]
             for number in range(PHOTOS):
                 path = self._photos / f"IMG_{number:04d}.jpg"

@@ -155,7 +155,7 @@ def open_archive(folder: Path) -> Archive:
     photos.mkdir(parents=True, exist_ok=True)
     store = Store(folder / "state")
     with store.transaction():
-        root = store.photos.root(os.path.realpath(os.fsencode(photos)))
+        root = store.roots.ensure(os.path.realpath(os.fsencode(photos)))
     tree = TreeSettings(os.path.realpath(os.fsencode(folder / "People")), 2, links=LinkMode.RELATIVE, max_megapixels=50)
     return Archive(folder, store, root, tree)
 

@@ -55,7 +55,7 @@ def unit(random: np.random.Generator, count: int, dim: int) -> Embeddings:
 def put(store: Store, model: StoredModel, embeddings: Sequence[Embedding], path: bytes) -> list[FaceId]:
     """The faces of a photo that is not there; the photo of that path, where it is known already, gets more of them."""
     with store.transaction():
-        root = next(iter(store.photos.roots().values()), None) or store.photos.root(b"/photos")
+        root = next(iter(store.roots.all().values()), None) or store.roots.ensure(b"/photos")
         known = store.photos.known(root.root_id).get(path)
         if known is None:
             seen = SeenFile(root.root_id, path, FileStat(1, len(path), 1, 10**6 + hash(path) % 10**6, 1))

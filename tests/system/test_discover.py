@@ -232,7 +232,7 @@ def test_a_photo_moves_to_another_root(archive: Archive) -> None:
     """On the same disk the file says who it is."""
     other_folder = archive.folder / "More"
     other_folder.mkdir()
-    other = archive.store.photos.root(os.path.realpath(os.fsencode(other_folder)))
+    other = archive.store.roots.ensure(os.path.realpath(os.fsencode(other_folder)))
     watch = Watch(archive, other)
     archive.add(b"1.jpg")
     before = watch.ids()

@@ -129,7 +129,7 @@ def album(
 ) -> Iterator[Album]:
     """An empty state that knows where the demo album is."""
     with Store(tmp_path / "state") as store:
-        root = store.photos.root(os.path.realpath(os.fsencode(demo_album)))
+        root = store.roots.ensure(os.path.realpath(os.fsencode(demo_album)))
         assert root.root_id == 1
         yield Album(store, builtin_engine.info.id, builtin_engine.info.dim, builtin_thresholds, root.path, truth)
 
@@ -225,7 +225,7 @@ def test_photos_may_come_in_any_order(album: Album, demo_taken: list[TakenPhoto]
     album.regroup()
     other_store = Store(tmp_path / "other")
     with other_store:
-        other_store.photos.root(album.root)
+        other_store.roots.ensure(album.root)
         other = replace(album, store=other_store)
         other.add(demo_taken[::-1])
         other.regroup()

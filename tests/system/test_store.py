@@ -100,7 +100,7 @@ def put(
 
 @pytest.fixture
 def root(store: Store) -> Root:
-    return store.photos.root(b"/photos")
+    return store.roots.ensure(b"/photos")
 
 
 def must(face: int, person: int) -> Constraint:
@@ -213,13 +213,13 @@ def test_a_date_comes_back_as_it_went_in(store: Store, root: Root, precision: Pr
 
 def test_a_root_is_the_same_when_it_is_named_again(store: Store) -> None:
     """And remembers its identity, up to the largest numbers that there are."""
-    root = store.photos.root(b"/photos/\xff")
-    assert store.photos.root(b"/photos/\xff") == root
-    assert store.photos.roots() == {root.root_id: root}
-    assert store.photos.identity(root.root_id) is None
+    root = store.roots.ensure(b"/photos/\xff")
+    assert store.roots.ensure(b"/photos/\xff") == root
+    assert store.roots.all() == {root.root_id: root}
+    assert store.roots.identity(root.root_id) is None
     for numbers in ((0, 0), (2**63, 2**64 - 1), (2**63 - 1, 1)):
-        store.photos.set_identity(root.root_id, *numbers)
-        assert store.photos.identity(root.root_id) == numbers
+        store.roots.set_identity(root.root_id, *numbers)
+        assert store.roots.identity(root.root_id) == numbers
 
 
 def test_a_face_comes_back_as_it_went_in(store: Store, root: Root) -> None:
@@ -363,7 +363,7 @@ def dump(path: Path) -> list[str]:
 def test_an_id_is_never_given_twice(tmp_path: Path) -> None:
     """Neither after the last person's row is gone nor after a restart; photos and faces keep to that too."""
     with Store(tmp_path) as store:
-        root = store.photos.root(b"/photos")
+        root = store.roots.ensure(b"/photos")
         people = [store.people.add() for _ in range(3)]
         photo, (face,) = put(store, root, b"a.jpg", [None])
     with contextlib.closing(sqlite3.connect(tmp_path / "facewatchd.sqlite")) as db:
@@ -481,7 +481,7 @@ def test_merging_into_somebody_who_was_merged(store: Store, root: Root) -> None:
 def test_a_state_with_everything_in_it_is_sound_at_the_next_start(tmp_path: Path) -> None:
     """SQLite 3.40 calls a table damaged whose key is not in its first columns; then nobody could start any more."""
     with Store(tmp_path) as store:
-        _, (face,) = put(store, store.photos.root(b"/photos"), b"1.jpg", [store.people.add("Ada")])
+        _, (face,) = put(store, store.roots.ensure(b"/photos"), b"1.jpg", [store.people.add("Ada")])
         store.people.say([must(face, 1)])
         store.people.set_medoids(1, [face])
         store.manifest.made(1, b"Ada")
@@ -645,7 +645,7 @@ def test_a_moved_photo_takes_the_place_of_what_was_there(store: Store, root: Roo
     ada = store.people.add("Ada")
     photo, (face,) = put(store, root, b"1.jpg", [ada])
     put(store, root, b"2.jpg", [ada])
-    elsewhere = store.photos.root(b"/other")
+    elsewhere = store.roots.ensure(b"/other")
     for state in ("present", "missing"):
         if state == "missing":
             store.photos.miss([photo])
@@ -693,7 +693,7 @@ def test_several_photos_may_have_made_room_under_one_name(store: Store, root: Ro
 def test_readers_beside_a_writer(tmp_path: Path) -> None:
     """They see whole transactions, also while one is under way, and cannot write."""
     with Store(tmp_path) as writer:
-        root = writer.photos.root(b"/photos")
+        root = writer.roots.ensure(b"/photos")
         seen: list[int] = []
         ready, go = threading.Event(), threading.Event()
 
@@ -916,7 +916,7 @@ from facewatchd.store import Store
 first = int(sys.argv[2])
 face = FoundFace(Detection(Box(1, 1, 9, 9), np.zeros((5, 2)), 1.0), Quality(1.0, 9.0), np.ones(512, np.float32))
 with Store(Path(sys.argv[1])) as store:
-    root = store.photos.root(b"/photos")
+    root = store.roots.ensure(b"/photos")
     for number in range(first, first + 100_000):
         with store.transaction():
             seen = SeenFile(root.root_id, b"%d.jpg" % number, FileStat(1, 1, 1, number, 1))
@@ -1006,7 +1006,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.store = Store(Path(self.folder.name))
-        self.root = self.store.photos.root(b"/photos")
+        self.root = self.store.roots.ensure(b"/photos")
         self.model = MODEL
         self.number = 0
         self.most_people = 0
