@@ -203,7 +203,7 @@ class RenameFolder:
 
 @dataclass(frozen=True, slots=True)
 class RemoveFolder:
-    """Only if it is empty by then; the user's own files keep it. Whatever the manifest has of it is struck out."""
+    """Only if it is empty by then, but for other programs' litter; the user's own files keep it. Whatever the manifest has of it is struck out."""
 
     owner: Owner
     folder: bytes

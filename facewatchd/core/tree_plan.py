@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from facewatchd.core.litter import is_litter
 from facewatchd.core.names import are_told_apart, beginning, fold, folder_name, is_variant, unique
 from facewatchd.core.owners import Owner, place_of
 from facewatchd.core.tree import (
@@ -128,9 +129,16 @@ def _empties(folder: WrittenFolder, present: Present) -> bool:
     """Whether nothing is left in a folder once all that is ours is taken out, so that its name is free again."""
     entries = present.folders[folder.name].entries
     mine = {entry.name for entry in folder.entries if _unchanged(entry, entries.get(entry.name))}
-    parts = {posixpath.dirname(name) for name in mine}
+    left = {name for name, entry in entries.items() if name not in mine and _is_left(name, entry)}
+    parts = {posixpath.dirname(name) for name in mine | left}
     stays = any(entries[entry.name].only_name for entry in folder.entries if entry.name in mine)
-    return not stays and mine == set(entries) - parts
+    return not stays and mine == set(entries) - parts - left
+
+
+def _is_left(name: bytes, entry: PresentEntry) -> bool:
+    """Whether another program left it, and it goes with the folder."""
+    is_file = entry.signature is not None and entry.target is None
+    return (is_file or entry == PresentEntry()) and is_litter(posixpath.basename(name), is_folder=not is_file)
 
 
 def _orphans(ours: Iterable[WrittenFolder], present: Present) -> dict[Owner, list[bytes]]:

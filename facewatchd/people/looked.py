@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from facewatchd.core.litter import is_others_business
 from facewatchd.core.owners import Owner
 from facewatchd.core.tree import PresentEntry, PresentFolder
 from facewatchd.people.entries import TEMPORARY
@@ -107,6 +108,9 @@ class Looked:
         """
         folder, _, name = path.rpartition(b"/")
         if name.startswith(TEMPORARY):
+            return False
+        if is_others_business(path):
+            self.forget(folder)
             return False
         seen = self._folders.get(folder)
         is_known = seen is not None and seen.stamp is not None

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from facewatchd.core.litter import is_kept_by_others
 from facewatchd.core.owners import REVIEW, TOGETHER, Owner
 from facewatchd.core.tree import (
     UNKNOWN,
@@ -41,6 +42,7 @@ from facewatchd.people.entries import Entries, Staged, exists
 from facewatchd.people.looked import Looked
 from facewatchd.people.markers import read_marker
 from facewatchd.people.photo_files import PhotoFiles
+from facewatchd.people.sweep import remove_folder
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ class PeopleTree:
                 entries = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in listing]
             folders: dict[bytes, PresentFolder] = {}
             for name, is_folder in entries:
-                if is_folder and not name.startswith(b"."):
+                if is_folder and (name in needed or not (name.startswith(b".") or is_kept_by_others(name))):
                     self._look_into(name, needed, folders, 1)
         self.changed |= self._looked.keep_only(self._seen)
         return Present(frozenset(name for name, _ in entries), folders)
@@ -170,6 +172,8 @@ class PeopleTree:
         has_parts = isinstance(found.marker, int) or path in _PARTED or (is_at_top and path in needed)
         parts: dict[bytes, PresentEntry] = {}
         for name in inner if has_parts or levels else ():
+            if is_kept_by_others(name) and path + b"/" + name not in needed:
+                continue
             below = self._look_into(path + b"/" + name, needed, folders, 2 if has_parts else levels - 1)
             if has_parts and below is not None and below.marker is None:
                 parts |= {name + b"/" + entry: what for entry, what in below.entries.items()}
@@ -348,10 +352,10 @@ class PeopleTree:
         return b""
 
     def _remove_folder(self, path: bytes) -> None:
-        """... and the one that it lies in, if that is ours and holds nothing else."""
+        """... with what other programs left in it, and the one that it lies in, if that is ours and holds nothing else."""
         try:
             with self._above(path) as (folder, name):
-                os.rmdir(name, dir_fd=folder)
+                remove_folder(name, folder)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -362,7 +366,7 @@ class PeopleTree:
         place = path.rpartition(b"/")[0]
         if place in {REVIEW, TOGETHER}:
             with contextlib.suppress(OSError):
-                os.rmdir(place, dir_fd=self._top)
+                remove_folder(place, self._top)
 
     @contextlib.contextmanager
     def _opened(self, path: bytes) -> Iterator[int | None]:
@@ -424,7 +428,7 @@ class PeopleTree:
         part = name.rpartition(b"/")[0]
         if part:
             with contextlib.suppress(OSError), self._above(folder + b"/" + part) as (inside, own_name):
-                os.rmdir(own_name, dir_fd=inside)
+                remove_folder(own_name, inside)
 
 
 def _place(action: PutLink | RemoveLink | PutFile | RemoveFile) -> bytes:

@@ -6,7 +6,7 @@ A root itself is never ignored, whatever it is called and whatever lies in it: t
 
 from __future__ import annotations
 
-import re
+from facewatchd.core.litter import BINS, OTHER_FOLDERS, THUMBNAIL_FOLDERS, pattern
 
 TEMPORARY_PREFIX = b".facewatchd-"
 """What our own temporary files begin with, in photo folders and in the people tree."""
@@ -27,26 +27,14 @@ IGNORED_FILES = (
 )
 IGNORED_FOLDERS = (
     b".*",  # hidden: .stversions, .stfolder, .Trash-*, .thumbnails, .dtrash, .@__thumb
-    b"@eaDir",  # Synology: thumbnails of every photo
-    b"@tmp",
-    b"#recycle",  # Synology
-    b"#snapshot",
-    b"@Recycle",  # QNAP
-    b"@Recently-Snapshot",
-    b"$RECYCLE.BIN",  # Windows
-    b"System Volume Information",
-    b"lost+found",
+    *THUMBNAIL_FOLDERS,
+    *BINS,
+    *OTHER_FOLDERS,
 )
 
 
-def _pattern(globs: tuple[bytes, ...]) -> re.Pattern[bytes]:
-    # Windows and cameras change the case of names at will
-    either = b"|".join(re.escape(glob).replace(rb"\*", b".*") for glob in globs)
-    return re.compile(b"(?:" + either + b")", re.DOTALL | re.IGNORECASE)
-
-
-_FILES = _pattern(IGNORED_FILES)
-_FOLDERS = _pattern(IGNORED_FOLDERS)
+_FILES = pattern(IGNORED_FILES)
+_FOLDERS = pattern(IGNORED_FOLDERS)
 
 
 def is_ignored_file(name: bytes) -> bool:

@@ -225,3 +225,16 @@ def test_a_folder_of_the_users_in_a_persons_folder(archive: Archive, tree: Path)
     (tree / "Ada" / "2019" / "2019 a0.jpg").rename(tree / "Ada" / "Wedding" / "the best.jpg")
     assert settles(archive) == BEFORE | {"Ada/Wedding": {"the best.jpg"}}
     assert archive.store.journal.entries(1) == []
+
+
+def test_an_emptied_year_goes_with_litter(archive: Archive, tree: Path) -> None:
+    """... and stays with a file of the user's."""
+    for number in (2019, 2020):
+        (tree / "Ada" / str(number) / ".DS_Store").write_bytes(b"left")
+    (tree / "Ada" / "2019" / "notes.txt").write_text("mine")
+    for name in ("2019/2019 a0.jpg", "2019/2019 a1.jpg", "2020/2020 a2.jpg"):
+        (tree / "Ada" / name).unlink()
+    after = settles(archive)
+    assert "Ada/2020" not in after
+    assert not (tree / "Ada" / "2020").exists()
+    assert after["Ada/2019"] == {"notes.txt", ".DS_Store"}
