@@ -13,7 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -22,7 +22,23 @@ from facewatchd.errors import FacewatchError, displayable
 from facewatchd.log import set_up_logging
 
 FILE = click.Path(path_type=Path)
-FACE = click.IntRange(1, 2**63 - 1)  # what SQLite can count to
+
+
+class FaceNumber(click.ParamType[int]):
+    """A face's id."""
+
+    name = "face"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        # what SQLite can count to
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) < 2**63):
+            told = f"'{displayable(text)}' is no face; give its number, as 'facewatchd people show' lists it"
+            self.fail(told, param, ctx)
+        return int(text)
+
+
+FACE = FaceNumber()
 
 _TALKATIVE = {"run", "use"}
 """Commands that go on for long and say how; the others' answer is not to drown in the log."""
@@ -64,12 +80,33 @@ def end_when_told() -> None:
         signal.signal(number, end)
 
 
+class UsageLine(click.UsageError):
+    """What was typed wrong, in one line."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        words = " ".join(self.format_message().split())
+        path = self.ctx.command_path if self.ctx is not None else "facewatchd"
+        click.echo(
+            f"facewatchd: {words.rstrip('.?')}{words[-1:] if words[-1:] == '?' else '.'} See '{path} --help'.",
+            file,
+            err=True,
+        )
+
+
 class OneLineErrors(click.Group):
     """Ends every command with one line where it cannot do what it should."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise _one_line(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _one_line(error) from error
         except FacewatchError as error:
             click.echo(f"facewatchd: {error}", err=True)
             ctx.exit(error.exit_code)
@@ -87,6 +124,13 @@ class OneLineErrors(click.Group):
             why = error.strerror or error
             click.echo(f"facewatchd: A file cannot be used{where}: {why}; check its path and permissions.", err=True)
             ctx.exit(1)
+
+
+def _one_line(error: click.UsageError) -> click.UsageError:
+    """The same, said in one line; a command without anything behind it shows its help."""
+    return (
+        error if isinstance(error, click.exceptions.NoArgsIsHelpError) else UsageLine(error.format_message(), error.ctx)
+    )
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from facewatchd.config_file import ConfigFile, read_config_file
+from facewatchd.config_words import Says, problem_said
 from facewatchd.errors import ConfigError, displayable
 
 
@@ -33,7 +34,7 @@ def _known_zone(name: str) -> str:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"no time zone is called {name!r}; names look like Europe/Berlin") from error
+            raise ValueError("no time zone is called so") from error
     return name
 
 
@@ -42,7 +43,7 @@ def _ranking(sources: tuple[str, ...]) -> tuple[str, ...]:
         if sources.count(source) > 1:
             raise ValueError(f"{source} is named twice")
     if "mtime" in sources[:-1]:
-        raise ValueError("mtime comes last: every file has one, so that what stands behind it would never be asked")
+        raise ValueError("mtime comes last, as every file has one: what stands behind it would never be asked")
     if not set(sources) - {"mtime"}:
         raise ValueError("name at least one source besides mtime; dates.mode: off does not look at dates")
     return sources
@@ -71,8 +72,55 @@ def _photos_or_false(value: object) -> int:
     if value is False:
         return 0
     if type(value) is not int or value < 1:
-        raise ValueError("write false, or how many photos two people need in common")
+        raise ValueError
+    return _sane(value)
+
+
+def _number(value: object) -> object:
+    """YAML's `yes` is no number, though Python takes it for 1."""
+    if isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 - pydantic takes no other for a fault of the value
     return value
+
+
+def _sane(value: int) -> int:
+    if value > _MOST:
+        raise ValueError(f"nothing here can be more than {_MOST:,}")
+    return value
+
+
+def _folder_named(value: object) -> object:
+    """Nothing between the quotes would be the working folder."""
+    if value == "":
+        raise ValueError
+    return value
+
+
+def _checked(check: Callable[[str], object], text: str) -> str:
+    """The text, if the check lets it pass. What the check says is left out: `Says` tells what is allowed."""
+    try:
+        check(text)
+    except ValueError as error:
+        raise ValueError from error
+    return text
+
+
+def _rule_path(path: str) -> str:
+    from facewatchd.core.date_rules import check_rule_path  # noqa: PLC0415
+
+    return _checked(check_rule_path, path)
+
+
+def _rule_date(text: str) -> str:
+    from facewatchd.core.date_rules import rule_date  # noqa: PLC0415
+
+    return _checked(rule_date, text) if text else text
+
+
+def _shift(text: str) -> str:
+    from facewatchd.core.date_rules import shift_by  # noqa: PLC0415
+
+    return _checked(shift_by, text)
 
 
 def _link_template(text: str) -> str:
@@ -87,10 +135,20 @@ def _xdg(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback)
 
 
-Folder = Annotated[Path, AfterValidator(_absolute)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Similarity = Annotated[float, Field(ge=-1, le=1)]
+Folder = Annotated[Path, BeforeValidator(_folder_named), AfterValidator(_absolute)]
+Whole = Annotated[int, BeforeValidator(_number), AfterValidator(_sane)]
+Number = Annotated[float, BeforeValidator(_number)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Similarity = Annotated[Number, Field(ge=-1, le=1)]
+RuleDate = Annotated[
+    str, BeforeValidator(_plain_text), AfterValidator(_rule_date), Says("a date, such as 1987, 1987-07 or 1987-07-01")
+]
+_SOURCES = "a list of sources, the most trusted first, such as [exif, xmp]"
 DateSourceName = Literal["xmp", "exif", "takeout", "name-time", "name-date", "folder", "mtime"]
+
+
+_MOST = 1_000_000_000
+"""More of anything is a slip of the finger, and more than the database can count is not far."""
 
 
 class Section(BaseModel):
@@ -107,13 +165,15 @@ class PeopleConfig(Section):
     """The people tree."""
 
     dir: Folder = Field(default_factory=lambda: Path.home() / "People", validate_default=True)
-    min_faces: Annotated[int, Field(ge=2)] = 3
+    min_faces: Annotated[Whole, Field(ge=2)] = 3
     links: Literal["relative", "absolute", "hardlink", "copy"] = "relative"
-    link_name: Annotated[str, AfterValidator(_link_template)] = "{date} {name}"
+    link_name: Annotated[
+        str, AfterValidator(_link_template), Says("text with {name} in it, such as '{date} {name}'")
+    ] = "{date} {name}"
     max_deletions: Fraction = 0.2
     allow_same_photo: bool = False
     years: bool = False
-    together: Annotated[int, BeforeValidator(_photos_or_false)] = 0
+    together: Annotated[int, BeforeValidator(_photos_or_false), Says("false, or a whole number, 1 or more")] = 0
     """Photos that two people need in common; 0 (`false`): no such folders."""
 
 
@@ -128,7 +188,7 @@ class StateConfig(Section):
 class ModelsConfig(Section):
     """Which face models to use."""
 
-    pack: Annotated[str, Field(min_length=1)] = "auto"
+    pack: Annotated[str, Field(min_length=1), Says("auto, builtin, the name of a pack, or its folder")] = "auto"
     root: Folder = Field(default_factory=lambda: Path.home() / ".insightface", validate_default=True)
     provider: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -137,9 +197,9 @@ class FacesConfig(Section):
     """How faces are looked for, and which are fit to be grouped; the others are kept and marked poor."""
 
     min_score: Fraction = 0.5
-    min_size: Annotated[float, Field(ge=1)] = 32
-    min_sharpness: Annotated[float, Field(ge=0)] = 12
-    max_turn: Annotated[float, Field(ge=0)] = 1.6
+    min_size: Annotated[Number, Field(ge=1)] = 32
+    min_sharpness: Annotated[Number, Field(ge=0)] = 12
+    max_turn: Annotated[Number, Field(ge=0)] = 1.6
     tiles: Annotated[Literal["auto", "off"], BeforeValidator(_off_for_false)] = "auto"
 
 
@@ -147,15 +207,15 @@ class AssignConfig(Section):
     """When a new face is taken for a known person. Empty: as fits the model."""
 
     threshold: Similarity | None = None
-    margin: Annotated[float, Field(ge=0, le=2)] | None = None
+    margin: Annotated[Number, Field(ge=0, le=2)] | None = None
 
 
 class ReclusterConfig(Section):
     """When everything is grouped anew."""
 
-    every_days: Annotated[float, Field(gt=0)] = 1
-    when_new: Annotated[float, Field(gt=0)] = 0.2
-    min_samples: Annotated[int, Field(ge=1)] = 2
+    every_days: Annotated[Number, Field(gt=0)] = 1
+    when_new: Annotated[Number, Field(gt=0)] = 0.2
+    min_samples: Annotated[Whole, Field(ge=1)] = 2
     threshold: Similarity | None = None
     max_moved: Fraction = 0.3
 
@@ -163,26 +223,29 @@ class ReclusterConfig(Section):
 class WatchConfig(Section):
     """How changes in the photo folders are noticed."""
 
-    settle_s: Annotated[float, Field(ge=0)] = 2
-    settle_open_s: Annotated[float, Field(ge=0)] = 5
+    settle_s: Annotated[Number, Field(ge=0)] = 2
+    settle_open_s: Annotated[Number, Field(ge=0)] = 5
     mode: Literal["auto", "inotify", "polling"] = "auto"
-    poll_s: Annotated[float, Field(gt=0)] = 60
-    rescan_s: Annotated[float, Field(gt=0)] = 3600
+    poll_s: Annotated[Number, Field(gt=0)] = 60
+    rescan_s: Annotated[Number, Field(gt=0)] = 3600
 
 
 class DateRuleConfig(Section):
     """Everything under a path is of one date."""
 
-    path: str
-    date: Annotated[str, BeforeValidator(_plain_text)]
+    path: Annotated[
+        str,
+        AfterValidator(_rule_path),
+        Says("a path below the photo folder, without a / in front, such as Scans/1987*"),
+    ]
+    date: RuleDate
     precision: Literal["", "second", "day", "month", "year"] = ""
 
     @model_validator(mode="after")
     def _is_a_rule(self) -> Self:
         # not at the top: it takes numpy with it, which --help can do without
-        from facewatchd.core.date_rules import check_rule_path, rule_date  # noqa: PLC0415
+        from facewatchd.core.date_rules import rule_date  # noqa: PLC0415
 
-        check_rule_path(self.path)
         rule_date(self.date, self.precision)
         return self
 
@@ -192,19 +255,15 @@ class DateShiftConfig(Section):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    model: Annotated[str, Field(min_length=1)]
-    by: Annotated[str, BeforeValidator(_plain_difference)]
-    start: Annotated[str, BeforeValidator(_plain_text), Field(alias="from")] = ""
-    end: Annotated[str, BeforeValidator(_plain_text), Field(alias="to")] = ""
-
-    @model_validator(mode="after")
-    def _is_a_shift(self) -> Self:
-        from facewatchd.core.date_rules import rule_date, shift_by  # noqa: PLC0415
-
-        shift_by(self.by)
-        for text in filter(None, (self.start, self.end)):
-            rule_date(text)
-        return self
+    model: Annotated[str, Field(min_length=1), Says("the name of a camera, as its photos have it")]
+    by: Annotated[
+        str,
+        BeforeValidator(_plain_difference),
+        AfterValidator(_shift),
+        Says("a difference of time, such as +1d 02:00:00 or -00:30:00"),
+    ]
+    start: Annotated[RuleDate, Field(alias="from")] = ""
+    end: Annotated[RuleDate, Field(alias="to")] = ""
 
 
 class DatesConfig(Section):
@@ -214,9 +273,11 @@ class DatesConfig(Section):
         Literal["inplace", "sidecar", "report", "off"],
         BeforeValidator(_off_for_false),
     ] = "inplace"
-    timezone: Annotated[str, AfterValidator(_known_zone)] = ""
+    timezone: Annotated[
+        str, AfterValidator(_known_zone), Says("the name of a time zone, such as Europe/Berlin, or empty quotes")
+    ] = ""
     write_date_only: bool = False
-    sources: Annotated[tuple[DateSourceName, ...], AfterValidator(_ranking)] = (
+    sources: Annotated[tuple[DateSourceName, ...], AfterValidator(_ranking), Says(_SOURCES)] = (
         "xmp",
         "exif",
         "takeout",
@@ -224,17 +285,17 @@ class DatesConfig(Section):
         "name-date",
         "folder",
     )
-    rules: tuple[DateRuleConfig, ...] = ()
-    shift: tuple[DateShiftConfig, ...] = ()
+    rules: Annotated[tuple[DateRuleConfig, ...], Says("a list, such as [{path: Scans, date: 1987}]")] = ()
+    shift: Annotated[tuple[DateShiftConfig, ...], Says('a list, such as [{model: DF-300, by: "+1d"}]')] = ()
 
 
 class IngestConfig(Section):
     """How photos are taken in."""
 
-    workers: Annotated[int, Field(ge=0)] = 0
-    max_memory: Annotated[int, Field(ge=0)] = 0
-    max_seconds: Annotated[float, Field(gt=0)] = 60
-    max_megapixels: Annotated[float, Field(gt=0)] = 250
+    workers: Annotated[Whole, Field(ge=0)] = 0
+    max_memory: Annotated[Whole, Field(ge=0)] = 0
+    max_seconds: Annotated[Number, Field(gt=0)] = 60
+    max_megapixels: Annotated[Number, Field(gt=0)] = 250
 
 
 class LogConfig(Section):
@@ -246,7 +307,7 @@ class LogConfig(Section):
 class Config(Section):
     """Everything that can be set. See `config.example.yaml` for what each key means."""
 
-    photos: tuple[Folder, ...] = ()
+    photos: Annotated[tuple[Folder, ...], Says("a list of folders, such as [~/Pictures]")] = ()
     people: PeopleConfig = Field(default_factory=PeopleConfig)
     state: StateConfig = Field(default_factory=StateConfig)
     models: ModelsConfig = Field(default_factory=ModelsConfig)
@@ -268,7 +329,7 @@ def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     """
     named = given or (Path(environ["FACEWATCHD_CONFIG"]) if environ.get("FACEWATCHD_CONFIG") else None)
     if named is not None:
-        if not named.is_file():
+        if not os.path.lexists(named):
             raise ConfigError("The configuration file is not there", "Check --config and $FACEWATCHD_CONFIG.", named)
         return named
     home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -287,60 +348,17 @@ def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -
     Raises:
         ConfigError: The file cannot be read, is not YAML, or holds a key or value that is not allowed.
     """
-    values = _merged(_read_yaml(path) if path is not None else {}, overrides or {})
+    file = read_config_file(path) if path is not None else ConfigFile(None, {})
     try:
-        config = Config.model_validate(values)
+        config = Config.model_validate(_merged(file.values, overrides or {}))
     except ValidationError as error:
-        raise ConfigError("The configuration cannot be used", _first_problem(error), path) from error
+        raise _problems(error, file, overrides or {}) from error
     except RuntimeError as error:  # of Path.home()
         raise ConfigError(
             "Your home folder is unknown", "Set $HOME, or set people.dir, state.dir and models.root.", path
         ) from error
     _refuse_overlaps(config)
     return config
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, where plain YAML silently lets the last one win (R28)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            # `<<` takes in another mapping, whose keys may be given anew
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        problem=f"{key.value} stands there twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a SafeLoader
-    except OSError as error:
-        raise ConfigError(
-            "The configuration file cannot be read", f"{error.strerror}; check its path and its permissions.", path
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            "The configuration file cannot be read", "It is not UTF-8 text; save it as UTF-8.", path
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"Line {mark.line + 1}: " if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(
-            "The configuration file is not valid YAML",
-            f"{line}{problem}; compare with config.example.yaml.",
-            path,
-        ) from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError("The configuration cannot be used", "The file must hold keys such as 'photos:'.", path)
-    return values
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -354,18 +372,29 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: there is no such key; config.example.yaml names them all{more}."
-    if problem["type"] == "tuple_type":
-        example = "[~/Pictures]" if key == "photos" else "[exif, xmp]" if key == "dates.sources" else "[...]"
-        return f"{key}: write a list, such as {example}{more}."
-    if problem["type"] == "model_type":
-        return f"{key}: write its keys below it, as in config.example.yaml{more}."
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{more}."
+def _problems(error: ValidationError, file: ConfigFile, overrides: Mapping[str, Any]) -> ConfigError:
+    """The first problem of the file, by its line, and how many more there are."""
+    problems = error.errors()
+    lines = [None if _is_given(problem["loc"], overrides) else file.line_of(problem["loc"]) for problem in problems]
+    # a stable order: what was typed on the command line is what the user has before them
+    first = min(range(len(problems)), key=lambda at: lines[at] or 0)
+    said = problem_said(Config, problems[first])
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    line = f"Line {lines[first]}: " if lines[first] is not None else ""
+    where = file.path if line or not overrides else None
+    return ConfigError("The configuration cannot be used", f"{line}{said}{more}.", where)
+
+
+def _is_given(key: Sequence[str | int], overrides: Mapping[str, Any]) -> bool:
+    """Whether a value comes from the command line."""
+    below: Any = overrides
+    for part in key:
+        if not isinstance(below, Mapping):
+            return True
+        if part not in below:
+            return False
+        below = below[part]
+    return True
 
 
 def _refuse_overlaps(config: Config) -> None:

@@ -324,11 +324,26 @@ def test_what_cannot_be_done_is_one_line(home: Home, tmp_path: Path, arguments: 
     assert ended.out == ""
 
 
-@pytest.mark.parametrize("number", ["99999999999999999999", "0", "x"])
-def test_a_number_that_no_face_can_have(home: Home, number: str) -> None:
-    """It is wrong usage, not an accident."""
-    for command in (["faces", "confirm", number], ["faces", "reject", number, "1"]):
-        assert "Traceback" not in home.run(*command, code=2).err
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["faces", "confirm", "Grandma", "17"], "'Grandma' is no face; give its number, as 'facewatchd people show'"),
+        (["faces", "reject", "99999999999999999999"], "'99999999999999999999' is no face"),
+        (["faces", "confirm", "0"], "'0' is no face"),
+        (["people", "split", "1", "--faces", "1,x"], "'x' is no face"),
+        (["people", "show"], "Missing argument 'PERSON...'. See 'facewatchd people show --help'."),
+        (["people", "shwo"], "Did you mean 'show'? See 'facewatchd people --help'."),
+        (["status", "--jsn"], "Did you mean '--json'?"),
+        (["statsu"], "Did you mean 'status'? See 'facewatchd --help'."),
+    ],
+)
+def test_wrong_usage_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """Exit code 2, and one line that says where to look."""
+    line = run([*PROGRAM, *arguments, "--state", str(tmp_path)], code=2).line
+    assert line.startswith("facewatchd: ")
+    assert said.replace("facewatchd ", "python -m facewatchd ") in line.replace(
+        "'facewatchd ", "'python -m facewatchd "
+    )
 
 
 def _wall(path: Path) -> Path:

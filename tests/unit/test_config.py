@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -147,42 +148,70 @@ class TestRefusals:
             # not a mapping
             ("- /a\n- /b\n", ("must hold keys such as 'photos:'",)),
             ("just words\n", ("must hold keys such as 'photos:'",)),
-            # unknown keys: the path is named
-            ("colour: red\n", ("colour: there is no such key", "config.example.yaml")),
-            ("people: {min_face: 3}\n", ("people.min_face: there is no such key",)),
+            ("a: @home\n", ("Line 1: no value can begin with @; put it in quotes",)),
+            ("people:\n  dir: /b\n years: true\n", ("Line 3:", "look at how far each line is indented")),
+            ("photos: [/a, /b\npeople:\n  dir: /c\n", ("Line 2:", "a ] is missing, or a comma")),
+            ("people: {link_name: 'x}\n", ("a quotation mark is missing",)),
+            ("photos: [*a]\n", ("Line 1: a stands behind a *",)),
+            ("a: 1\n---\nb: 2\n", ("Line 2:", "there is one only")),
+            ("dates: {rules: [{path: a, date: 2020-13-45}]}\n", ("Line 1: 2020-13-45 is no such date or number",)),
+            ("photos: " + "[" * 2000, ("not valid YAML", "brackets go too deep")),
+            ("photos:/a\n", ("must hold keys such as 'photos:', each with a space behind its colon",)),
+            # unknown keys: the path is named, and what was meant, wherever it belongs
+            ("colour: red\n", ("Line 1: colour: there is no such key; config.example.yaml names them all.",)),
+            ("people: {min_face: 3}\n", ("people.min_face: there is no such key; did you mean people.min_faces?",)),
             ("people: {a: 1, b: 2}\n", ("people.a: there is no such key", "(1 more)")),
-            # wrong types and values
-            ("photos: ~/Pictures\n", ("photos: write a list",)),
-            ("people: /srv/people\n", ("people: write its keys below it",)),
-            ("people: {min_faces: many}\n", ("people.min_faces: Input should be a valid integer",)),
-            ("people: {min_faces: 1}\n", ("people.min_faces: Input should be greater than or equal to 2",)),
-            ("people: {together: true}\n", ("people.together: write false, or how many photos two people need",)),
-            ("people: {together: 0}\n", ("people.together: write false, or how many photos two people need",)),
+            ("phtos: [/x]\n", ("phtos: there is no such key; did you mean photos?",)),
+            ("# mine\n\npeople:\n  dri: /x\n", ("Line 4: people.dri: there is no such key; did you mean people.dir?",)),
+            ("min_faces: 3\n", ("min_faces: there is no such key; did you mean people.min_faces?",)),
+            ("watch: {every_days: 3}\n", ("watch.every_days: there is no such key; did you mean recluster.every_days?",)),
+            ("dates: {rules: [{path: A, date: 1987, precison: day}]}\n", ("did you mean dates.rules.0.precision?",)),
+            ("dates: {shift: [{model: A, by: +1d, form: 1987}]}\n", ("did you mean dates.shift.0.from?",)),
+            ("1: x\n", ("1: there is no such key",)),
+            # wrong types and values: what is allowed, and what it is
+            ("photos: ~/Pictures\n", ("photos must be a list of folders, such as [~/Pictures]; it is '~/Pictures'",)),
+            ("people: /srv/people\n", ("people must be a heading with keys below it, such as dir; it is '/srv/people'",)),
+            ("people: {min_faces: many}\n", ("people.min_faces must be a whole number, 2 or more; it is 'many'.",)),
+            ("people:\n  min_faces: 1\n", ("Line 2: people.min_faces must be a whole number, 2 or more; it is 1.",)),
+            ("people: {min_faces: 2.5}\n", ("people.min_faces must be a whole number, 2 or more; it is 2.5.",)),
+            ("people: {min_faces: yes}\n", ("people.min_faces must be a whole number, 2 or more; it is true.",)),
+            ("people: {min_faces: }\n", ("people.min_faces must be a whole number, 2 or more; it is empty.",)),
+            ("people: {min_faces: 99999999999}\n", ("it is 99999999999: nothing here can be more than 1,000,000,000.",)),
+            ("people: {together: true}\n", ("people.together must be false, or a whole number, 1 or more; it is true.",)),
+            ("people: {together: 0}\n", ("people.together must be false, or a whole number, 1 or more; it is 0.",)),
+            ("people: {links: hard}\n", ("people.links must be relative, absolute, hardlink or copy; it is 'hard'.",)),
+            ("people: {dir: ''}\n", ("people.dir must be the path of a folder; it is empty.",)),
+            ("people: {link_name: x}\n", ("people.link_name must be text with {name} in it", "has to be there once.")),
+            ("watch: {settle_s: -1}\n", ("watch.settle_s must be a number, 0 or more; it is -1.",)),
+            ("watch: {rescan_s: .inf}\n", ("watch.rescan_s must be a number above 0; it is inf.",)),
+            ("assign: {threshold: 1.5}\n", ("assign.threshold must be a number from -1 to 1, or empty; it is 1.5.",)),
+            ("models: {pack: ''}\n", ("models.pack must be auto, builtin, the name of a pack, or its folder; it is empty.",)),
+            ("dates: {mode: guess}\n", ("dates.mode must be inplace, sidecar, report or off; it is 'guess'.",)),
+            ("dates: {timezone: Mars/Base}\n", ("such as Europe/Berlin, or empty quotes; it is 'Mars/Base': no time zone",)),
             (
-                "people: {links: hard}\n",
-                ("people.links: Input should be 'relative', 'absolute', 'hardlink' or 'copy'",),
+                "dates: {rules: [{path: Scans, date: soon}]}\n",
+                ("dates.rules.0.date must be a date, such as 1987, 1987-07 or 1987-07-01; it is 'soon'.",),
             ),
-            ("watch: {settle_s: -1}\n", ("watch.settle_s: Input should be greater than or equal to 0",)),
-            ("watch: {rescan_s: .inf}\n", ("watch.rescan_s: Input should be a finite number",)),
-            ("assign: {threshold: 1.5}\n", ("assign.threshold: Input should be less than or equal to 1",)),
-            ("models: {pack: ''}\n", ("models.pack:", "at least 1 character")),
-            ("dates: {mode: guess}\n", ("dates.mode: Input should be 'inplace', 'sidecar', 'report' or 'off'",)),
-            ("dates: {timezone: Mars/Base}\n", ("dates.timezone: no time zone is called 'Mars/Base'", "Europe/Berlin")),
-            ("dates: {rules: [{path: Scans, date: soon}]}\n", ("dates.rules.0: 'soon' is no date", "1987-07-01")),
-            ("dates: {rules: [{path: /srv/Scans, date: 1987}]}\n", ("dates.rules.0: write the path below the photo",)),
+            (
+                "dates:\n  rules:\n    - {path: a, date: 1987}\n    - {path: /srv/Scans, date: 1987}\n",
+                ("Line 4: dates.rules.1.path must be a path below the photo folder", "it is '/srv/Scans'."),
+            ),
             ("dates: {rules: [{path: a, date: 1987, precision: day}]}\n", ("'1987' is not known to the day",)),
-            ("dates: {rules: [{date: 1987}]}\n", ("dates.rules.0.path: Field required",)),
-            ("dates: {sources: [exif, names]}\n", ("dates.sources.1: Input should be 'xmp', 'exif', 'takeout'",)),
-            ("dates: {sources: exif}\n", ("dates.sources: write a list, such as [exif, xmp]",)),
-            ("dates: {sources: [exif, xmp, exif]}\n", ("dates.sources: exif is named twice",)),
-            ("dates: {sources: [mtime, exif]}\n", ("dates.sources: mtime comes last",)),
-            ("dates: {sources: []}\n", ("dates.sources: name at least one source",)),
-            ("dates: {shift: [{model: A, by: later}]}\n", ("dates.shift.0: 'later' is no difference of time",)),
-            ("dates: {shift: [{model: A, by: +1d, from: x}]}\n", ("dates.shift.0: 'x' is no date",)),
-            ("photos: [~nobody-of-this-name/a]\n", ("photos.0: no user is called", "write the whole path")),
-            ('photos: ["/a\\0b"]\n', ("photos.0: no folder's name holds a NUL character",)),
+            ("dates: {rules: [{date: 1987}]}\n", ("dates.rules.0.path is missing; it must be a path below the photo",)),
+            ("dates: {sources: [exif, names]}\n", ("dates.sources.1 must be xmp, exif, takeout, name-time,", "it is 'names'.")),
+            ("dates: {sources: exif}\n", ("dates.sources must be a list of sources", "such as [exif, xmp]; it is 'exif'.")),
+            ("dates: {sources: [exif, xmp, exif]}\n", ("it is ['exif', 'xmp', 'exif']: exif is named twice.",)),
+            ("dates: {sources: [mtime, exif]}\n", ("it is ['mtime', 'exif']: mtime comes last",)),
+            ("dates: {sources: []}\n", ("it is []: name at least one source",)),
+            ("dates: {shift: [{model: A, by: later}]}\n", ("dates.shift.0.by must be a difference of time", "it is 'later'.")),
+            ("dates: {shift: [{model: A, by: +1d, from: x}]}\n", ("dates.shift.0.from must be a date", "it is 'x'.")),
+            ("photos: [~nobody-of-this-name/a]\n", ("photos.0 must be the path of a folder", "no user is called", "write the")),
+            ('photos: ["/a\\0b"]\n', ("photos.0 must be the path of a folder", "no folder's name holds a NUL character")),
+            # of several the first in the file
+            ("watch: {mode: x}\npeople: {years: x}\n", ("Line 1: watch.mode must be", "(1 more)")),
+            ("people: {years: x}\nwatch: {mode: x}\n", ("Line 1: people.years must be true or false; it is 'x'", "(1 more)")),
         ],
-    )
+    )  # fmt: skip
     def test_one_line_with_file_key_and_remedy(self, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
         """Every mistake is one line that names the file, the key or line, and what would be right."""
         path = tmp_path / "mine.yaml"
@@ -198,12 +227,41 @@ class TestRefusals:
         assert "check its path" in message
 
     def test_folder_instead_of_a_file(self, tmp_path: Path) -> None:
-        """A folder in the place of the file is named as one."""
-        assert "Is a directory" in refusal(tmp_path, None)
+        """A folder in the place of the file is named as one, also where it was named by an option."""
+        assert "Is a directory; name the file that is in it" in refusal(tmp_path, None)
+        assert find_config(tmp_path, {}) == tmp_path
+
+    @pytest.mark.parametrize("key", sorted(keys_of(Config().model_dump())))
+    def test_every_key_says_what_it_may_be(self, tmp_path: Path, key: str) -> None:
+        """A value of a wrong kind, or out of range: the key, what is allowed, what it is, and no library's words."""
+        section, _, name = key.rpartition(".")
+        said = {}
+        for value in ({"a": 1}, -7, "@wrong"):
+            document = {section: {name: value}} if section else {name: value}
+            try:
+                load_config(None, document)
+            except ConfigError:
+                path = tmp_path / "c.yaml"
+                said[str(value)] = refusal(path, "# a comment\n" + yaml.safe_dump(document))
+        assert len(said) >= 1
+        for message in said.values():
+            assert re.search(rf": Line [23]: {re.escape(key)} must be [^;]+; it is [^;]+\.$", message), message
+            for word in ("Input", "should", "valid", "pydantic", "string", "tuple", "boolean", "integer", "<class"):
+                assert word not in message.partition(")")[2]
+
+    def test_options_are_named_as_such(self, tmp_path: Path) -> None:
+        """What comes from the command line is not looked for in the file."""
+        path = tmp_path / "c.yaml"
+        message = refusal(path, "people: {dir: /b}\n", {"people": {"dir": 5}})
+        assert str(path) not in message
+        assert "Line" not in message
+        assert "people.dir must be the path of a folder; it is 5." in message
 
     def test_not_utf8(self, tmp_path: Path) -> None:
         """A file in another encoding is refused with the remedy."""
-        assert "save it as UTF-8" in refusal(tmp_path / "c.yaml", "photos: [/Übung]\n".encode("latin-1"))
+        latin = "# mine\nphotos: [/Übung]\n".encode("latin-1")
+        assert "Line 2 is not UTF-8 text; save the file as UTF-8" in refusal(tmp_path / "c.yaml", latin)
+        assert "It is UTF-16 text; save it as UTF-8" in refusal(tmp_path / "c.yaml", "photos: []\n".encode("utf-16"))
 
     def test_yaml_off_is_a_word(self, tmp_path: Path) -> None:
         """YAML reads a bare `off` as false; the mode is meant."""
