@@ -178,7 +178,7 @@ class Entries:
         if not self._has_room(folder, action) or (content := self._make_file(action)) is None:
             return None
         _remove(name, folder)
-        with _whole_or_gone(name, folder), open(os.open(name, _NEW, 0o644, dir_fd=folder), "wb") as file:
+        with _whole_or_gone(name, folder), open(os.open(name, _NEW, 0o666, dir_fd=folder), "wb") as file:
             file.write(content)
         return Staged(action, name, _signature(name, folder) or b"")
 

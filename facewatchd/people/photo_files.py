@@ -136,7 +136,7 @@ class PhotoFiles:
             found = os.fstat(source)
             if not stat.S_ISREG(found.st_mode) or (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
                 return False
-            handle = os.open(name, _NEW, 0o644, dir_fd=folder)
+            handle = os.open(name, _NEW, 0o666, dir_fd=folder)
             try:
                 _copy_bytes(source, handle)
                 os.utime(handle, ns=(found.st_atime_ns, mtime_ns))

@@ -38,6 +38,7 @@ from facewatchd.core.tree import (
 )
 from facewatchd.domain import Pool
 from facewatchd.errors import TreeError, displayable
+from facewatchd.people.claims import Claim
 from facewatchd.people.entries import Entries, Staged, exists
 from facewatchd.people.looked import Looked
 from facewatchd.people.markers import read_marker
@@ -47,9 +48,6 @@ from facewatchd.people.sweep import remove_folder
 log = logging.getLogger(__name__)
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# keep other programs' indexers out of a tree of duplicates (R4)
-KEPT_OUT = b".nomedia"
-_KEEP_OUT = (KEPT_OUT, b".ppignore")
 
 # folders in these, as in people's folders, are parts of them
 _PARTED = frozenset(pool.encode() for pool in Pool)
@@ -88,6 +86,7 @@ class PeopleTree:
         files: What is known of photos' files that are no symlinks.
         looked: What was found at earlier looks, kept by the caller, so that folders which have not changed need not be
             listed again.
+        claim: What is at its top.
 
     Raises:
         TreeError: It cannot be made, opened or read.
@@ -100,10 +99,12 @@ class PeopleTree:
         make_file: Callable[[PutFile], bytes | None],
         files: PhotoFiles,
         looked: Looked | None = None,
+        claim: Claim | None = None,
     ) -> None:
         self._path = path
         self._state_id = state_id
         self._entries = Entries(files, make_file)
+        self._claim = Claim() if claim is None else claim
         self._littered: set[bytes] = set()
         self._looked = Looked() if looked is None else looked
         self._seen: set[bytes] = set()
@@ -225,19 +226,13 @@ class PeopleTree:
 
     def claim(self) -> None:
         """
-        Put there what is in every people tree, by which an empty one can be told from a disk that is away.
+        Put there what is in every people tree, see `Claim`.
 
         Raises:
             TreeError: The tree cannot be written.
         """
         with self._errors("The people tree cannot be written"):
-            for name in _KEEP_OUT:
-                with contextlib.suppress(FileExistsError):
-                    os.close(
-                        os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=self._top)
-                    )
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(Pool.IGNORED, 0o755, dir_fd=self._top)
+            self._claim.stake(self._top)
 
     def has(self, path: bytes) -> bool:
         """Whether anything stands under a path of the tree."""
@@ -338,7 +333,7 @@ class PeopleTree:
         for end in (*(match.start() for match in re.finditer(b"/", path)), len(path)):
             with self._above(path[:end]) as (folder, name):
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, 0o755, dir_fd=folder)
+                    os.mkdir(name, dir_fd=folder)
                 os.close(os.open(name, _FOLDER, dir_fd=folder))
 
     def _rename_folder(self, path: bytes, to: bytes) -> bytes | None:
@@ -421,7 +416,7 @@ class PeopleTree:
         """A folder for a year, in a folder that stands there."""
         with self._opened(folder) as inside, contextlib.suppress(FileExistsError):
             if inside is not None:
-                os.mkdir(part, 0o755, dir_fd=inside)
+                os.mkdir(part, dir_fd=inside)
 
     def _remove_part(self, folder: bytes, name: bytes) -> None:
         """The folder that something of ours was in, if nothing is left in it."""

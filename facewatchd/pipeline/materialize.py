@@ -31,9 +31,10 @@ from facewatchd.core.tree import (
 from facewatchd.core.tree_plan import narrowed, plan
 from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError
+from facewatchd.people.claims import HIDDEN, SIGNS, Claim
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
-from facewatchd.people.tree import KEPT_OUT, PeopleTree
+from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
@@ -145,9 +146,10 @@ def materialize(
         raise _lost(settings)
     files = photo_files(store, settings.links, looked.compared)
     content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels)))
-    with PeopleTree(settings.path, store.state_id(), content, files, looked) as tree:
+    claim = Claim(settings.links is not LinkMode.COPY, store.kept_out(), store.set_kept_out)
+    with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
         present = tree.look({*names.values()})
-        if names and not anew and KEPT_OUT not in present.names and present.names.isdisjoint(names.values()):
+        if names and not anew and present.names.isdisjoint(SIGNS.union(names.values())):
             raise _lost(settings)
         if not dry_run:
             recover(store, present)
@@ -175,6 +177,8 @@ def materialize(
         actions = plan(wanted, written, present)
         if not dry_run and actions:
             carry_out(store, tree, actions)
+        elif not dry_run and not claim.hidden and HIDDEN in present.names:
+            tree.claim()
     return Materialized(read.reading.gestures, tuple(actions), read.reading.doubted)
 
 
@@ -264,6 +268,7 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     target = target_maker(store, settings.path, settings.links)
     marker = WantedFile(MARKER, store.state_id())
     hidden = store.people.hidden()
+    hidden_files = (WantedFile(HIDDEN, ""),) if settings.links is LinkMode.COPY else ()
     folders = []
     for summary in store.people.summaries(None if scope is None else {who for who in scope if isinstance(who, int)}):
         person = summary.person
@@ -278,15 +283,15 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     if scope is None or None in scope:
         unknown = _links(settings, store.people.unknown_photos(settings.min_faces), target)
         if unknown:
-            folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown))
+            folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown, hidden_files))
         ignored = _links(settings, store.people.ignored_photos(), target)
-        if ignored or Pool.IGNORED in store.manifest.names():
-            folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored))
+        if ignored or hidden_files or Pool.IGNORED in store.manifest.names():
+            folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored, hidden_files))
 
     def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
         return _links(settings, photos, lambda photo: deeper(target(photo)))
 
-    several = wanted_reviews(store, below)
+    several = wanted_reviews(store, below, hidden_files)
     if settings.together:
         people = None if scope is None else {who for who in scope if isinstance(who, int)}
         several += wanted_together(store, below, settings.together, people)

@@ -20,14 +20,14 @@ Links = Callable[[Sequence[PersonPhoto]], tuple[WantedLink, ...]]
 """Makes the links of folders that lie one level below the top."""
 
 
-def wanted_reviews(store: Store, links: Links) -> list[WantedFolder]:
-    """`_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one."""
+def wanted_reviews(store: Store, links: Links, more: tuple[WantedFile, ...] = ()) -> list[WantedFolder]:
+    """`_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one; with `more` in each."""
     folders = [
         WantedFolder(
             Review(person.person_id),
             f"{person.title}?",
             links(store.reviews.photos(person.person_id)),
-            (_marker(store),),
+            (_marker(store), *more),
         )
         for person in store.reviews.people()
     ]
@@ -35,7 +35,10 @@ def wanted_reviews(store: Store, links: Links) -> list[WantedFolder]:
         examples = (*_examples(store, one, other, links), *_examples(store, other, one, links))
         folders.append(
             WantedFolder(
-                Suggestion(one.person_id, other.person_id), f"{one.title} + {other.title}?", examples, (_marker(store),)
+                Suggestion(one.person_id, other.person_id),
+                f"{one.title} + {other.title}?",
+                examples,
+                (_marker(store), *more),
             )
         )
     return [folder for folder in folders if folder.links]

@@ -24,6 +24,7 @@ from facewatchd.core.tree import (
     Written,
 )
 from facewatchd.errors import PhotoBusyError, PhotoError, TreeError
+from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import cut_cover
 from facewatchd.people.markers import marker_text
 from facewatchd.people.tree import Done, PeopleTree
@@ -58,6 +59,8 @@ def content_maker(store: Store, cut: Cutter) -> Callable[[PutFile], bytes | None
     def content(action: PutFile) -> bytes | None:
         if action.name == MARKER:
             return marker_text(action.owner, action.version)
+        if action.name == HIDDEN:
+            return b""
         face = store.people.face(int(action.version))
         return cut(action.owner, face) if face is not None else None
 

@@ -164,6 +164,14 @@ class Store:
             self._set("state.id", uuid.uuid4().hex)
         return self._get("state.id")
 
+    def kept_out(self) -> bytes | None:
+        """The signature of what we made to keep galleries out of the people tree, empty for nothing; None: nobody knows."""
+        known = self._get("tree.kept_out")
+        return known.removeprefix("made ").encode() if known else None
+
+    def set_kept_out(self, signature: bytes) -> None:
+        self._set("tree.kept_out", f"made {signature.decode()}")
+
     def model(self) -> StoredModel | None:
         """The models of this state, None before the first photo."""
         if not self._get("model.id"):

@@ -20,8 +20,11 @@ from trees import know_two, look, regroup, shown
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import LinkMode, RemoveFolder
 from facewatchd.domain import DateFinding, DateSource, Precision
+from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
+from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline import correct
+from facewatchd.watch.scanner import scan
 
 pytest_plugins = "archive_fixtures"
 
@@ -252,7 +255,7 @@ def test_every_mode_becomes_every_other(archive: Archive) -> None:
     archive.add(b"2.jpg", [(None, unit(2))])
     look(archive)
     at(archive, "Ada/note.txt").write_bytes(b"mine")
-    names = {*listing(archive.tree.path)}
+    names = {*listing(archive.tree.path)} - {HIDDEN}
     for one, other in itertools.permutations(LinkMode, 2):
         for mode in (one, other):
             changed = replace(archive, tree=replace(archive.tree, links=mode))
@@ -260,7 +263,9 @@ def test_every_mode_becomes_every_other(archive: Archive) -> None:
             assert done.gestures == ()
             assert not [action for action in done.actions if isinstance(action, RemoveFolder)]
             assert look(changed).actions == ()
-            assert {*listing(archive.tree.path)} == names
+            # who looks at copies with a gallery finds the people, and not what only asks
+            hidden = {b"_ignored/.nomedia", b"_unknown/.nomedia"} if mode is LinkMode.COPY else {HIDDEN}
+            assert {*listing(archive.tree.path)} == names | hidden
         link = os.fsencode(at(archive, "Ada/1.jpg"))
         photo = archive.photos + b"/1.jpg"
         assert os.path.islink(link) == (other in {LinkMode.RELATIVE, LinkMode.ABSOLUTE})
@@ -325,3 +330,77 @@ def test_a_hard_link_to_another_file_system_is_refused_with_a_remedy(tmp_path: P
     assert "set people.links to relative or copy" in error
     assert before == "['.facewatchd', 'folder.jpg']"
     assert after == "['.facewatchd', '1.jpg', '2.jpg', 'folder.jpg']"
+
+
+# --- galleries -------------------------------------------------------------------------------------------------------
+
+
+def in_mode(archive: Archive, mode: LinkMode) -> Archive:
+    return replace(archive, tree=replace(archive.tree, links=mode))
+
+
+def test_copies_are_seen_by_galleries(archive: Archive) -> None:
+    """A tree of copies has no `.nomedia` but where it only asks; one of links has, whatever it was before."""
+    know_two(archive, 3, 2)
+    archive.store.faces.ignore([archive.store.faces.of_photo(1)[0].face_id], ignored=True)
+    look(archive)
+    assert at(archive, ".nomedia").exists()
+    copies = in_mode(archive, LinkMode.COPY)
+    look(copies)
+    hidden = {path.parent.name for path in at(archive, ".").rglob(".nomedia")}
+    assert hidden == {"_unknown", "_ignored"}
+    assert look(copies).actions == ()
+    look(archive)
+    hidden = {path.parent.name for path in at(archive, ".").rglob(".nomedia")}
+    assert hidden == {at(archive, ".").name}
+
+
+@pytest.mark.parametrize("when", ["before", "after", "instead"])
+def test_what_the_user_hid_stays_hidden(archive: Archive, when: str) -> None:
+    """A `.nomedia` of the user's stays: made before the tree was, while it was of copies, or in the place of ours."""
+    copies = in_mode(archive, LinkMode.COPY)
+    mine = at(archive, ".nomedia")
+    if when == "before":
+        mine.parent.mkdir()
+        mine.touch()
+    know_two(archive if when != "after" else copies, 3, 2)
+    if when == "instead":
+        mine.unlink()
+    if when != "before":
+        mine.write_bytes(b"mine" if when == "instead" else b"")
+    look(copies)
+    assert mine.exists()
+    look(archive)
+    look(copies)
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_trees_of_older_versions(archive: Archive, *, is_ours: bool) -> None:
+    """Nobody wrote down who made their `.nomedia`: ours was made with the other files, and is empty."""
+    know_two(archive, 3, 2)
+    archive.store._set("tree.kept_out", "")
+    if not is_ours:
+        os.utime(at(archive, ".nomedia"), (1, 1))
+    look(in_mode(archive, LinkMode.COPY))
+    assert at(archive, ".nomedia").exists() == (not is_ours)
+
+
+def test_a_tree_of_copies_that_hides_itself_is_mended(archive: Archive) -> None:
+    """Also where nothing else is to be done: it was made by an older version."""
+    copies = in_mode(archive, LinkMode.COPY)
+    know_two(copies, 3, 2)
+    for name in (".nomedia", ".ppignore"):
+        at(archive, name).touch()
+    archive.store._set("tree.kept_out", "")
+    assert look(copies).actions == ()
+    assert not at(archive, ".nomedia").exists()
+
+
+def test_copies_in_a_photo_folder_are_not_taken_in(archive: Archive) -> None:
+    """Not by the daemon, which knows its tree, nor once another tree is looked after and this one is forgotten."""
+    inside = replace(archive, tree=replace(archive.tree, path=archive.photos + b"/People", links=LinkMode.COPY))
+    know_two(inside, 3, 2)
+    names = {seen.path for folder in scan(archive.root, is_photo_name) for seen in folder.files}
+    assert len(names) == len(archive.store.photos.known(archive.root.root_id)) == 8
+    assert b"People/Person 1/a0.jpg" not in names

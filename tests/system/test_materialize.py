@@ -28,7 +28,7 @@ from facewatchd.store import Store
 pytest_plugins = "archive_fixtures"
 
 ROUNDS = 20
-OURS = {MARKER, b"folder.jpg", b".nomedia", b".ppignore"}
+OURS = {MARKER, b"folder.jpg", b".nomedia", b".ppignore", b".facewatchdignore"}
 
 
 def build(archive: Archive) -> Materialized:
@@ -687,7 +687,7 @@ def forget_tree(archive: Archive) -> None:
 
 
 # ours by their names
-NOT_KNOWN = {b".nomedia", b".ppignore"}
+NOT_KNOWN = {b".nomedia", b".ppignore", b".facewatchdignore"}
 
 
 def test_a_first_run_that_is_killed_anywhere_is_completed_by_the_next(tmp_path: Path) -> None:

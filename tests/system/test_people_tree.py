@@ -100,9 +100,15 @@ def untouched(folder: Path) -> dict[bytes, tuple[int, bytes]]:
 def test_a_folder_is_made_filled_and_seen(tree: PeopleTree, top: Path) -> None:
     """What `look` says afterwards is what was done; indexers are kept out."""
     signature = ada(tree)
-    assert sorted(path.name for path in top.iterdir()) == [".nomedia", ".ppignore", "Ada", "_ignored"]
+    assert sorted(path.name for path in top.iterdir()) == [
+        ".facewatchdignore",
+        ".nomedia",
+        ".ppignore",
+        "Ada",
+        "_ignored",
+    ]
     found = tree.look()
-    assert found.names == {b".nomedia", b".ppignore", b"Ada", b"_ignored"}
+    assert found.names == {b".facewatchdignore", b".nomedia", b".ppignore", b"Ada", b"_ignored"}
     folder = found.folders[b"Ada"]
     assert folder.marker == 1
     assert set(folder.entries) == {MARKER, COVER, b"a.jpg", b"b.jpg"}
@@ -129,7 +135,16 @@ def test_looking_finds_all_folders_and_those_of_ours_one_level_down(tree: People
         b"_ignored": None,
     }
     assert set(found.folders[b"mine"].entries) == {b"a.jpg", b"inner", b"Bob"}
-    assert found.names == {b"Ada", b"mine", b".hidden", b"note", b".nomedia", b".ppignore", b"_ignored"}
+    assert found.names == {
+        b"Ada",
+        b"mine",
+        b".hidden",
+        b"note",
+        b".facewatchdignore",
+        b".nomedia",
+        b".ppignore",
+        b"_ignored",
+    }
 
 
 def test_a_look_remembers_what_has_not_changed(tree: PeopleTree, top: Path) -> None:
@@ -238,7 +253,7 @@ def test_everything_of_ours_can_be_taken_away_again(tree: PeopleTree, top: Path)
         RemoveFolder(2, b"never there"),
     )
     assert len(done) == 9
-    assert sorted(path.name for path in top.iterdir()) == [".nomedia", ".ppignore", "_ignored"]
+    assert sorted(path.name for path in top.iterdir()) == [".facewatchdignore", ".nomedia", ".ppignore", "_ignored"]
 
 
 @pytest.mark.parametrize("name", NASTY_NAMES)

@@ -12,12 +12,13 @@ from helpers import DIM, MODEL, THRESHOLDS, Archive, unit
 from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.core.tree import MARKER
+from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.pipeline.materialize import Materialized, materialize
 from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
 from facewatchd.store import StoredModel
 
-OURS = {MARKER, COVER}
+OURS = {MARKER, COVER, HIDDEN}
 
 CHANGES = {"symlink", "rename", "unlink", "mkdir", "rmdir"}
 
