@@ -52,6 +52,8 @@ class ControlServer:
         self._path = state_dir / SOCKET
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        # what is bound has these rights from the start
+        os.fchmod(self._socket.fileno(), 0o600)
         with _address(state_dir) as address:
             self._socket.bind(address)
         self._path.chmod(0o600)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,12 +154,18 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
     return kept
 
 
+def _private(path: str, flags: int) -> int:
+    """Only its owner reads what is known of faces, whatever the umask is."""
+    return os.open(path, flags, 0o600)
+
+
 def _write(path: Path, model_id: str, kept: _Kept) -> None:
     """Write it beside the old one, then put it in its place; that it cannot be kept is no reason not to group."""
     # always the same name, so that what a killed writer left is written over: only one groups at a time
     beside = path.with_name(f"{path.name}.part")
     try:
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=_private) as file:
+            os.fchmod(file.fileno(), 0o600)
             np.savez(  # each part with a checksum of its own
                 file,
                 version=_VERSION,

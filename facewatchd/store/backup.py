@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from facewatchd.errors import StoreError
-from facewatchd.store.database import DATABASE, connect, store_errors
+from facewatchd.store.database import DATABASE, be_private, connect, store_errors
 from facewatchd.store.schema import MIGRATIONS
 
 _SUFFIXES = ("", "-wal", "-shm")
@@ -28,6 +28,7 @@ def back_up(state_dir: Path, file: Path) -> None:
     part = file.with_name(file.name + ".part")
     with contextlib.closing(connect(state_dir, read_only=True)) as source:
         try:
+            be_private(part)
             with store_errors(file, "The backup cannot be written"), contextlib.closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
                 # a copy of a WAL file would want its companions beside it
@@ -53,6 +54,7 @@ def restore(state_dir: Path, file: Path) -> Path | None:
     _examine(file)
     target = state_dir / DATABASE
     part = state_dir / f"{DATABASE}.part"
+    be_private(part)
     try:
         with (
             store_errors(file, "The copy cannot be put back"),

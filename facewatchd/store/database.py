@@ -139,6 +139,8 @@ def connect(state_dir: Path, *, read_only: bool = False, migrations: Sequence[st
                 "The state folder cannot be made", f"{error.strerror}; choose another by --state.", state_dir
             ) from error
     with store_errors(path, "The state cannot be opened"):
+        if not read_only:
+            be_private(path)
         mode = "ro" if read_only else "rwc"
         uri = f"file:{_quoted(path)}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, factory=_Connection)
@@ -149,6 +151,20 @@ def connect(state_dir: Path, *, read_only: bool = False, migrations: Sequence[st
             connection.close()
             raise
     return connection
+
+
+def be_private(path: Path) -> None:
+    """
+    A file that only its owner reads, whatever the umask is; made empty where it is missing. What SQLite puts beside it is
+    as private. Where it is not ours to close, it stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(handle).st_mode & 0o077:
+                os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
 
 
 def _is_hidden(path: Path) -> bool:
@@ -199,6 +215,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int, migration
         return
     if version:
         copy = path.with_name(f"{path.name}.v{version}.bak")
+        be_private(copy)
         with contextlib.closing(sqlite3.connect(copy)) as backup:
             connection.backup(backup)
     for number, script in enumerate(migrations[version:], start=version + 1):
