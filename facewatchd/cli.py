@@ -7,7 +7,9 @@ Heavy imports happen inside the commands: `--help` and `status` must come at onc
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,17 +46,36 @@ def run(config: Config, *, once: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-v", "--verbose", is_flag=True, help="Say everything.")
+@click.option("--watch", is_flag=True, help="Go on saying it, until Ctrl-C.")
+@click.option("--check", is_flag=True, help="Only the first line; ends with 0 where all is well, else with 1.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, everything.")
 @configured
-def status(config: Config, *, as_json: bool) -> None:
+def status(config: Config, *, verbose: bool, watch: bool, check: bool, as_json: bool) -> None:
     """Say how things are, what waits, and what would clear it."""
-    from facewatchd import tables  # noqa: PLC0415
+    from facewatchd import status_cli  # noqa: PLC0415
     from facewatchd.report import status as report  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
 
-    with Store(config.state.dir, read_only=True) as store:
-        document = report(config, store)
-    print_json(document) if as_json else tables.show_status(document)
+    if watch and (as_json or check):
+        raise click.UsageError("--watch goes with neither --json nor --check.")
+
+    def ask() -> dict[str, Any]:
+        with Store(config.state.dir, read_only=True) as store:
+            return report(config, store)
+
+    if watch:
+        status_cli.watch(ask, verbose=verbose)
+        return
+    document = ask()
+    if as_json:
+        print_json(document)
+    elif check:
+        click.echo(status_cli.first_line(document, time.time()))
+    else:
+        status_cli.show(document, verbose=verbose)
+    if check and not document["well"]:
+        sys.exit(1)
 
 
 @main.command()

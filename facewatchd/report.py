@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 from facewatchd import __version__
@@ -22,9 +23,16 @@ _PATIENCE_S = 3.0
 
 
 def status(config: Config, store: Store) -> dict[str, Any]:
-    """The document of `status --json`; its keys are part of the interface."""
+    """
+    The document of `status --json`; its keys are part of the interface.
+
+    `well` is whether the daemon runs and answers, and nothing in `blocked` waits for the user (`needs_you`): photos that
+    cannot be read are told, and are no reason for alarm.
+    """
     running = is_running(config.state.dir)
-    vitals = _vitals(config, store, running=running)
+    now = _ask(config) if running else None
+    said = store.vitals()
+    vitals = now or (Vitals.model_validate_json(said) if said else Vitals())
     model = store.model()
     photos = store.photos.counts()
     faces = store.faces.counts()
@@ -33,25 +41,26 @@ def status(config: Config, store: Store) -> dict[str, Any]:
     failures = store.photos.failures()
     pending = photos[PhotoState.PENDING]
     quarantined = store.quarantine.count()
-    blocked = list(vitals.blocked)
+    held = store.held()
+    needs_you = [*vitals.blocked, *([held.why] if held is not None else [])]
+    blocked = list(needs_you)
     if pending and not running:
         blocked.append(f"{_count(pending, 'photo')} to be taken in: start 'facewatchd run'.")
     if failures:
-        later = sum(1 for _, _, retry_at in failures if retry_at is not None)
-        blocked.append(
-            f"{_count(len(failures), 'photo')} could not be taken in: {later} will be tried again by themselves, the "
-            "others when their files change, or by 'facewatchd retry'."
-        )
-    if (held := store.held()) is not None:
-        blocked.append(held.why)
+        blocked.append(_failed(len(failures), sum(1 for _, _, retry_at in failures if retry_at is not None)))
     if quarantined:
         blocked.append(
-            f"{_count(quarantined, 'picture')} ended the process that decoded them and are left alone: have a look at "
-            "them, then 'facewatchd retry'."
+            f"{_count(quarantined, 'picture')} ended the process that decodes and {_are(quarantined)} left alone: have a "
+            f"look at {_them(quarantined)}, then run 'facewatchd retry'."
         )
     return {
         "version": __version__,
         "running": running,
+        "answers": now is not None,
+        "well": now is not None and not needs_you,
+        "needs_you": needs_you,
+        "ended_at": _iso(vitals.ended_at) if not running and vitals.ended_at is not None else None,
+        "last_sign_at": _iso(_last_sign(store)) if not running else None,
         "model": None
         if model is None
         else {
@@ -108,13 +117,34 @@ def _thresholds(config: Config, store: Store, model: StoredModel | None) -> dict
     }
 
 
-def _vitals(config: Config, store: Store, *, running: bool) -> Vitals:
-    """What the daemon says now, else what it said last: it may be busy, or gone."""
-    if running:
-        with contextlib.suppress(FacewatchError):
-            return Vitals.model_validate(ask(config.state.dir, "vitals", {}, timeout_s=_PATIENCE_S))
-    said = store.vitals()
-    return Vitals.model_validate_json(said) if said else Vitals()
+def _ask(config: Config) -> Vitals | None:
+    """What the daemon says now; None where it does not answer."""
+    with contextlib.suppress(FacewatchError):
+        return Vitals.model_validate(ask(config.state.dir, "vitals", {}, timeout_s=_PATIENCE_S))
+    return None
+
+
+def _last_sign(store: Store) -> float:
+    """When the state was written last, seconds since 1970."""
+    return max(path.stat().st_mtime for path in (store.path, Path(f"{store.path}-wal")) if path.exists())
+
+
+def _failed(photos: int, later: int) -> str:
+    """How many photos could not be taken in, and when they are tried again."""
+    changed = photos - later
+    parts = [f"{_count(later, 'photo')} {_are(later)} tried again after a while"] if later else []
+    if changed:
+        which = "the others" if later else _them(photos)
+        parts.append(f"'facewatchd retry' tries {which} again, and so does a change of the file")
+    return f"{_count(photos, 'photo')} could not be taken in ('facewatchd status -v' says why); {'; '.join(parts)}."
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _iso(seconds: float) -> str:

@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from facewatchd.daemon.progress import duration, shares_said
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.materialize import Materialized
     from facewatchd.store import PersonPhoto, PersonSummary
     from facewatchd.store.journal import Entry
-
-_MOST_LINES = 20
 
 
 def _table(*columns: str) -> Table:
@@ -43,62 +40,6 @@ def _show(*things: object) -> None:
     console = Console(highlight=False)
     for thing in things:
         console.print(thing, soft_wrap=isinstance(thing, str))
-
-
-def show_status(document: dict[str, Any]) -> None:
-    """`status`."""
-    photos, faces, people = document["photos"], document["faces"], document["people"]
-    model, last = document["model"], document["last_recluster"]
-    table = _table("", "")
-    table.show_header = False
-    table.add_row("daemon", "running" if document["running"] else "not running")
-    if progress := document["progress"]:
-        table.add_row("doing", escape(_progress(progress)))
-    if model:
-        table.add_row("models", f"{model['pack']} on {model['provider']}. {model['reason']}".strip())
-    if document["thresholds"]:
-        table.add_row("thresholds", _thresholds(document["thresholds"]))
-    for root in document["roots"]:
-        table.add_row("photos in", f"{escape(root['path'])} ({root['mode']}, {root['health']})")
-    table.add_row("photos", ", ".join(f"{count} {key}" for key, count in photos.items()))
-    if document["stacked"]:
-        table.add_row("", f"{document['stacked']} are shown as another: a RAW or HEIC beside its JPEG")
-    table.add_row("faces", ", ".join(f"{count} {key}" for key, count in faces.items()))
-    table.add_row("people", f"{people['total']}, {people['named']} of them named")
-    table.add_row("dates", ", ".join(f"{count} {key}" for key, count in document["dates"].items()))
-    if last:
-        table.add_row(
-            "last grouped", f"{last['at']}: {last['faces']} faces, {last['people']} people, {last['seconds']} s"
-        )
-    if document["next_recluster"]:
-        table.add_row("next grouped", document["next_recluster"])
-    for sentence in document["blocked"]:
-        table.add_row("waits", escape(sentence))
-    for failure in document["failures"][:_MOST_LINES]:
-        table.add_row("failed", escape(f"{failure['path']}: {failure['reason']}"))
-    if len(document["failures"]) > _MOST_LINES:
-        table.add_row("", f"... and {len(document['failures']) - _MOST_LINES} more: see 'status --json'")
-    _show(table)
-
-
-def _progress(progress: dict[str, Any]) -> str:
-    if not progress["to_go"]:
-        return str(progress["doing"])
-    parts = [f"{progress['doing']}: {progress['done']} with {progress['faces']} faces done, {progress['to_go']} to go"]
-    if progress["seconds_left"] is not None:
-        left = duration(progress["seconds_left"])
-        parts.append(f"{progress['photos_per_second']:.1f} a second, about {left} left")
-    if progress["time"]:
-        parts.append(f"time goes into {shares_said(progress['time'].items())}")
-    parts += [f"slow: {slow['path']} ({slow['seconds']:.0f} s)" for slow in progress["slow"]]
-    return "; ".join(parts)
-
-
-def _thresholds(document: dict[str, Any]) -> str:
-    parts = [f"{key} {document[key]['value']:.4g} ({document[key]['from']})" for key in ("assign", "margin", "link")]
-    calibrated = document["calibrated"]
-    by = f"; calibrated on {calibrated['people']} people at {calibrated['at']}" if calibrated else ""
-    return ", ".join(parts) + by
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -95,9 +95,9 @@ class Condition:
         notify("WATCHDOG=1")
         self.write()
 
-    def write(self) -> None:
-        """Write down how things are, where that changed."""
-        vitals = self._now()
+    def write(self, *, ended_at: float | None = None) -> None:
+        """Write down how things are, where that changed; `ended_at`: it is the last time, as the daemon ends."""
+        vitals = self._now().model_copy(update={"ended_at": ended_at})
         if vitals != self._written:
             with self._store.transaction():
                 self._store.set_vitals(vitals.model_dump_json())

@@ -288,7 +288,7 @@ class Daemon:
         """Finish the photos in hand, keep what they came to, and let go of everything."""
         notify("STOPPING=1")
         with contextlib.suppress(StoreFullError):
-            self.condition.write()
+            self.condition.write(ended_at=time.time())
         self._grouping.stop()
         self._covers.stop()
         self._intake.stop(_LAST_PHOTOS_S)

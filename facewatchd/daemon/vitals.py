@@ -21,6 +21,7 @@ class Vitals(BaseModel):
         next_recluster: Seconds since 1970, None where none is planned.
         blocked: Sentences: what waits, and what would clear it.
         models: Why these models are used, empty where the user asked for them.
+        ended_at: When the daemon ended in order, seconds since 1970; None while it runs, and where it did not.
         progress: See `progress_entry`; None in the state, where it would be old.
     """
 
@@ -30,6 +31,7 @@ class Vitals(BaseModel):
     next_recluster: float | None = None
     blocked: tuple[str, ...] = ()
     models: str = ""
+    ended_at: float | None = None
     progress: dict[str, Any] | None = None
 
 

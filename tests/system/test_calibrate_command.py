@@ -161,7 +161,7 @@ def test_applied_and_taken_back(user: User) -> None:
     assert status["link"] == {"value": pytest.approx(chosen["link"], abs=1e-4), "from": "calibrated"}
     assert status["margin"]["from"] == "shipped"
     assert (status["calibrated"]["people"], status["calibrated"]["known"]) == (PEOPLE, PEOPLE)
-    assert "(calibrated)" in user.types("status").stdout
+    assert "(calibrated)" in user.types("status", "-v").stdout
     # it starts from what is shipped, so that doing it again comes to the same
     again = user.asks("calibrate")
     assert again["present"] == again["calibrated"] == chosen

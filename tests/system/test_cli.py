@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
 from collections import Counter
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -137,9 +139,26 @@ def test_a_person_is_shown_with_their_photos(home: Home) -> None:
 
 def test_tables_for_people(home: Home) -> None:
     """Without --json the same is said in words."""
-    assert "61 total, 61 done" in home.run("status").out
+    assert "61 total, 61 done" in home.run("status", "-v").out
     listed = home.run("people", "list").out
     assert all(f"Person {number} " in listed for number in range(1, 9))
+
+
+def test_status_is_short(home: Home) -> None:
+    """Whether all is well comes first: nothing runs, since when, and what to do; then what there is. Times are local."""
+    lines = home.run("status").out.splitlines()
+    ended = datetime.fromisoformat(home.status()["ended_at"]).astimezone()
+    assert re.fullmatch(
+        rf"Not running since (20..-..-.. )?{ended:%H:%M}\. Start it by 'facewatchd run', or by its service\.", lines[0]
+    )
+    assert lines[1] == f"61 photos with {home.status()['faces']['total']} faces of 8 people, 0 of them named."
+    grouped = datetime.fromisoformat(home.status()["last_recluster"]["at"]).astimezone()
+    assert lines[2].endswith(f"{grouped:%H:%M}.")
+    assert lines[3:] == ["'facewatchd status -v' says more."]
+    checked = home.run("status", "--check", code=1)
+    assert (checked.out, checked.err) == (f"{lines[0]}\n", "")
+    assert home.run("status", "-v").out.startswith(f"{lines[0]}\nversion")
+    assert "--watch goes with neither --json nor --check" in home.run("status", "--watch", "--json", code=2).line
 
 
 def test_a_second_run_changes_nothing(mine: Home) -> None:
@@ -521,7 +540,8 @@ def test_bad_photos_are_named_and_counted_and_stop_nothing(
     assert failed == {"empty.jpg", "cut.jpg", "text.jpg", "unreadable.jpg", r"bad\xff\x0a.jpg"}
     assert all(failure["reason"] for failure in status["failures"])
     assert any("5 photos could not be taken in" in sentence for sentence in status["blocked"])
-    assert "5 failed" in home.run("status").out
+    assert "5 failed" in home.run("status", "-v").out
+    assert "- 5 photos could not be taken in ('facewatchd status -v' says why); " in home.run("status").out
     # a bad photo is tried again when it changes, and only then
     (home.album / "empty.jpg").write_bytes(retake(photos_in(home.album)[0]))
     (home.album / "unreadable.jpg").chmod(0o644)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers import in_namespace
-from running import Daemon, Home, fresh, portraits, prepared, retake, service_manager, wait_until
+from running import Daemon, Home, environment, fresh, portraits, prepared, retake, service_manager, wait_until
 
 SLACK_S = 10
 """What a busy machine may add to the time that is promised."""
@@ -156,9 +157,20 @@ def test_a_deleted_photo_is_not_believed_gone_at_once(home: Home, daemon: Daemon
 def test_a_root_that_goes_and_comes_back(home: Home, daemon: Daemon) -> None:
     """Nothing is removed meanwhile, `status` says what to do, and all goes on when it is back."""
     links = sorted(home.people.glob("*/*"))
+    assert home.run("status", "--check").out.startswith("Well: ")
+    watch = subprocess.Popen(home.command("status", "--watch"), stdout=subprocess.PIPE, env=environment(), text=True)
+    assert watch.stdout is not None
+    blocks = iter(watch.stdout.readline, "")
+    assert next(blocks).startswith("Well: ")
     home.album.rename(home.path / "away")
     wait_until(lambda: home.status()["roots"][0]["health"] == "offline", 5 + SLACK_S)
     assert any(str(home.album) in sentence for sentence in home.status()["blocked"])
+    assert home.run("status", "--check", code=1).out.startswith(f"Not well: {home.album}: ")
+    assert home.run("status").out.splitlines()[1].startswith("Now: ")
+    assert next(line for line in blocks if line.startswith("Not")).startswith(f"Not well: {home.album}: ")
+    watch.send_signal(signal.SIGINT)
+    assert watch.wait(timeout=SLACK_S) == 0
+    watch.stdout.close()
     assert sorted(home.people.glob("*/*")) == links
     (home.path / "away").rename(home.album)
     wait_until(lambda: home.status()["roots"][0]["health"] == "online", 5 + SLACK_S)
@@ -361,8 +373,10 @@ def test_killed_and_started_again(tmp_path_factory: pytest.TempPathFactory, tmp_
                 30,
             )
             daemon.kill()
-        done = home.status()["photos"]["done"]
-        assert home.status()["running"] is False
+        status = home.status()
+        done = status["photos"]["done"]
+        assert (status["running"], status["ended_at"]) == (False, None)
+        assert home.run("status", "--check", code=1).out.startswith("Not running; the last sign of it is of ")
     home.once()
     assert home.status()["photos"] == {"total": 60, "done": 60, "pending": 0, "failed": 0, "missing": 0}
     accented = os.fsdecode(b"caf\xe9.jpg")
