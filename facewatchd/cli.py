@@ -17,8 +17,9 @@ from facewatchd import __version__
 from facewatchd.calibrate_cli import calibrate
 from facewatchd.command import FILE, OneLineErrors, configured, end_when_told, print_json
 from facewatchd.config import Config
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, displayable
 from facewatchd.people_cli import faces, people
+from facewatchd.roots_cli import roots
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +31,7 @@ def main() -> None:
 main.add_command(people)
 main.add_command(faces)
 main.add_command(calibrate)
+main.add_command(roots)
 
 
 @main.command()
@@ -178,11 +180,20 @@ def backup(config: Config, file: Path) -> None:
 def restore(config: Config, file: Path) -> None:
     """Put a copy back in place of the state, which is kept beside it."""
     from facewatchd.daemon.lock import single_instance  # noqa: PLC0415
+    from facewatchd.store import Store  # noqa: PLC0415
     from facewatchd.store.backup import restore as put_back  # noqa: PLC0415
 
     with single_instance(config.state.dir):
         kept = put_back(config.state.dir, file)
     click.echo(f"The state is as in {file}." + (f" What was there is kept as {kept}." if kept else ""))
+    with Store(config.state.dir) as store:
+        folders = store.folders()
+    for name, path in (*(("photo", path) for path in folders.photos), ("people", folders.people)):
+        if path is not None and not path.is_dir():
+            click.echo(
+                f"The {name} folder {displayable(path)} is not on this machine. If it is under another path here, start "
+                f"'facewatchd run' once with --{'photos' if name == 'photo' else 'people'} and that path."
+            )
 
 
 @main.command()

@@ -61,6 +61,11 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         kwargs.pop("photos", None)
         kwargs.pop("people", None)
         config = load_config(find_config(config_file, os.environ), overrides)
+        if click.get_current_context().info_name != "run":
+            # not at the top: it takes the state with it, which --help can do without
+            from facewatchd.pipeline.folders import remembered  # noqa: PLC0415
+
+            config = remembered(config)
         level = config.log.level
         is_short = click.get_current_context().info_name not in _TALKATIVE
         set_up_logging("warning" if is_short and level == "info" else level)

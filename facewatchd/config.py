@@ -320,6 +320,30 @@ class Config(Section):
     log: LogConfig = Field(default_factory=LogConfig)
 
 
+def with_folders(config: Config, photos: tuple[Path, ...], people: Path | None) -> Config:
+    """
+    The configuration with the folders that its state knows, where it names none itself.
+
+    Args:
+        config: What the file and the command line say.
+        photos: The photo folders of the state.
+        people: Its people folder, None where it has none.
+
+    Raises:
+        ConfigError: These folders and the others lie in one another.
+    """
+    change: dict[str, Any] = {}
+    if not config.photos and photos:
+        change["photos"] = photos
+    if people is not None and "dir" not in config.people.model_fields_set:
+        change["people"] = config.people.model_copy(update={"dir": people})
+    if not change:
+        return config
+    config = config.model_copy(update=change)
+    _refuse_overlaps(config)
+    return config
+
+
 def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     """
     The configuration file to read: the given one, else the first of the usual places that exists.

@@ -14,7 +14,11 @@ def displayable(path: bytes | str | os.PathLike[str]) -> str:
     """
     A path as text that any terminal and any log can take: undecodable bytes and control characters are escaped.
     """
-    raw = os.fsencode(path)
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        # typed by the user, and no file's name
+        raw = str(path).encode("utf-8", "backslashreplace")
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,16 +21,18 @@ from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures
 from facewatchd.daemon.start import run_with
-from facewatchd.errors import FacewatchError, ModelError, TreeError
+from facewatchd.errors import FacewatchError, ModelError, TreeError, displayable
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
 from facewatchd.pipeline.commands import carry_out, folders_of
 from facewatchd.pipeline.correct import retry as retry_all
 from facewatchd.pipeline.correct import undo as undo_last
+from facewatchd.pipeline.folders import tell_other_people_folder
 from facewatchd.pipeline.guarded import apply_guarded, objection
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.roots import move_root as move_known_root
 from facewatchd.pipeline.thresholds import thresholds_in_use
 from facewatchd.store import Store, StoredCalibration, StoredModel
 
@@ -49,6 +52,7 @@ def _held(config: Config) -> Iterator[Store]:
     """The state, held for this process and opened; one that is not there yet is not made by the way."""
     Store(config.state.dir, read_only=True).close()
     with single_instance(config.state.dir), Store(config.state.dir) as store:
+        tell_other_people_folder(config, store.folders())
         yield store
 
 
@@ -111,6 +115,29 @@ def undo(config: Config) -> str:
         title, scope = undo_last(store)
         materialize(store, TreeSettings.of(config), scope)
     return title
+
+
+def move_root(config: Config, old: Path, new: Path) -> tuple[int, str]:
+    """
+    The photos of a folder are in another one now; see `pipeline.roots.move_root`.
+
+    Returns:
+        How many photos, and what is left to be done, as a sentence; empty where nothing is.
+    """
+    before, after = (Path(os.path.abspath(path.expanduser())) for path in (old, new))
+    with _held(config) as store:
+        count = move_known_root(store, os.path.realpath(os.fsencode(before)), os.path.realpath(os.fsencode(after)))
+        folders = store.folders()
+        if before in folders.photos:
+            photos = tuple(after if path == before else path for path in folders.photos)
+            with store.transaction():
+                store.set_folders(dataclasses.replace(folders, photos=photos))
+    if before in config.photos:
+        return (
+            count,
+            f"Where the configuration or --photos names {displayable(before)}, name {displayable(after)} instead.",
+        )
+    return count, ""
 
 
 def plan_tree(config: Config) -> Materialized:
@@ -235,9 +262,7 @@ def use_models(config: Config, pack: str) -> None:
             store.set_model(stored_model(engine.info))
             if before is not None and before.id != engine.info.id:
                 store.photos.redo_all()
-        roots = config.photos or tuple(
-            Path(root.path.decode("utf-8", "surrogateescape")) for root in store.roots.all().values()
-        )
+        roots = config.photos or tuple(Path(os.fsdecode(one.root.path)) for one in store.roots.figures() if one.watched)
         if roots:
             run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)
         if pending := store.photos.count_pending():

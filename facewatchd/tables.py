@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from facewatchd.pipeline.materialize import Materialized
     from facewatchd.store import PersonPhoto, PersonSummary
     from facewatchd.store.journal import Entry
+    from facewatchd.store.roots import RootFigures
 
 
 def _table(*columns: str) -> Table:
@@ -122,6 +124,21 @@ def show_journal(entries: Sequence[Entry]) -> None:
     for entry in entries:
         when = dt.datetime.fromtimestamp(entry.at, dt.UTC).astimezone()
         table.add_row(f"{when:%Y-%m-%d %H:%M}", escape(entry.title), "taken back" if entry.undone else "")
+    _show(table)
+
+
+def show_roots(figures: Sequence[RootFigures]) -> None:
+    """`roots list`."""
+    table = _table("folder", "watched", "there", ">photos", ">missing")
+    for one in figures:
+        path = one.root.path
+        table.add_row(
+            escape(displayable(path)),
+            "yes" if one.watched else "no",
+            "yes" if os.path.isdir(path) else "no",
+            str(one.photos),
+            str(one.missing),
+        )
     _show(table)
 
 

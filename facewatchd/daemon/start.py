@@ -22,7 +22,8 @@ from facewatchd.daemon.models import engine_for
 from facewatchd.daemon.schedule import Schedule
 from facewatchd.daemon.tree_watch import TreeWatch
 from facewatchd.domain import FaceEngine
-from facewatchd.errors import ConfigError
+from facewatchd.pipeline.folders import settle_folders
+from facewatchd.pipeline.tree_owner import refuse_other_owner
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,9 @@ def run(config: Config, *, once: bool) -> None:
     Raises:
         FacewatchError: It cannot start, or cannot go on.
     """
-    if not config.photos:
-        raise ConfigError("There is no photo folder to watch", "Name one by --photos, or under 'photos:' in the file.")
     with single_instance(config.state.dir), Store(config.state.dir) as store:
+        config = settle_folders(config, store)
+        refuse_other_owner(config, store)
         engine, reason = engine_for(config, store)
         run_with(config, store, engine, reason, once=once)
 

@@ -1,6 +1,6 @@
 """
-What stands at the top of every people tree: files that keep other programs out of it, by which an empty tree can be told
-from a disk that is away, and the folder `_ignored`.
+What stands at the top of every people tree: files that keep other programs out of it, and one that says which state looks
+after it, by which an empty tree can be told from a disk that is away; and the folder `_ignored`.
 
 Android's galleries leave out a folder with `.nomedia`. A tree of copies is there to be looked at with them: it has none, and
 the folders that only ask have one each.
@@ -14,7 +14,9 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from facewatchd.core.tree import MARKER
 from facewatchd.domain import Pool
+from facewatchd.people.markers import put_marker
 from facewatchd.people.photo_files import signature_of
 
 HIDDEN = b".nomedia"
@@ -24,7 +26,7 @@ HIDDEN = b".nomedia"
 _INDEXERS = b".ppignore"
 _OURSELVES = b".facewatchdignore"
 
-SIGNS = frozenset({HIDDEN, _INDEXERS, _OURSELVES})
+SIGNS = frozenset({HIDDEN, _INDEXERS, _OURSELVES, MARKER})
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NS = 10**9
@@ -41,11 +43,13 @@ class Claim:
         hidden: Whether galleries are kept out of the whole tree.
         made: The signature of the `.nomedia` that we made, empty for none; None where nobody knows.
         keep: Remembers another one.
+        owner: What the tree says of the state that looks after it, see `markers.tree_owner_text`; empty for nothing.
     """
 
     hidden: bool = True
     made: bytes | None = None
     keep: Callable[[bytes], None] = _forget
+    owner: bytes = b""
 
     def stake(self, top: int) -> None:
         """Put there what is missing, and take away the `.nomedia` that we made where it does harm."""
@@ -63,6 +67,8 @@ class Claim:
             _made(name, top)
         with contextlib.suppress(FileExistsError):
             os.mkdir(Pool.IGNORED, dir_fd=top)
+        if self.owner:
+            put_marker(top, self.owner)
 
     @staticmethod
     def _made_before(top: int) -> bytes:

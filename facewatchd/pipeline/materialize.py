@@ -5,10 +5,12 @@ written into the manifest.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from facewatchd.config import Config
@@ -30,17 +32,19 @@ from facewatchd.core.tree import (
 )
 from facewatchd.core.tree_plan import narrowed, plan
 from facewatchd.domain import PersonId, PhotoId, Pool
-from facewatchd.errors import TreeError
+from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
+from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
 from facewatchd.pipeline.tree_deeds import Cutter, carry_out, content_maker, cut_now
 from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
-from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over
+from facewatchd.pipeline.tree_owner import is_ours, owner_of, refuse_other
+from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over, take_over_all
 from facewatchd.store import PersonPhoto, Store
 
 
@@ -53,6 +57,8 @@ class InPool:
 
 Scope = set[PersonId | InPool | None]
 """Whose folders to look after, with those of several people that they are among; None stands for the pools."""
+
+log = logging.getLogger(__name__)
 
 _NOTHING = Present(frozenset(), {})
 
@@ -138,21 +144,28 @@ def materialize(
     Raises:
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
+    refuse_other(store, settings.path)
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), tuple(plan(_wanted(store, settings, scope), _written(store, scope), _NOTHING)))
     looked = looked if looked is not None else Looked()
+    if not dry_run:
+        _leave_old_tree(store, settings)
     names = store.manifest.names()
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
     files = photo_files(store, settings.links, looked.compared)
     content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels)))
-    claim = Claim(settings.links is not LinkMode.COPY, store.kept_out(), store.set_kept_out)
+    owner = tree_owner_text(owner_of(store)) if not dry_run else b""
+    claim = Claim(settings.links is not LinkMode.COPY, store.kept_out(), store.set_kept_out, owner)
     with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
         present = tree.look({*names.values()})
         if names and not anew and present.names.isdisjoint(SIGNS.union(names.values())):
             raise _lost(settings)
         if not dry_run:
             recover(store, present)
+        if not dry_run and store.is_restored():
+            with store.transaction():
+                take_over_all(store, settings.path, present)
         read = TreeReading()
         written = store.manifest.folders() if tree.changed or scope is None else []
         if tree.changed:
@@ -179,6 +192,12 @@ def materialize(
             carry_out(store, tree, actions)
         elif not dry_run and not claim.hidden and HIDDEN in present.names:
             tree.claim()
+        if not dry_run and (names or actions) and (store.is_restored() or store.tree_place() != settings.path):
+            tree.claim()
+            with store.transaction():
+                store.set_tree_place(settings.path)
+                # those of a copy that was put back said nothing until now
+                store.manifest.end()
     return Materialized(read.reading.gestures, tuple(actions), read.reading.doubted)
 
 
@@ -220,6 +239,26 @@ def _few_of_pool(
 def _has_name(store: Store, person_id: PersonId) -> bool:
     person = store.people.get(person_id)
     return person is not None and bool(person.name)
+
+
+def _leave_old_tree(store: Store, settings: TreeSettings) -> None:
+    """
+    Where the user has chosen another people folder, or the state was put back on a machine that has no tree, the tree is made
+    from nothing; what was said in the old one before is obeyed first.
+    """
+    place = store.tree_place()
+    if (place in {None, settings.path} and not store.is_restored()) or is_ours(store, settings.path):
+        return
+    if place is not None and place != settings.path and is_ours(store, place):
+        with contextlib.suppress(TreeError):
+            materialize(store, replace(settings, path=place), set())
+        log.info(
+            "The people tree is made in %s; the one in %s is not looked after any more: delete it when you do not need it",
+            displayable(settings.path),
+            displayable(place),
+        )
+    with store.transaction():
+        store.manifest.clear()
 
 
 def _lost(settings: TreeSettings) -> TreeError:

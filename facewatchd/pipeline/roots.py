@@ -80,7 +80,7 @@ def move_root(store: Store, old: bytes, new: bytes) -> int:
         How many photos carry on there.
 
     Raises:
-        FacewatchError: Nothing is known of the old folder, or one lies in the other.
+        FacewatchError: Nothing is known of the old folder, its photos are not in the new one, or one lies in the other.
     """
     if is_inside(old, new) or is_inside(new, old) or old == new:
         raise FacewatchError("The folder cannot be moved", "One of the two folders lies in the other.", new)
@@ -91,14 +91,26 @@ def move_root(store: Store, old: bytes, new: bytes) -> int:
     outer = next(((root, into) for root, into in store.roots.holding(new) if root not in whole), None)
     if outer is not None:
         carries = [Carry(carry.root, carry.below, outer[0].path, outer[1]) for carry in carries]
-    with store.transaction():
-        count = sum(carry_out(store, carry) for carry in carries)
-    if not count:
+    if not any(store.photos.under(carry.root.root_id, carry.below) for carry in carries):
         known = ", ".join(displayable(root.path) for root in store.roots.all().values())
         raise FacewatchError(
             "No photos of this folder are known", f"The photo folders of this state are: {known or 'none'}.", old
         )
-    return count
+    if not any(_is_any_there(store, carry, new) for carry in carries):
+        raise FacewatchError(
+            "None of the known photos is in the new folder", "Check both paths, and that the disk is mounted.", new
+        )
+    with store.transaction():
+        return sum(carry_out(store, carry) for carry in carries)
+
+
+def _is_any_there(store: Store, carry: Carry, new: bytes) -> bool:
+    """Whether a photo that is to be carried is where it would be."""
+    start = len(carry.below) + 1 if carry.below else 0
+    return any(
+        (there := stat_photo(os.path.join(new, path[start:]))) is not None and there.size == known.stat.size
+        for path, known in store.photos.under(carry.root.root_id, carry.below).items()
+    )
 
 
 def _evidence(store: Store, paths: Sequence[bytes]) -> tuple[list[KnownRoot], dict[tuple[RootId, bytes], Likeness]]:

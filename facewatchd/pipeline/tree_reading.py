@@ -97,6 +97,23 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
     return replace(present, folders=folders)
 
 
+def take_over_all(store: Store, tree: bytes, present: Present) -> None:
+    """
+    The state is a copy that was put back: every symbolic link to a photo that stands in a folder of ours counts as written by
+    us, so that it goes where the state does not want it. To be done in a transaction.
+    """
+    written = {(folder.name, entry.name) for folder in store.manifest.folders() for entry in folder.entries}
+    for path in store.manifest.names().values():
+        folder = present.folders.get(path)
+        for name, entry in folder.entries.items() if folder is not None else ():
+            if entry.target is None or not is_symlink(entry.target) or (path, name) in written:
+                continue
+            place = os.path.join(tree, path, os.path.dirname(name))
+            photo = store.photos.at(os.path.normpath(os.path.join(place, entry.target)))
+            if photo is not None:
+                store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
+
+
 def read_tree(
     store: Store, path: bytes, present: Present, written: list[WrittenFolder], max_deletions: float
 ) -> TreeReading:

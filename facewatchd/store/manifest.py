@@ -70,6 +70,10 @@ class Manifest:
     def removed(self, owner: Owner) -> None:
         self._db.execute("DELETE FROM tree_folders WHERE owner = ?", (owner_text(owner),))
 
+    def clear(self) -> None:
+        """There is no tree: nothing was written."""
+        self._db.execute("DELETE FROM tree_folders")
+
     def put(self, folder: bytes, entry: Written) -> None:
         """A link or file of ours is in the folder of this name."""
         self._db.execute(

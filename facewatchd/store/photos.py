@@ -56,7 +56,9 @@ class Photos:
         return _known(row) if row else None
 
     def under(self, root_id: RootId, folder: bytes) -> dict[bytes, KnownPhoto]:
-        """The photos in a folder and below it, by path."""
+        """The photos in a folder and below it, by path; b"": all of the root."""
+        if not folder:
+            return self.known(root_id)
         rows = self._db.execute(
             f"SELECT path, {_KNOWN} FROM photos WHERE root_id = ? AND path >= ? AND path < ?",
             (root_id, folder + b"/", folder + b"0"),  # "0" is the byte after "/"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -58,6 +59,20 @@ class StoredCalibration:
     link: float
     people: int
     known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """
+    The user's folders that a state belongs to, as they were given to the daemon when it last ran.
+
+    Attributes:
+        photos: The photo folders.
+        people: The people folder; None where the daemon never ran, or an older one did.
+    """
+
+    photos: tuple[Path, ...] = ()
+    people: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +186,30 @@ class Store:
 
     def set_kept_out(self, signature: bytes) -> None:
         self._set("tree.kept_out", f"made {signature.decode()}")
+
+    def folders(self) -> Folders:
+        """The photo and people folders of this state."""
+        photos = json.loads(self._get("folders.photos") or "[]")
+        people = json.loads(self._get("folders.people") or "null")
+        return Folders(tuple(map(Path, photos)), Path(people) if people is not None else None)
+
+    def set_folders(self, folders: Folders) -> None:
+        # JSON keeps what is no UTF-8 in a name as an escape, which SQLite's text would not
+        self._set("folders.photos", json.dumps([str(path) for path in folders.photos]))
+        self._set("folders.people", json.dumps(str(folders.people) if folders.people is not None else None))
+
+    def tree_place(self) -> bytes | None:
+        """Where the people tree was when it was last looked after; None where that is not known."""
+        place = self._get("tree.place")
+        return os.fsencode(json.loads(place)) if place else None
+
+    def set_tree_place(self, path: bytes) -> None:
+        self._set("tree.place", json.dumps(os.fsdecode(path)))
+        self._set("tree.restored", "")
+
+    def is_restored(self) -> bool:
+        """Whether this is a copy that was put back, and the people tree has not been looked after since."""
+        return bool(self._get("tree.restored"))
 
     def model(self) -> StoredModel | None:
         """The models of this state, None before the first photo."""

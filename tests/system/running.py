@@ -325,7 +325,7 @@ class Home:
                 (os.fsencode(home.album), album.st_dev, album.st_ino),
             )
             # status quotes what the last run said of its roots
-            state.execute("UPDATE meta SET value = replace(value, ?, ?)", (str(self.album), str(home.album)))
+            state.execute("UPDATE meta SET value = replace(value, ?, ?)", (str(self.path), str(home.path)))
             for photo_id, name in state.execute("SELECT photo_id, path FROM photos").fetchall():
                 now = os.lstat(os.path.join(os.fsencode(home.album), name))
                 state.execute(

@@ -549,10 +549,49 @@ def test_something_in_the_place_of_the_pool(archive: Archive, make: Callable[[Pa
     assert tree_of(archive) == {b"Ada": {b"1.jpg"}, b"_unknown": {b"2.jpg"}}
 
 
-def test_folders_of_another_state_are_the_users(archive: Archive, tmp_path: Path) -> None:
-    """Two states may share a tree by mistake: neither touches what is the other's."""
+def test_the_tree_of_another_state_is_refused(archive: Archive, tmp_path: Path) -> None:
+    """Two daemons would take each other's links for the user's doing; also a dry run says so, and nothing is touched."""
     archive.person("Ada", [b"1.jpg", b"2.jpg"])
     build(archive)
+    before = listing(archive.tree.path)
+    other = open_archive(tmp_path / "other")
+    with other.store:
+        other.person("Ada", [b"3.jpg"])
+        tree = replace(other.tree, path=archive.tree.path)
+        for dry_run in (True, False):
+            with pytest.raises(TreeError, match="belongs to another state") as refused:
+                materialize(other.store, tree, dry_run=dry_run)
+            assert str(archive.folder / "state") in str(refused.value)
+    assert listing(archive.tree.path) == before
+    assert build(archive).actions == ()
+
+
+def test_the_tree_of_a_state_that_is_gone_is_taken_over(archive: Archive, tmp_path: Path) -> None:
+    """The user has deleted the state of this machine and begun again; a state of another machine may be well."""
+    archive.person("Ada", [b"1.jpg"])
+    build(archive)
+    other = open_archive(tmp_path / "other")
+    with other.store:
+        other.person("Ada", [b"3.jpg"])
+        tree = replace(other.tree, path=archive.tree.path)
+        marker = at(archive, b".facewatchd")
+        said = marker.read_bytes()
+        archive.store.close()
+        shutil.rmtree(archive.folder / "state")
+        marker.write_bytes(said.replace(b"host: ", b"host: elsewhere-"))
+        with pytest.raises(TreeError, match="elsewhere-"):
+            materialize(other.store, tree)
+        marker.write_bytes(said)
+        materialize(other.store, tree)
+        assert other.store.state_id().encode() in marker.read_bytes()
+        assert materialize(other.store, tree).actions == ()
+
+
+def test_folders_of_another_state_are_the_users(archive: Archive, tmp_path: Path) -> None:
+    """They may have been copied here, with their markers: they are not touched."""
+    archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    build(archive)
+    at(archive, b".facewatchd").unlink()
     before = listing(archive.tree.path)
     other = open_archive(tmp_path / "other")
     with other.store:
@@ -566,7 +605,7 @@ def test_folders_of_another_state_are_the_users(archive: Archive, tmp_path: Path
         materialize(other.store, tree)
     found = listing(archive.tree.path)
     assert {path: found[path].content for path in before} == {path: was.content for path, was in before.items()}
-    assert set(found) == set(before)
+    assert set(found) == {*before, b".facewatchd"}
 
 
 def test_a_marker_that_is_gone_is_written_again(archive: Archive) -> None:
@@ -687,7 +726,7 @@ def forget_tree(archive: Archive) -> None:
 
 
 # ours by their names
-NOT_KNOWN = {b".nomedia", b".ppignore", b".facewatchdignore"}
+NOT_KNOWN = {b".nomedia", b".ppignore", b".facewatchdignore", b".facewatchd"}
 
 
 def test_a_first_run_that_is_killed_anywhere_is_completed_by_the_next(tmp_path: Path) -> None:

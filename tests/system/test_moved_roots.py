@@ -204,12 +204,17 @@ def test_a_photo_in_a_folder_that_is_away_is_the_one_that_is_seen_elsewhere(fami
 def test_the_user_says_where_a_folder_is(family: Archive) -> None:
     """By command: a folder, or a folder in one; what is not known, or contains itself, is refused."""
     old, folder = family.photos, os.path.dirname(family.photos)
+    with pytest.raises(FacewatchError, match="None of the known photos"):
+        move_root(family.store, old, folder + b"/nowhere")
+    os.rename(old + b"/2019", folder + b"/x")
+    os.rename(old, folder + b"/y")
     assert move_root(family.store, old + b"/2019", folder + b"/x") == 3
     assert move_root(family.store, old, folder + b"/y") == 2
     assert places(family) == {
         **expected(folder + b"/x", NAMES[:3], b"2019"),
         **expected(folder + b"/y", NAMES[3:]),
     }
+    os.rename(folder + b"/x", folder + b"/y/back")
     assert move_root(family.store, folder + b"/x", folder + b"/y/back") == 3
     assert set(places(family)) == {
         *expected(folder + b"/y/back", NAMES[:3], b"2019"),
@@ -223,7 +228,7 @@ def test_the_user_says_where_a_folder_is(family: Archive) -> None:
 def test_photos_that_were_taken_in_again_make_room(family: Archive) -> None:
     """A folder was taken for a new one before the user said that it is the old one: the old photos have the user's word."""
     old, new = family.photos, os.path.dirname(family.photos) + b"/new"
-    os.mkdir(new)
+    shutil.copytree(os.fsdecode(old), os.fsdecode(new))
     again = Archive(family.folder, family.store, family.store.roots.ensure(new), family.tree)
     for name in NAMES:
         again.add(name, [(None, unit(5))])
@@ -235,5 +240,6 @@ def test_the_path_of_the_folder_is_told_apart_from_its_neighbours(archive: Archi
     """Only what is below the folder moves: neither its neighbour with a longer name, nor one with an earlier one."""
     for name in (b"2019/1.jpg", b"2019-x/2.jpg", b"20190/3.jpg", b"2019.jpg"):
         archive.add(name, [(None, unit(1))])
+    os.rename(archive.photos + b"/2019", tmp_path / "n")
     assert move_root(archive.store, archive.photos + b"/2019", os.fsencode(tmp_path / "n")) == 1
     assert {*archive.store.photos.known(1)} == {b"2019-x/2.jpg", b"20190/3.jpg", b"2019.jpg"}
