@@ -14,7 +14,7 @@ from facewatchd.config import Config
 from facewatchd.daemon.scans import ScanEnd, ScanPart, Scans
 from facewatchd.domain import Health, Root, RootId, RootStatus, WatchMode
 from facewatchd.errors import displayable
-from facewatchd.pipeline.roots import SAMPLE, leave_out, settle_roots
+from facewatchd.pipeline.roots import SAMPLE, leave_out, settle_roots, unwatched
 from facewatchd.store import Store
 from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import read_mounts, trusts_ctime, watch_mode
@@ -48,6 +48,7 @@ class Sources:
         self._store = store
         self._on_hint = on_hint
         roots = settle_roots(store, [os.path.realpath(os.fsencode(path)) for path in config.photos])
+        self._unwatched = unwatched(store)
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
         self.trusted: set[RootId] = set()
         self._modes: dict[RootId, WatchMode] = {}
@@ -143,7 +144,7 @@ class Sources:
         are_known = all(
             os.path.isdir(root.path) or self._store.roots.identity(root.root_id) for root in self.roots.values()
         )
-        return are_known and bool([*leave_out(self._store)])
+        return are_known and leave_out(self._store, self._unwatched)
 
     def statuses(self) -> list[RootStatus]:
         """How each root fares: what is wrong with the folder itself goes before what is wrong with watching it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from facewatchd.core.roots import Carry, KnownRoot, Likeness, is_inside, plan_carries
 from facewatchd.domain import Root, RootId
@@ -141,18 +141,33 @@ def _likeness(store: Store, root: Root, path: bytes) -> Likeness:
     return Likeness(store.roots.identity(root.root_id) == (now.st_dev, now.st_ino), len(sample), found)
 
 
-def leave_out(store: Store) -> Iterator[Root]:
-    """
-    The photos of folders that are not watched any more, and did not turn up in others, are shown no more.
+def unwatched(store: Store) -> dict[Root, int]:
+    """How many photos are known of each folder that is not watched any more."""
+    return {one.root: one.photos for one in store.roots.figures() if not one.watched and one.photos}
 
-    Yields:
-        The folders that had some.
+
+def leave_out(store: Store, before: Mapping[Root, int]) -> bool:
     """
-    for figures in store.roots.figures():
-        if not figures.watched and figures.photos:
-            with store.transaction():
-                left = store.photos.miss_all(figures.root.root_id)
+    Everything has been looked through: what is known of folders that are not watched any more, and did not turn up in others,
+    is shown no more. Both is said.
+
+    Args:
+        store: The state.
+        before: What `unwatched` said when the looking began.
+
+    Returns:
+        Whether there was something to leave out.
+    """
+    left = unwatched(store)
+    for root, count in before.items():
+        if count > left.get(root, 0):
             log.info(
-                "%d photos of %s are not shown: the folder is not configured", left, displayable(figures.root.path)
+                "%d photos of %s were found in other folders: they keep faces, names and corrections",
+                count - left.get(root, 0),
+                displayable(root.path),
             )
-            yield figures.root
+    for root in left:
+        with store.transaction():
+            count = store.photos.miss_all(root.root_id)
+        log.info("%d photos of %s are not shown: the folder is not configured", count, displayable(root.path))
+    return bool(left)

@@ -27,6 +27,7 @@ SCRIPTS = {
     "burst": "12,000 files while the daemon is stopped",
     "watch_limit": "more folders than watches",
     "unmounted": "a root is unmounted, and another disk mounted over it",
+    "roots": "photo folders are renamed, mounted elsewhere, copied, split, joined, and restored on another machine",
     "writers": "how files come, change and move",
     "full_disk": "the disk is full",
     "bad_input": "files that no camera has written",

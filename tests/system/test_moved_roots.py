@@ -14,7 +14,7 @@ from helpers import Archive, stat_of, unit
 from facewatchd.domain import PhotoState, SeenFile
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.roots import leave_out, move_root, settle_roots
+from facewatchd.pipeline.roots import leave_out, move_root, settle_roots, unwatched
 from facewatchd.watch.roots import RootIdentity, check_root
 
 pytest_plugins = "archive_fixtures"
@@ -114,13 +114,16 @@ def test_a_folder_is_narrowed_and_widened_again(family: Archive) -> None:
     """What is left out is shown no more, and is back with the faces that it had."""
     old = family.photos
     assert look_through(family, old + b"/2019") == []
-    assert [root.path for root in leave_out(family.store)] == [old]
+    assert [root.path for root in unwatched(family.store)] == [old]
+    assert leave_out(family.store, {})
     assert places(family) == expected(old + b"/2019", NAMES[:3], b"2019")
     assert look_through(family, os.path.dirname(old)) == []
     assert places(family) == expected(old)
 
 
-def test_parts_that_moved_apart_are_recognised_photo_by_photo(family: Archive) -> None:
+def test_parts_that_moved_apart_are_recognised_photo_by_photo(
+    family: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
     """The parts are renamed and moved: no folder is what it was, and every photo is."""
     folder = os.path.dirname(family.photos)
     for name, to in ((b"2019/a", b"one"), (b"2019/b", b"two/inner"), (b"2020", b"two/2020")):
@@ -134,7 +137,11 @@ def test_parts_that_moved_apart_are_recognised_photo_by_photo(family: Archive) -
         folder + b"/two/2020/4.jpg": 1,
         folder + b"/two/2020/5.jpg": 1,
     }
-    assert list(leave_out(family.store)) == []
+    assert unwatched(family.store) == {}
+    with caplog.at_level("INFO"):
+        assert not leave_out(family.store, {family.root: 5})
+    assert "5 photos of " in caplog.text
+    assert "were found in other folders: they keep faces" in caplog.text
 
 
 def test_two_folders_are_moved_into_one(family: Archive) -> None:
@@ -172,7 +179,8 @@ def test_a_new_folder_that_got_the_number_of_a_deleted_one_is_new(family: Archiv
     family.store.roots.set_identity(family.root.root_id, found.st_dev, found.st_ino)
     shutil.rmtree(family.photos)
     look_through(family, new)
-    assert [root.path for root in leave_out(family.store)] == [family.photos]
+    assert [root.path for root in unwatched(family.store)] == [family.photos]
+    assert leave_out(family.store, {})
     assert places(family) == {}
 
 
