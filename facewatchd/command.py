@@ -120,7 +120,7 @@ class OneLineErrors(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except sqlite3.Error as error:
-            from facewatchd.store.database import advice  # noqa: PLC0415
+            from facewatchd.store.trouble import advice  # noqa: PLC0415
 
             click.echo(f"facewatchd: The state cannot be read: {advice(error)}", err=True)
             ctx.exit(1)

@@ -98,7 +98,26 @@ class StoreError(FacewatchError):
 
 
 class StoreFullError(StoreError):
-    """The state cannot be written for now: its disk is full or fails. Nothing is lost, and it may pass by itself."""
+    """
+    The state cannot be written for now: its disk is full or fails, or another program holds it. Nothing is lost, and it
+    may pass by itself.
+
+    Args:
+        title: See `FacewatchError`.
+        message: See there.
+        path: See there.
+        waits_for: What the work waits for, behind 'waiting': "for space".
+    """
+
+    def __init__(
+        self,
+        title: str,
+        message: str = "",
+        path: bytes | str | os.PathLike[str] | None = None,
+        waits_for: str = "for space",
+    ) -> None:
+        super().__init__(title, message, path)
+        self.waits_for = waits_for
 
 
 class TreeError(FacewatchError):

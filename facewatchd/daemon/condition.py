@@ -70,7 +70,7 @@ class Condition:
     def doing(self) -> str:
         """What is being done, in a few words."""
         if self._pause.reason:
-            return "waiting for space"
+            return f"waiting {self._pause.waits_for}"
         if not self._intake.is_empty:
             return "taking in photos"
         if self._sources.scanning:

@@ -52,7 +52,7 @@ class Requests:
     @staticmethod
     def refuse(asked: Asked, why: str) -> None:
         """Not now."""
-        asked.reply.set_exception(FacewatchError(why, "Ask again later."))
+        asked.reply.set_exception(FacewatchError(f"{why.rstrip('.')}. Ask again later."))
 
     def take_in_pause(self, asked: Asked, why: str) -> None:
         """The state cannot be written; how things are can be told all the same."""

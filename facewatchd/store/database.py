@@ -11,15 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
-from facewatchd.errors import StoreError, StoreFullError
+from facewatchd.errors import StoreError
 from facewatchd.store.schema import MIGRATIONS
+from facewatchd.store.trouble import converted
 
 DATABASE = "facewatchd.sqlite"
 
 # how long one process waits for another's write; readers such as `status` hold nothing for longer
 _BUSY_S = 10.0
-
-_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY")
 
 
 @contextlib.contextmanager
@@ -31,30 +30,14 @@ def store_errors(path: Path, title: str = "The state cannot be used") -> Iterato
         raise converted(error, path, title) from error
 
 
-def converted(error: sqlite3.Error, path: Path, title: str = "The state cannot be used") -> StoreError:
-    """SQLite's error as the user's."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    kind = StoreFullError if name.startswith(_PASSING) else StoreError
-    return kind(title, advice(error), path)
-
-
-def advice(error: sqlite3.Error) -> str:
-    """What to do about an error of SQLite's."""
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL"):
-        return "The disk is full; free some space, then the work goes on by itself. Nothing is lost."
-    if name.startswith("SQLITE_IOERR"):
-        return f"The disk fails ({error}); check it: `dmesg` says more. Nothing that was stored is lost."
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return (
-            f"The file is damaged ({error}); restore it from a backup, "
-            "or move it away and start anew: photos are taken in again, names are not."
-        )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"It cannot be opened for writing ({error}); check the folder's owner and permissions."
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return "Another program holds it; is a second facewatchd or a backup running?"
-    return f"{error}."
+@contextlib.contextmanager
+def without_patience(connection: sqlite3.Connection) -> Iterator[None]:
+    """While this lasts another process's write is not waited for."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_S * 1000:.0f}")
 
 
 class _Cursor(sqlite3.Cursor):

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from facewatchd.store.database import DATABASE, connect, store_errors
+from facewatchd.store.database import DATABASE, connect, store_errors, without_patience
 from facewatchd.store.date_journal import DateJournal
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
@@ -160,7 +160,8 @@ class Store:
         Raises:
             StoreError: It is not.
         """
-        with self.transaction():
+        # whoever holds the file is not waited for: it is tried again soon, and commands are answered meanwhile
+        with without_patience(self._db), self.transaction():
             self._set("trial", "x" * 8192)
             self._set("trial", "")
 

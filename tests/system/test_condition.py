@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from facewatchd.config import Config
 from facewatchd.daemon.events import Chore, Due, Stop
@@ -29,6 +34,35 @@ def test_nothing_is_counted_while_nobody_asks(tmp_path: Path, store: Store, buil
     progress = daemon.condition.vitals().progress
     assert progress is not None
     assert progress["to_go"] == 0
+    daemon.post(Stop())
+    daemon.run()
+
+
+def test_what_is_waited_for_while_another_program_holds_the_state(
+    tmp_path: Path, store: Store, builtin_engine: FaceEngine
+) -> None:
+    """It is no want of space; who holds it is named, questions are answered at once, and it passes by itself."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    config = Config.model_validate({"photos": [photos], "people": {"dir": tmp_path / "people"}})
+    daemon = Daemon(config, store, builtin_engine)
+    hold = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print(); input()"
+    command = [sys.executable, "-uc", hold, str(store.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        started = time.monotonic()
+        with pytest.raises(StoreFullError) as caught:
+            store.try_writing()
+        daemon._pause.begin(caught.value)
+        assert time.monotonic() - started < 5
+        vitals = daemon.condition.vitals()
+        assert daemon.condition.doing() == "waiting for another program"
+        assert any(f"(process {other.pid}). When it lets go" in sentence for sentence in vitals.blocked)
+        other.communicate(b"\n")
+    daemon._pause._next_try = 0.0
+    assert daemon._pause.is_over(store)
+    assert daemon._pause.reason == ""
     daemon.post(Stop())
     daemon.run()
 

@@ -905,6 +905,73 @@ def test_a_full_disk_loses_nothing_and_passes(tmp_path: Path) -> None:
     assert names == "['kept', 'later']"
 
 
+TRY_TO_WRITE = """
+import resource, subprocess, sys
+from pathlib import Path
+from facewatchd.errors import StoreError
+from facewatchd.store import Store, database
+database._BUSY_S = 0.1
+def attempt(store):
+    try:
+        with store.transaction():
+            for number in range(2000):
+                store.people.add("lost" * 100)
+        print("no error")
+    except StoreError as error:
+        print(getattr(error, "waits_for", "-"), "|", error)
+top = Path(sys.argv[1])
+"""
+
+OTHERS = """
+with Store(top / "state") as store:
+    other = subprocess.Popen([sys.executable, "-c", "import sqlite3, sys; other = sqlite3.connect(sys.argv[1]);"
+        "other.execute('BEGIN IMMEDIATE'); print(1, flush=True); sys.stdin.read()", top / "state/facewatchd.sqlite"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    other.stdout.read(1)
+    attempt(store)
+    print(other.pid)
+    other.communicate()
+    size = max(file.stat().st_size for file in (top / "state").iterdir()) + 100_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    attempt(store)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    attempt(store)
+"""
+
+READ_ONLY = """
+Store(top / "state").close()
+subprocess.run(["mount", "--bind", str(top), str(top)], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro", str(top)], check=True)
+try:
+    with Store(top / "state") as store:
+        attempt(store)
+except StoreError as error:
+    print(getattr(error, "waits_for", "-"), "|", error)
+"""
+
+
+def test_another_program_and_a_limit_of_size_are_no_full_disk(tmp_path: Path) -> None:
+    """Who holds the state is named; a limit says how large a file may be; each passes with its reason."""
+    command = [sys.executable, "-c", TRY_TO_WRITE + OTHERS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    held, pid, limited, well = done.stdout.splitlines()
+    assert held.startswith("for another program | ")
+    assert "Another program holds it: python" in held
+    assert f"(process {pid}). When it lets go, the work goes on by itself." in held
+    assert limited.startswith("for a restart | ")
+    assert "may make no file larger than 0." in limited
+    assert well == "no error"
+
+
+def test_a_file_system_that_is_read_only(tmp_path: Path) -> None:
+    """It is called so, with the place where it is mounted; neither permissions nor room are blamed."""
+    done = in_namespace(TRY_TO_WRITE + READ_ONLY, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("for the disk | ")
+    assert f"The file system at {tmp_path} is read-only; mount it writable" in done.stdout
+
+
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
 
 COMMIT = """
