@@ -144,7 +144,7 @@ def materialize(
     Raises:
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
-    refuse_other(store, settings.path)
+    owner_said = refuse_other(store, settings.path)
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), tuple(plan(_wanted(store, settings, scope), _written(store, scope), _NOTHING)))
     looked = looked if looked is not None else Looked()
@@ -155,8 +155,13 @@ def materialize(
         raise _lost(settings)
     files = photo_files(store, settings.links, looked.compared)
     content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels)))
-    owner = tree_owner_text(owner_of(store)) if not dry_run else b""
-    claim = Claim(settings.links is not LinkMode.COPY, store.kept_out(), store.set_kept_out, owner)
+    owner = owner_of(store) if not dry_run else None
+    claim = Claim(
+        settings.links is not LinkMode.COPY,
+        store.kept_out(),
+        store.set_kept_out,
+        tree_owner_text(owner) if owner is not None else b"",
+    )
     with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
         present = tree.look({*names.values()})
         if names and not anew and present.names.isdisjoint(SIGNS.union(names.values())):
@@ -192,7 +197,8 @@ def materialize(
             carry_out(store, tree, actions)
         elif not dry_run and not claim.hidden and HIDDEN in present.names:
             tree.claim()
-        if not dry_run and (names or actions) and (store.is_restored() or store.tree_place() != settings.path):
+        is_settled = owner_said == owner and store.tree_place() == settings.path and not store.is_restored()
+        if not dry_run and (names or actions) and not is_settled:
             tree.claim()
             with store.transaction():
                 store.set_tree_place(settings.path)

@@ -35,15 +35,20 @@ def refuse_other_owner(config: Config, store: Store) -> None:
     refuse_other(store, os.fsencode(config.people.dir))
 
 
-def refuse_other(store: Store, path: bytes) -> None:
-    """The same for the people folder at a path."""
+def refuse_other(store: Store, path: bytes) -> TreeOwner | None:
+    """
+    The same for the people folder at a path.
+
+    Returns:
+        What it says of its owner; this state may have been elsewhere when it was written. None where it says nothing.
+    """
     owner = read_tree_owner(path)
     if owner is None or owner.state_id == store.state_id():
-        return
+        return owner
     where = f"{displayable(owner.folder)} on {owner.host}"
     if _is_gone(owner):
         log.info("%s belonged to a state that is gone (%s): this one looks after it now", displayable(path), where)
-        return
+        return owner
     raise TreeError(
         "The people folder belongs to another state",
         f"That state is in {where}. Use it (--state), or choose another people folder (--people); if that state is gone for "

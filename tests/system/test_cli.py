@@ -660,3 +660,65 @@ def test_a_reader_that_goes_away(home: Home) -> None:
     command = " ".join(home.command("people", "show", "1", "--json"))
     ended = run(["bash", "-c", f"{command} | true"])
     assert ended.err == ""
+
+
+# --- the folders of a state
+
+
+def bare(home: Home, *arguments: str) -> list[str]:
+    """A command line that names the state, the built-in models' folder, and nothing else."""
+    plain = home.path / "plain.yaml"
+    plain.write_text(f"models: {{pack: builtin, root: {home.path / 'models'}}}\n")
+    return [*PROGRAM, *arguments, "--state", str(home.state), "--config", str(plain)]
+
+
+def test_folders_that_were_said_once_are_used_by_every_command(mine: Home) -> None:
+    """Without options and without a configuration that names them; no second tree appears in ~/People."""
+    mine.once()
+    before = mine.links()
+    shutil.rmtree(mine.people)
+    assert str(mine.people) in run(bare(mine, "tree")).out
+    assert mine.links() == before
+    shown = run(bare(mine, "roots", "list", "--json")).json["roots"]
+    assert [(root["path"], root["watched"], root["there"]) for root in shown] == [(str(mine.album), True, True)]
+    assert "Watching" in run(bare(mine, "run", "--once")).err
+
+
+def test_a_photo_folder_that_never_was_ends_the_run(mine: Home) -> None:
+    """With a sentence that says what may be meant; nothing is forgotten for it."""
+    line = run(bare(mine, "run", "--once", "--photos", str(mine.path / "albun")), code=2).line
+    assert "There is no such photo folder" in line
+    assert f"did you mean {mine.album}?" in line
+    assert mine.status()["photos"]["missing"] == 0
+
+
+def test_a_second_state_on_the_same_people_folder_is_refused(mine: Home, tmp_path: Path) -> None:
+    """Whoever starts it is told which state the folder belongs to, before anything is taken in."""
+    mine.once()
+    other = Home(tmp_path / "other", {"people": {"dir": str(mine.people)}})
+    line = other.once(code=1).line
+    assert "The people folder belongs to another state" in line
+    assert str(mine.state) in line
+
+
+def test_a_folder_is_moved_by_hand(mine: Home) -> None:
+    """The state is told, and says what else names the old path; a running daemon is not disturbed."""
+    moved = mine.path / "Bilder"
+    mine.album.rename(moved)
+    said = mine.run("roots", "move", str(mine.album), str(moved)).out
+    assert f"photos of {mine.album} are in {moved} now." in said
+    assert f"name {moved} instead" in said
+    assert [root["path"] for root in mine.run("roots", "list", "--json").json["roots"]] == [str(moved)]
+    assert "there" in mine.run("roots", "list").out
+    assert "No photos of this folder are known" in mine.run("roots", "move", str(mine.album), str(moved), code=1).line
+
+
+def test_a_copy_is_put_back_with_advice(mine: Home) -> None:
+    """... about folders that are not on this machine."""
+    mine.once()
+    mine.run("backup", str(mine.path / "copy"))
+    mine.album.rename(mine.path / "Bilder")
+    said = mine.run("restore", str(mine.path / "copy")).out
+    assert f"The photo folder {mine.album} is not on this machine" in said
+    assert "--photos" in said
+    assert "--people" not in said
