@@ -23,6 +23,7 @@ class Candidate:
         embedding: None where the present models have not embedded it.
         review: The person whose it may be, where it is nobody's.
         ignored: Whether the user does not want to see it.
+        named: Whether `person_id` has a name.
     """
 
     face_id: FaceId
@@ -33,12 +34,14 @@ class Candidate:
     embedding: Embedding | None
     review: PersonId | None = None
     ignored: bool = False
+    named: bool = False
 
 
 def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
-    The faces that made a photo appear in an owner's folder: the person's; of a pool those of nobody. None: any that the
-    user has not confirmed as someone's. Poor faces only where there is no other, ignored ones only from `_ignored`.
+    The faces that made a photo appear in an owner's folder: the person's; of a pool those of nobody. None, for a copy: those
+    of nobody and of people without a name, as nothing says that the named are not who they are. Poor faces only where
+    there is no other, ignored ones only from `_ignored`.
     """
     if source is Pool.IGNORED:
         return [face for face in faces if face.ignored]
@@ -54,16 +57,17 @@ def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
         case int():
             among = [face for face in faces if face.person_id == source]
         case _:
-            among = [face for face in faces if not face.confirmed]
+            among = [face for face in faces if not face.confirmed and not face.named]
     return [face for face in among if not face.poor] or among
 
 
 def shown(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
     The faces that a link may have shown: those that it stands for, see `owned`. Where the program has given them to somebody
-    else since the link was made, and the user could not see that yet, any that the user has not confirmed as someone's.
+    else since the link was made, and the user could not see that yet, any that the user has not confirmed as someone's. A
+    copy takes nothing from anybody who has a name.
     """
-    unsure = [face for face in faces if not face.confirmed]
+    unsure = [face for face in faces if not face.confirmed and not (source is None and face.named)]
     return owned(faces, source) or [face for face in unsure if not face.ignored] or unsure
 
 
@@ -76,7 +80,9 @@ def unwanted(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate
     return owned(faces, source) or (perhaps if len(perhaps) == 1 else [])
 
 
-def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings) -> Candidate | None:
+def meant(
+    faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings, to: PersonId | None = None
+) -> Candidate | None:
     """
     The face that the user meant by linking a photo to a person.
 
@@ -84,6 +90,7 @@ def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings)
         faces: All faces of the photo.
         source: Whose link it was before; None for a copy.
         medoids: The person's, shape (n_medoids, dim); empty for somebody new.
+        to: The person; None for somebody new.
 
     Returns:
         Of the faces that it may be, the one most like the person, or where nobody is known yet the best; None where the
@@ -91,8 +98,9 @@ def meant(faces: Sequence[Candidate], source: Owner | None, medoids: Embeddings)
     """
     among = shown(faces, source)
     if source is None:
-        # somebody's link is still there: a face of nobody is the likelier one
-        among = [face for face in among if face.person_id is None] or among
+        # somebody's link is still there: a face of nobody is the likelier one, if none is taken for the person's already
+        own = [face for face in faces if to is not None and face.person_id == to]
+        among = own or [face for face in among if face.person_id is None] or among
     return max(among, key=lambda face: (_likeness(face, medoids), face.quality, -face.face_id), default=None)
 
 

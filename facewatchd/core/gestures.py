@@ -11,7 +11,8 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | moves a link from A to B | it is B and not A |
 | moves a link from A to B beside B's own of the same photo | both faces are B: a mirror, a collage |
 | moves a link to a folder of their own making | a new person with the folder's name |
-| copies a link to B | B is in the photo too |
+| copies a link to B | B is in the photo too: a face of no person, or of an unnamed one, is B |
+| copies a link, and deletes the original a while before or after | as if it was moved, see `core.half_moves` |
 | moves a link to `_ignored` | stop showing this face |
 | deletes a link, or moves it to `_unknown` | it is not this person |
 | deletes a link in `_ignored` | show this face again |
@@ -158,7 +159,9 @@ class Reading:
     Attributes:
         gestures: What to obey, in this order.
         doubted: Deletions that were too many at once to be believed.
+        half: Folders that may be half of a move: to obey when nothing else came of them for a while.
     """
 
     gestures: tuple[Gesture, ...]
     doubted: int = 0
+    half: tuple[Founded, ...] = ()

@@ -26,6 +26,7 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
+from facewatchd.core.half_moves import OpenHalves, is_whole_copy
 from facewatchd.core.owners import Owner, Review, Suggestion, Together, owner_text
 from facewatchd.domain import PersonId, PhotoId, Pool
 
@@ -36,6 +37,7 @@ def read_gestures(
     hidden: Collection[PersonId],
     max_deletions: float,
     least_doubted: int = 50,
+    halves: OpenHalves | None = None,
 ) -> Reading:
     """
     Tell what the user did.
@@ -47,7 +49,9 @@ def read_gestures(
         max_deletions: Share of all links, 0..1. More deletions at once are doubted: a disk is more often lost than
             a fifth of an archive's people.
         least_doubted: So many deletions are believed in any tree.
+        halves: What was read a while ago and may be completed now.
     """
+    halves = halves or OpenHalves()
     homes, moves = _homes(left, found)
     answers = read_moved(left, found, {home.path: owner for owner, home in homes.items() if isinstance(owner, int)})
     homes |= answers.homes
@@ -60,13 +64,13 @@ def read_gestures(
     deletions: list[Gesture] = []
     for folder in gone:
         assert isinstance(folder.owner, int)
-        into = _merged_into(folder, added)
+        into = _merged_into(folder, added, halves)
         if into is not None:
             gestures.append(Merged(folder.owner, into))
             for photo in folder.photos:
                 removed[photo].discard(folder.owner)
                 added[photo].discard(into)
-        elif not _took_links(folder, added):
+        elif not _took_links(folder, added, halves):
             deletions.append(Hidden(folder.owner, None))
             for photo in folder.photos:
                 removed[photo].discard(folder.owner)
@@ -77,13 +81,15 @@ def read_gestures(
     fates = {g.person_id for g in (*gestures, *deletions) if isinstance(g, Renamed | Merged | Hidden)}
     gestures += [gesture for gesture in said if not (isinstance(gesture, Merged) and gesture.person_id in fates)]
     again = {photo: owner for owner, home in homes.items() if isinstance(owner, int) for photo in home.again}
-    linked, founded, deleted = _links(removed, added, again)
+    linked, founded, deleted = _links(removed, added, again, halves)
+    half = tuple(gesture for gesture in founded if is_whole_copy(gesture, left))
+    founded = [gesture for gesture in founded if gesture not in half]
     deletions += _at_once(deleted, homes)
     count = sum(_weight(gesture, left) for gesture in deletions)
     total = sum(len(folder.photos) for folder in left)
     if count > max(least_doubted, max_deletions * total):
-        return Reading((*gestures, *founded, *linked), count)
-    return Reading((*gestures, *founded, *linked, *deletions))
+        return Reading((*gestures, *founded, *linked), count, half)
+    return Reading((*gestures, *founded, *linked, *deletions), half=half)
 
 
 def _emptied(
@@ -193,26 +199,35 @@ def _changes(
     return removed, added
 
 
-def _merged_into(folder: LeftFolder, added: Mapping[PhotoId, set[Target]]) -> PersonId | None:
+def _merged_into(folder: LeftFolder, added: Mapping[PhotoId, set[Target]], halves: OpenHalves) -> PersonId | None:
     """The person whose folder has nearly all links of a folder that is gone."""
     votes: dict[PersonId, int] = defaultdict(int)
     for photo in folder.photos:
-        for target in added.get(photo, ()):
-            if isinstance(target, int):
+        for target in _now_at(photo, added, halves):
+            if isinstance(target, int) and target != folder.owner:
                 votes[target] += 1
     best = max(votes, key=lambda person: (votes[person], -person), default=None)
     return best if best is not None and votes[best] >= MOVED_SHARE * len(folder.photos) else None
 
 
-def _took_links(folder: LeftFolder, added: Mapping[PhotoId, set[Target]]) -> bool:
+def _now_at(photo: PhotoId, added: Mapping[PhotoId, set[Target]], halves: OpenHalves) -> set[Target]:
+    """Where a photo's links came to, now or a while ago."""
+    came = halves.came.get(photo)
+    return added.get(photo, set()) | ({came} if came is not None else set())
+
+
+def _took_links(folder: LeftFolder, added: Mapping[PhotoId, set[Target]], halves: OpenHalves) -> bool:
     """Whether most links of a folder that is gone are elsewhere now, so that these are what the user meant."""
-    moved = sum(1 for photo in folder.photos if added.get(photo))
+    moved = sum(1 for photo in folder.photos if _now_at(photo, added, halves) - {folder.owner})
     return bool(folder.photos) and moved >= MOVED_SHARE * len(folder.photos)
 
 
 def _links(
-    removed: Mapping[PhotoId, set[Owner]], added: Mapping[PhotoId, set[Target]], again: Mapping[PhotoId, PersonId]
-) -> tuple[list[Gesture], list[Gesture], list[Gesture]]:
+    removed: Mapping[PhotoId, set[Owner]],
+    added: Mapping[PhotoId, set[Target]],
+    again: Mapping[PhotoId, PersonId],
+    halves: OpenHalves,
+) -> tuple[list[Gesture], list[Founded], list[Gesture]]:
     """What became of single links: moves and copies, folders founded, deletions."""
     linked: list[Gesture] = []
     deleted: list[Gesture] = []
@@ -220,8 +235,11 @@ def _links(
     for photo in sorted({*removed, *added}):
         # a person's link says more than one of the unknown pool's
         sources = sorted(removed.get(photo, ()), key=_order)
+        earlier = list(halves.went.get(photo, ()))
         for target in sorted(added.get(photo, ()), key=_order):
             source = _source(sources, target)
+            if source is None and target is not Pool.UNKNOWN:
+                source = _source(earlier, target)
             if isinstance(target, bytes):
                 founded[target].append((photo, source))
             elif target is Pool.UNKNOWN:
@@ -237,6 +255,10 @@ def _links(
         if beside is not None and isinstance(first, int) and first != beside:
             linked.append(Joined(photo, first, beside))
             sources.remove(first)
+        came = halves.came.get(photo)
+        if came is not None and came not in sources and (source := _source(sources, came)) is not None:
+            # the copy of a while ago was this one's
+            linked.append(Moved(photo, source, came))
         # an example that is gone says nothing
         deleted += [Deleted(photo, source) for source in sources if not isinstance(source, Suggestion)]
     return linked, [Founded(path, tuple(photos)) for path, photos in sorted(founded.items())], deleted

@@ -79,7 +79,7 @@ class Condition:
             return "waiting until new files are complete"
         if self._grouping.running:
             return "grouping the faces"
-        return "making links" if self._tree.next_due() is not None else "watching for changes"
+        return "making links" if self._tree.is_busy else "watching for changes"
 
     def vitals(self) -> Vitals:
         """How things are now, and how far the work has come."""

@@ -272,8 +272,8 @@ class Daemon:
     def _is_done(self) -> bool:
         if self._pause.reason:
             return False
-        is_due = self._tree.next_due() is not None or self._covers.busy or not self._events.empty()
-        tree_is_done = not is_due or self._tree.failure is not None
+        is_busy = self._tree.is_busy or self._covers.busy or not self._events.empty()
+        tree_is_done = not is_busy or self._tree.failure is not None
         return self.condition.is_idle and self._grouped_once and not self._grouping.running and tree_is_done
 
     def _be_ready(self) -> None:

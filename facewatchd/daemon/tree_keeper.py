@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
 from facewatchd.core.owners import Owner
 from facewatchd.errors import TreeError, displayable
-from facewatchd.people.looked import Looked
+from facewatchd.people.looked import Looked, last_changed
 from facewatchd.pipeline.materialize import Materialized, Scope, TreeSettings, materialize
 from facewatchd.pipeline.tree_deeds import Cutter
 from facewatchd.store import Store
@@ -21,9 +22,12 @@ log = logging.getLogger(__name__)
 # while photos stream in, looking after the tree takes at most this share of the time
 _SHARE = 0.2
 _RETRY_S = 30.0
-# file managers move and delete many links one after the other: after such a pause they have finished, or after so long
-_FINISHED_S = 0.7
-_LONGEST_S = 10.0
+# Whoever moves, copies and deletes many links does it one after the other, slowly over a network: after such a pause, or after
+# so many times the longest pause until then, they have finished, or after so long (200 links at 1.5 s each).
+_FINISHED_S = 3.0
+_PAUSES = 2.5
+_LONGEST_PAUSE_S = 4.0
+_LONGEST_S = 300.0
 
 
 class TreeKeeper:
@@ -34,9 +38,20 @@ class TreeKeeper:
         store: The state.
         settings: Of the tree.
         cut: Cuts covers.
+        clock: Seconds since whenever.
+        wall: Seconds since 1970.
     """
 
-    def __init__(self, store: Store, settings: TreeSettings, cut: Cutter) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: TreeSettings,
+        cut: Cutter,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._wall = wall
         self._store = store
         self.settings = settings
         self._cut = cut
@@ -44,8 +59,12 @@ class TreeKeeper:
         self._scope: Scope | None = None
         self._dirty = True
         self._not_before = 0.0
-        # when the user began to do something, and when they have probably finished
-        self._began = self._finished = 0.0
+        # when the user began to do something, did the last thing, and has probably finished
+        self._began = self._last = self._finished = 0.0
+        self._pause = 0.0
+        self._has_looked = False
+        # when something in the tree has waited long enough
+        self._due = float("inf")
         self.failure: TreeError | None = None
         self._looked = Looked()
         self.notice = ""
@@ -71,12 +90,15 @@ class TreeKeeper:
         """Something changed in the tree, by its path there: if not by us, see what, soon, when the user has finished."""
         if not self._looked.is_news(self.settings.path, path):
             return
-        now = time.monotonic()
+        now = self._clock()
         if not self._dirty:
             self._not_before = now
         if now >= self._finished:
-            self._began = now
-        self._finished = min(now + _FINISHED_S, self._began + _LONGEST_S)
+            self._began, self._pause = now, 0.0
+        else:
+            self._pause = max(self._pause, min(now - self._last, _LONGEST_PAUSE_S))
+        self._last = now
+        self._finished = min(now + max(_FINISHED_S, self._pause * _PAUSES), self._began + _LONGEST_S)
         self.touch(set())
 
     def touch_people(self, scope: Scope) -> None:
@@ -88,13 +110,29 @@ class TreeKeeper:
         """The cover of an owner's folder has been cut."""
         self.touch({owner if isinstance(owner, int) else None})
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something to do, now or as soon as the user has finished."""
+        return self._dirty
+
     def next_due(self) -> float | None:
         """When to call `tend`, by the monotonic clock; None while there is nothing to do."""
-        return max(self._not_before, self._finished) if self._dirty else None
+        if self._dirty:
+            return max(self._not_before, self._finished)
+        return self._due if self._due < float("inf") else None
 
     def tend(self, *, idle: bool) -> None:
         """Do what is due; with nothing else to do, do not wait for the share of the time."""
-        now = time.monotonic()
+        now = self._clock()
+        if now >= self._due:
+            self.touch(set())
+        if not self._has_looked:
+            self._has_looked = True
+            # what is being done while the program starts has not been told
+            age = max(0.0, self._wall() - last_changed(self.settings.path))
+            if age < _FINISHED_S and now >= self._finished:
+                self._began = self._last = now - age
+                self._finished = self._last + _FINISHED_S
         if not self._dirty or now < self._finished or (now < self._not_before and (not idle or self.problem)):
             return
         try:
@@ -103,9 +141,9 @@ class TreeKeeper:
             if str(error) != self.problem:
                 log.warning("%s", error)
             self.failure = error
-            self._not_before = time.monotonic() + _RETRY_S
+            self._not_before = self._clock() + _RETRY_S
         else:
-            seconds = time.monotonic() - now
+            seconds = self._clock() - now
             self._not_before = now + seconds / _SHARE
 
     def catch_up(self) -> None:
@@ -122,16 +160,29 @@ class TreeKeeper:
         Raises:
             TreeError: It cannot be; it stays to be done.
         """
-        done = materialize(self._store, self.settings, self._scope, anew=anew, looked=self._looked, cut=self._cut)
+        done = materialize(
+            self._store,
+            self.settings,
+            self._scope,
+            anew=anew,
+            looked=self._looked,
+            cut=self._cut,
+            now=self._wall(),
+        )
         if done.doubted:
             self.notice = (
                 f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}, which is not believed: "
                 "they are back. Delete fewer at a time, or raise people.max_deletions."
             )
             log.warning("%s", self.notice)
+        if done.told:
+            self.notice = " ".join(done.told)
         if self.problem:
             log.info("The people tree can be written again")
         self.failure = None
+        self._due = float("inf")
+        if done.look_again_at is not None:
+            self._due = self._clock() + max(0.0, done.look_again_at - self._wall())
         self._scope, self._dirty = set(), False
         self._finished = 0.0
         if done.actions:

@@ -5,6 +5,7 @@ that only we have changed neither.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -124,6 +125,17 @@ class Looked:
         if not self.watched and time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _COARSE_NS:
             return None
         return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def last_changed(tree: bytes) -> float:
+    """When anybody last put something into the tree or one of its folders, or took it out, seconds since 1970; 0 for no tree."""
+    newest = 0.0
+    with contextlib.suppress(OSError), os.scandir(tree) as listing:
+        newest = os.stat(tree).st_mtime
+        for entry in listing:
+            if entry.is_dir(follow_symlinks=False):
+                newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
+    return newest
 
 
 def _is_still(known: PresentEntry | None, path: bytes) -> bool:

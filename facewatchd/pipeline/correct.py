@@ -15,8 +15,8 @@ from facewatchd.core.recluster import medoids
 from facewatchd.core.split import parts
 from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
 from facewatchd.errors import FacewatchError, displayable
+from facewatchd.pipeline.confirming import confirm, refuse
 from facewatchd.pipeline.materialize import Scope
-from facewatchd.pipeline.obey import confirm, refuse
 from facewatchd.store import Store
 
 

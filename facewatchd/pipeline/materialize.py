@@ -16,6 +16,7 @@ from typing import Final, Literal
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
 from facewatchd.core.gestures import Gesture
+from facewatchd.core.half_moves import WHILE_S, HalfMove, open_halves
 from facewatchd.core.link_names import USUAL, Template, template
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.tree import (
@@ -35,10 +36,11 @@ from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
 from facewatchd.people.covers import COVER
-from facewatchd.people.looked import Looked
+from facewatchd.people.looked import Looked, last_changed
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.read import PlainReader
+from facewatchd.pipeline.idle_copies import Undone, due_foundings, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
 from facewatchd.pipeline.tree_deeds import Cutter, carry_out, content_maker, cut_now
@@ -46,6 +48,8 @@ from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
 from facewatchd.pipeline.tree_owner import is_ours, owner_of, refuse_other
 from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over, take_over_all
 from facewatchd.store import PersonPhoto, Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,6 @@ class InPool:
 
 Scope = set[PersonId | InPool | None]
 """Whose folders to look after, with those of several people that they are among; None stands for the pools."""
-
-log = logging.getLogger(__name__)
 
 _NOTHING = Present(frozenset(), {})
 
@@ -112,11 +114,15 @@ class Materialized:
         gestures: What the user did to the tree, which was obeyed first.
         actions: What was done to the tree.
         doubted: Links deleted at once that were too many to be believed; they come back.
+        told: What the user did that was undone, each as a sentence.
+        look_again_at: When something that waits has waited long enough, seconds since 1970; None where nothing does.
     """
 
     gestures: tuple[Gesture, ...]
     actions: tuple[Action, ...]
     doubted: int = 0
+    told: tuple[str, ...] = ()
+    look_again_at: float | None = None
 
 
 def materialize(
@@ -128,6 +134,7 @@ def materialize(
     anew: bool = False,
     looked: Looked | None = None,
     cut: Cutter | None = None,
+    now: float | None = None,
 ) -> Materialized:
     """
     Obey what the user did to the people tree, then make it as the state wants it, touching only what differs.
@@ -140,6 +147,7 @@ def materialize(
         anew: Build the tree even where none of it is left.
         looked: What was found at earlier looks, kept by the caller.
         cut: Cuts covers; None: here and now.
+        now: Seconds since 1970; None for the clock's.
 
     Raises:
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
@@ -148,6 +156,7 @@ def materialize(
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), tuple(plan(_wanted(store, settings, scope), _written(store, scope), _NOTHING)))
     looked = looked if looked is not None else Looked()
+    now = time.time() if now is None else now
     if not dry_run:
         _leave_old_tree(store, settings)
     names = store.manifest.names()
@@ -171,16 +180,33 @@ def materialize(
         if not dry_run and store.is_restored():
             with store.transaction():
                 take_over_all(store, settings.path, present)
-        read = TreeReading()
-        written = store.manifest.folders() if tree.changed or scope is None else []
-        if tree.changed:
-            read = read_tree(store, settings.path, present, written, settings.max_deletions)
-        if not dry_run and (read.changed or read.reading.gestures):
-            obedience = Obedience(store, time.time(), read.reading.gestures, allow_same_photo=settings.allow_same_photo)
+        read, undone, halves = TreeReading(), Undone(present), list[HalfMove]()
+        is_due = (due := next_due(store)) is not None and due <= now
+        written = store.manifest.folders() if tree.changed or is_due or scope is None else []
+        if tree.changed or is_due:
+            # where nobody looked for longer, what came or went did so when the tree was last changed, or before
+            halves = store.half_moves.since(min(now, last_changed(settings.path)) - WHILE_S)
+            read = read_tree(store, settings.path, present, written, settings.max_deletions, open_halves(halves))
+        is_read = tree.changed or is_due
+        if not dry_run and (
+            read.changed or read.reading.gestures or read.reading.half or (is_read and due is not None)
+        ):
             with store.transaction():
+                foundings, waiting = due_foundings(store, read.reading.half, now)
+                read = read.with_gestures(foundings)
+                obedience = Obedience(
+                    store,
+                    now,
+                    read.reading.gestures,
+                    allow_same_photo=settings.allow_same_photo,
+                    halves=halves,
+                )
                 for gesture in read.reading.gestures:
                     obedience.obey(gesture)
-                present = take_over(store, present, read.ours)
+                idle = {(_place(store, to), photo) for photo, to in obedience.idle}
+                if is_read:
+                    undone = undo_idle(store, settings.path, present, read.ours, files, idle, waiting, now)
+                present = take_over(store, undone.present, read.ours)
             if scope is not None:
                 scope = scope.union(*map(_whom, obedience.scope | read.changed))
         few = _few_of_pool(store, settings, scope, present) if scope is not None else None
@@ -192,7 +218,7 @@ def materialize(
         if isinstance(few, _FewOfPool):
             wanted, written = [*wanted, few.wanted], [*written, few.written]
             present = Present(present.names, {**present.folders, UNKNOWN: few.present})
-        actions = plan(wanted, written, present)
+        actions = [*undone.actions, *plan(wanted, written, present)]
         if not dry_run and actions:
             carry_out(store, tree, actions)
         elif not dry_run and not claim.hidden and HIDDEN in present.names:
@@ -204,7 +230,20 @@ def materialize(
                 store.set_tree_place(settings.path)
                 # those of a copy that was put back said nothing until now
                 store.manifest.end()
-    return Materialized(read.reading.gestures, tuple(actions), read.reading.doubted)
+    for sentence in undone.told:
+        log.warning("%s", sentence)
+    return Materialized(
+        read.reading.gestures,
+        tuple(actions),
+        read.reading.doubted,
+        undone.told,
+        next_due(store) if not dry_run else None,
+    )
+
+
+def _place(store: Store, to: PersonId | bytes) -> bytes:
+    """The path of the folder that a link came to."""
+    return to if isinstance(to, bytes) else store.manifest.names().get(to, b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,14 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
+from facewatchd.core.half_moves import HalfMove
 from facewatchd.core.names import folder_name, is_same_name, is_variant, name_in
 from facewatchd.core.owners import Owner, Review, Suggestion
 from facewatchd.domain import Constraint, ConstraintKind, Embeddings, FaceId, Person, PersonId, PhotoId, Pool
 from facewatchd.errors import displayable
+from facewatchd.pipeline.confirming import be_known, confirm, refuse
 from facewatchd.pipeline.shown import EXAMPLES
+from facewatchd.pipeline.split_moves import FirstHalf, SplitMoves
 from facewatchd.store import Store, StoredModel
 
 log = logging.getLogger(__name__)
@@ -45,21 +48,34 @@ class Obedience:
         now: Seconds since 1970.
         gestures: All that are going to be obeyed: whose folder went elsewhere by one of them has left its name to others.
         allow_same_photo: Whether two faces of a photo may be one person.
+        halves: What was obeyed a while ago and may be completed by them.
     """
 
     def __init__(
-        self, store: Store, now: float, gestures: Sequence[Gesture] = (), *, allow_same_photo: bool = False
+        self,
+        store: Store,
+        now: float,
+        gestures: Sequence[Gesture] = (),
+        *,
+        allow_same_photo: bool = False,
+        halves: Sequence[HalfMove] = (),
     ) -> None:
         self._store = store
         self._now = now
         self._allow_same_photo = allow_same_photo
         self._elsewhere = {g.person_id for g in gestures if isinstance(g, Renamed | Merged | Hidden)}
         self._model: StoredModel | None = store.model()
+        self._halves = SplitMoves(store, now, halves)
+        self._first: FirstHalf | None = None
+        self._entry_id = 0
         self.scope: set[Owner] = set()
+        self.idle: list[tuple[PhotoId, PersonId | bytes]] = []
+        """Copies of links without a face that they may take: the photo, and the person or the folder that they came to."""
 
     def obey(self, gesture: Gesture) -> None:
         """Carry one gesture into the state; `scope` has whose folders change by it."""
         with self._store.transaction():
+            self._first = None
             title = self._carry_out(gesture)
         if title:
             log.info("%s", title)
@@ -83,11 +99,15 @@ class Obedience:
             case Parted(one, other):
                 return self._part(one, other)
             case Moved(photo_id, source, to):
-                return self._ignore([photo_id], source) if to is Pool.IGNORED else self._move([photo_id], source, to)
+                self._first = self._halves.complete(photo_id, source, to)
+                title = self._ignore([photo_id], source) if to is Pool.IGNORED else self._move([photo_id], source, to)
+                if title and source is None and isinstance(to, int):
+                    self._halves.came(photo_id, to, self._entry_id)
+                return title
             case Joined(photo_id, source, to):
                 return self._move([photo_id], source, to, both=True)
             case Deleted(photo_id, source):
-                return self._delete(photo_id, source)
+                return self._went([photo_id], source, self._delete(photo_id, source))
             case Founded(path, photos):
                 return self._found(path, photos)
 
@@ -125,8 +145,9 @@ class Obedience:
         title = f"{person.title} is {other.title}"
         # they may have been merged a moment ago, and then it is about whom they are now
         one, two = person.person_id, other.person_id
+        self._halves.complete_all(one, two)
         faces = store.people.faces_concerned(one) | store.people.faces_concerned(two)
-        store.journal.remember(self._now, title, faces, (one, two))
+        self._remember(title, faces, (one, two))
         store.people.merge(one, two, allow_same_photo=self._allow_same_photo)
         self.scope |= _with_unknown(person_id, one, two)
         return f"{title}, as their folders were merged"
@@ -163,7 +184,11 @@ class Obedience:
 
     def _found(self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...]) -> str:
         store = self._store
+        for photo, source in photos:
+            self._halves.complete(photo, source, None)
         chosen = meant_together({photo: (self._candidates(photo), source) for photo, source in photos})
+        taken = [photo for photo, source in photos if source is None and photo not in chosen]
+        self.idle += [(photo, path) for photo in taken if self._store.faces.of_photo(photo)]
         if not chosen:
             return ""
         name = name_in(path)
@@ -174,11 +199,13 @@ class Obedience:
         losing = {whose for photo, face in chosen.items() for whose in _losing(face, sources[photo])}
         rest = {photo: self._rest(photo, sources[photo], faces) for photo in chosen}
         concerned = [*faces, *(other for among in rest.values() for other in among)]
-        store.journal.remember(self._now, f"{name} is somebody new", concerned, {person_id, *losing})
+        self._remember(f"{name} is somebody new", concerned, {person_id, *losing})
         store.people.rename(person_id, name)
         for photo, face in chosen.items():
             confirm(store, face.face_id, _whose(face, sources[photo]), person_id)
             self._refuse_rest(rest[photo], sources[photo])
+            if sources[photo] is None:
+                self._halves.came(photo, person_id, self._entry_id, founded=True)
         fit = [face for face in chosen.values() if not face.poor]
         store.people.set_medoids(person_id, [face.face_id for face in sorted(fit, key=lambda face: -face.quality)[:1]])
         store.manifest.made(person_id, path)
@@ -208,7 +235,9 @@ class Obedience:
         source = Review(person_id)
         if to is Pool.IGNORED:
             return self._ignore(photos, source)
-        return self._refuse(photos, source) if to is None else self._move(photos, source, to)
+        if to is None:
+            return self._went(photos, source, self._refuse(photos, source))
+        return self._move(photos, source, to)
 
     def _move(self, photos: Sequence[PhotoId], source: Owner | None, to: Owner, *, both: bool = False) -> str:
         store = self._store
@@ -222,12 +251,14 @@ class Obedience:
         others: list[FaceId] = []
         for photo_id in photos:
             candidates = self._candidates(photo_id)
-            face = meant(candidates, source, medoids)
+            face = meant(candidates, source, medoids, person.person_id)
             if face is not None and not (face.confirmed and face.person_id == person.person_id):
                 chosen[photo_id] = face
                 others += [
                     c.face_id for c in candidates if c.person_id == person.person_id and not c.confirmed and c != face
                 ]
+            elif face is None and source is None and candidates:
+                self.idle.append((photo_id, person.person_id))
         if not chosen:
             return ""
         faces = [face.face_id for face in chosen.values()]
@@ -237,7 +268,7 @@ class Obedience:
         losing = {whose for face in chosen.values() for whose in _losing(face, source)}
         self.scope |= losing
         rest = [face for photo_id in chosen for face in self._rest(photo_id, source, [*faces, *others])]
-        store.journal.remember(self._now, title, {*faces, *others, *rivals, *rest}, {person.person_id, *losing})
+        self._remember(title, {*faces, *others, *rivals, *rest}, {person.person_id, *losing})
         if both:
             for other in others:
                 confirm(store, other, None, person.person_id)
@@ -247,7 +278,7 @@ class Obedience:
         for face in chosen.values():
             confirm(store, face.face_id, _whose(face, source), person.person_id)
         for whose in losing:
-            _be_known(store, whose)
+            be_known(store, whose)
         if source != person.person_id:
             self._refuse_rest(rest, source)
         return title
@@ -268,7 +299,7 @@ class Obedience:
         if not faces:
             return ""
         name = _name_of(self._photo(photo_id))
-        store.journal.remember(self._now, f"{name}: not to be ignored", faces, ())
+        self._remember(f"{name}: not to be ignored", faces, ())
         store.faces.ignore(faces, ignored=False)
         return f"{name} is not ignored any more"
 
@@ -282,7 +313,7 @@ class Obedience:
             return ""
         title = f"{self._called(photos)}:{self._and_not(source)[4:]}"
         faces = [*faces, *(face for photo in photos for face in self._rest(photo, source, faces))]
-        store.journal.remember(self._now, title, faces, (person.person_id,))
+        self._remember(title, faces, (person.person_id,))
         refuse(store, faces, person.person_id)
         return title
 
@@ -294,9 +325,7 @@ class Obedience:
             return ""
         name = self._called(photos)
         rest = [face for photo in photos for face in self._rest(photo, source, faces)]
-        store.journal.remember(
-            self._now, f"{name}: ignored", [*faces, *rest], (source,) if isinstance(source, int) else ()
-        )
+        self._remember(f"{name}: ignored", [*faces, *rest], (source,) if isinstance(source, int) else ())
         store.faces.ignore(faces, ignored=True)
         if isinstance(source, int):
             # not to be seen is not to be somebody else: shown again, the face may be theirs again
@@ -316,12 +345,27 @@ class Obedience:
         if isinstance(source, int):
             refuse(self._store, faces, source)
 
+    def _went(self, photos: Sequence[PhotoId], source: Owner, title: str) -> str:
+        """Links went, which came to something if there is a title."""
+        for photo_id in photos if title else ():
+            self._halves.went(photo_id, source, self._entry_id)
+        return title
+
+    def _remember(self, title: str, faces: Collection[FaceId], people: Collection[PersonId]) -> None:
+        """See `Journal.remember`; the second half of a move goes into the entry of the first."""
+        if self._first is None:
+            self._entry_id = self._store.journal.remember(self._now, title, faces, people)
+        else:
+            self._entry_id = self._first.entry_id
+            self._store.journal.extend(self._entry_id, None if self._first.keeps_title else title, faces, people)
+
     # --- looking up
 
     def _candidates(self, photo_id: PhotoId) -> list[Candidate]:
         store = self._store
         faces = store.faces.of_photo(photo_id)
         embeddings = store.faces.embeddings([face.face_id for face in faces], self._model.id if self._model else "")
+        named = {person.person_id for person in store.people.named()}
         return [
             Candidate(
                 face.face_id,
@@ -332,6 +376,7 @@ class Obedience:
                 embeddings.get(face.face_id),
                 face.review,
                 face.ignored,
+                face.person_id in named,
             )
             for face in faces
         ]
@@ -377,34 +422,6 @@ def _whose(face: Candidate, source: Owner | None) -> PersonId | None:
 def _losing(face: Candidate, source: Owner | None) -> set[PersonId]:
     """Who has the face no more, if it is somebody else's: who was meant by its link, and whose it had become since."""
     return {whose for whose in (_whose(face, source), face.person_id) if whose is not None}
-
-
-def confirm(store: Store, face_id: FaceId, source: Owner | None, person_id: PersonId) -> None:
-    """For good, it is this person's face, and not that of `source`, whose it was believed to be."""
-    words = [Constraint(ConstraintKind.MUST_BE, face_id, person_id)]
-    other = source if isinstance(source, int) and source != person_id else None
-    if other is not None:
-        words.append(Constraint(ConstraintKind.CANNOT_BE, face_id, other))
-    store.people.say(words)
-    store.faces.give([face_id], person_id)
-    store.faces.ignore([face_id], ignored=False)
-    if other is not None:
-        store.people.forget_medoids([face_id])
-        _be_known(store, other)
-    _be_known(store, person_id)
-
-
-def refuse(store: Store, faces: Collection[FaceId], person_id: PersonId) -> None:
-    """For good, these are not the person's; they are nobody's until somebody else is found."""
-    store.people.refuse(faces, person_id)
-    _be_known(store, person_id)
-
-
-def _be_known(store: Store, person_id: PersonId) -> None:
-    """Whoever has faces has a medoid: else no new face would be found to be theirs before everything is grouped anew."""
-    if not store.people.medoids(person_id):
-        best = next((face.face_id for face in store.faces.of_person(person_id) if not face.poor), None)
-        store.people.set_medoids(person_id, [] if best is None else [best])
 
 
 def _with_unknown(*owners: Owner | None) -> set[Owner]:

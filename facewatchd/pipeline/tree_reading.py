@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from facewatchd.core.gestures import FoundFolder, LeftFolder, Reading
+from facewatchd.core.gestures import FoundFolder, Gesture, LeftFolder, Reading
+from facewatchd.core.half_moves import OpenHalves
 from facewatchd.core.owners import Owner, Review
 from facewatchd.core.reading import read_gestures
 from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder, is_copy, is_symlink
@@ -42,6 +43,10 @@ class TreeReading:
     reading: Reading = field(default_factory=lambda: Reading(()))
     changed: frozenset[Owner] = frozenset()
     ours: Ours = field(default_factory=dict)
+
+    def with_gestures(self, more: Sequence[Gesture]) -> TreeReading:
+        """... with these, too."""
+        return replace(self, reading=replace(self.reading, gestures=(*self.reading.gestures, *more)))
 
 
 def _depth(path: bytes, name: bytes, target: bytes) -> int:
@@ -115,7 +120,12 @@ def take_over_all(store: Store, tree: bytes, present: Present) -> None:
 
 
 def read_tree(
-    store: Store, path: bytes, present: Present, written: list[WrittenFolder], max_deletions: float
+    store: Store,
+    path: bytes,
+    present: Present,
+    written: list[WrittenFolder],
+    max_deletions: float,
+    halves: OpenHalves,
 ) -> TreeReading:
     """
     Read what the user did to the tree since it was written. Folders that we were about to write say nothing.
@@ -126,6 +136,7 @@ def read_tree(
         present: What is there now.
         written: All of the manifest.
         max_deletions: See `read_gestures`.
+        halves: See there.
     """
     busy = store.manifest.busy()
     # the faces may have gone over to another file of the photo since
@@ -163,7 +174,7 @@ def read_tree(
         if at not in busy
     ]
     return TreeReading(
-        read_gestures(left, found, store.people.hidden(), max_deletions),
+        read_gestures(left, found, store.people.hidden(), max_deletions, halves=halves),
         frozenset(changed),
         ours,
     )
@@ -204,10 +215,18 @@ def _found(store: Store, path: bytes, marker: Owner | None, links: Counter[Photo
 
 def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[PhotoId]:
     """The photos that a folder links to; links to anything else are the user's business."""
-    entries = [(name, entry) for name, entry in folder.entries.items() if entry.target is not None]
     linked = set()
     # copies last: beside a link, one is just a copy
-    for name, entry in sorted(entries, key=lambda named: is_copy(named[1].target or b"")):
+    for link in sorted(links_in(store, tree, path, folder, ours), key=lambda link: is_copy(link.content)):
+        if link.photo_id is not None and not (is_copy(link.content) and link.photo_id in linked):
+            yield link.photo_id
+            if not is_copy(link.content):
+                linked.add(link.photo_id)
+
+
+def links_in(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours: Ours) -> Iterator[Written]:
+    """What stands for photos in a folder, whoever made it."""
+    for name, entry in folder.entries.items():
         if entry.target is None:
             continue
         depth = _depth(path, name, entry.target)
@@ -218,10 +237,8 @@ def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours:
             # a link moved with its folder leads from where it was: one level up
             base = os.path.join(tree, path.rpartition(b"/")[2], os.path.dirname(name))
             photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
-        if photo is not None and not (is_copy(entry.target) and photo in linked):
-            yield photo
-            if not is_copy(entry.target):
-                linked.add(photo)
+        if photo is not None:
+            yield Written(name, photo, entry.target, entry.signature or b"")
 
 
 def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[PhotoId]:

@@ -256,4 +256,24 @@ MIGRATIONS = (
     -- whether the folder was configured when the daemon last ran
     ALTER TABLE roots ADD COLUMN watched INTEGER NOT NULL DEFAULT 1;
     """,
+    """
+    -- links that came to folders or went from them, each of which may be half of a move, and what it came to in the journal
+    CREATE TABLE half_moves (
+        photo_id INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('came', 'went')),
+        owner TEXT NOT NULL,
+        -- seconds since 1970
+        at REAL NOT NULL,
+        entry_id INTEGER NOT NULL,
+        founded INTEGER NOT NULL,
+        PRIMARY KEY (photo_id, kind, owner)
+    ) STRICT, WITHOUT ROWID;
+    -- copies of links that say nothing by themselves, by the folder that they are in, and since when (seconds since 1970)
+    CREATE TABLE waiting_links (
+        folder BLOB NOT NULL,
+        photo_id INTEGER NOT NULL,
+        since REAL NOT NULL,
+        PRIMARY KEY (folder, photo_id)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class Archive:
         full = os.path.join(self.root.path, path)
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "wb") as file:
-            file.write(jpeg(sum(path)) if content is None else content)
+            file.write(jpeg(zlib.crc32(path)) if content is None else content)
         return self.seen(path)
 
     def seen(self, path: bytes) -> SeenFile:

@@ -61,8 +61,8 @@ def know_two(archive: Archive, ada_in: int, bob_in: int) -> None:
     look(archive)
 
 
-def look(archive: Archive) -> Materialized:
-    return materialize(archive.store, archive.tree)
+def look(archive: Archive, *, now: float | None = None) -> Materialized:
+    return materialize(archive.store, archive.tree, now=now)
 
 
 def regroup(archive: Archive, settings: ReclusterSettings, thresholds: Thresholds = THRESHOLDS) -> None:

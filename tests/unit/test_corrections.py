@@ -53,6 +53,17 @@ def test_a_copy_leaves_other_peoples_faces_alone() -> None:
     assert meant([face(3, B, Y, confirmed=True)], None, np.stack([Y])) is None
 
 
+def test_a_copy_takes_no_face_from_who_has_a_name() -> None:
+    """Nor one that the user confirmed; one of nobody or of somebody without a name, or the one that is taken for theirs."""
+    named, unnamed = replace(face(1, A, Y), named=True), face(2, B, X)
+    assert shown([named, unnamed], None) == [unnamed]
+    assert shown([named, replace(unnamed, confirmed=True)], None) == []
+    assert meant([named], None, np.stack([Y])) is None
+    assert meant([named, unnamed], None, np.stack([Y]), A) == named
+    assert meant_together({9: ([named], None)}) == {}
+    assert shown([replace(face(3), ignored=True), named], None) == [replace(face(3), ignored=True)]
+
+
 def test_a_link_whose_face_is_somebody_elses_by_now_means_one_that_the_user_has_not_spoken_of() -> None:
     """Rather one that is shown; the user's own word about another face stands."""
     sure, other, unseen = face(1, B, X, confirmed=True), face(2, B, Y), replace(face(3, B, Y), ignored=True)

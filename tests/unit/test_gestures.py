@@ -16,6 +16,7 @@ from facewatchd.core.gestures import (
     Displaced,
     Founded,
     FoundFolder,
+    Gesture,
     Hidden,
     LeftFolder,
     Merged,
@@ -25,6 +26,7 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
+from facewatchd.core.half_moves import HalfKind, HalfMove, OpenHalves, open_halves
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.reading import read_gestures
 from facewatchd.domain import Pool
@@ -343,3 +345,66 @@ def test_any_tree_is_read_without_contradiction(rows: list[tuple[bytes, int | No
     ]
     assert len(ends) == len(set(ends))
     assert all(any(photo in folder.photos for folder in ASKED if folder.owner == source) for photo, source in ends)
+
+
+# --- moves in two halves ----------------------------------------------------------------------------------------------
+
+
+def completed(halves: OpenHalves, *folders: FoundFolder) -> tuple[Gesture, ...]:
+    return read_gestures(LEFT, folders, frozenset(), max_deletions=0.2, halves=halves).gestures
+
+
+def test_a_deletion_after_a_copy_is_the_rest_of_a_move() -> None:
+    """By whose folder the copy came to; of other photos it is a deletion."""
+    halves = OpenHalves(came={12: B})
+    gone = found(b"Person 1", A, 10)
+    assert completed(halves, gone, found(b"Person 2", B, 20, 21), HOME_U) == (Moved(12, A, B), Deleted(11, A))
+    # out of the pool, too; but who takes the copy back takes it back
+    assert completed(OpenHalves(came={30: B}), HOME_A, HOME_B, found(b"_unknown", None, 31)) == (
+        Moved(30, Pool.UNKNOWN, B),
+    )
+    assert completed(OpenHalves(came={20: B}), HOME_A, found(b"Person 2", B, 21), HOME_U) == (Deleted(20, B),)
+
+
+def test_a_copy_after_a_deletion_is_the_rest_of_a_move() -> None:
+    """To somebody known, to somebody new, out of sight; what comes to the unknown pool says nothing."""
+    halves = OpenHalves(went={40: (A, Pool.UNKNOWN)})
+    assert completed(halves, HOME_A, found(b"Person 2", B, 20, 21, 40), HOME_U) == (Moved(40, A, B),)
+    assert completed(halves, HOME_A, HOME_B, HOME_U, found(b"New", None, 40)) == (Founded(b"New", ((40, A),)),)
+    assert completed(halves, HOME_A, HOME_B, HOME_U, found(b"_ignored", None, 40)) == (Moved(40, A, Pool.IGNORED),)
+    assert completed(halves, HOME_A, HOME_B, found(b"_unknown", None, 30, 31, 40)) == ()
+    # whose link it was is asked of what is gone now first
+    gone = found(b"Person 1", A, 10, 11)
+    assert completed(OpenHalves(went={12: (B,)}), gone, HOME_B, HOME_U, found(b"New", None, 12)) == (
+        Founded(b"New", ((12, A),)),
+    )
+
+
+def test_deletions_that_complete_moves_are_not_counted() -> None:
+    """However many: nothing is lost by them."""
+    photos = range(100, 200)
+    lefts = [left(A, b"Person 1", *photos)]
+    halves = OpenHalves(came=dict.fromkeys(photos, B))
+    reading = read_gestures(lefts, [found(b"Person 1", A)], frozenset(), max_deletions=0.2, halves=halves)
+    assert reading == Reading(tuple(Moved(photo, A, B) for photo in photos))
+
+
+def test_a_folder_of_all_that_somebody_has_may_be_half_of_a_renamed_one() -> None:
+    """It says nothing before its marker can have come; with some of the links, it is somebody new."""
+    new = found(b"New", None, 10, 11, 12)
+    assert read(HOME_A, HOME_B, HOME_U, new) == Reading((), 0, (Founded(b"New", ((10, None), (11, None), (12, None))),))
+    assert read(HOME_A, HOME_B, HOME_U, found(b"New", None, 10, 11)).half == ()
+    # with the marker it is a copy of the folder, and where that one is gone it is the folder
+    assert read(HOME_A, HOME_B, HOME_U, found(b"New", A, 10, 11, 12)) == Reading(())
+    assert read(HOME_B, HOME_U, found(b"New", A, 10, 11, 12)) == Reading((Renamed(A, b"Person 1", b"New"),))
+
+
+def test_of_two_halves_of_one_photo_the_later_copy_and_every_deletion_counts() -> None:
+    """A person's link says more than a pool's."""
+    halves = [
+        HalfMove(1, HalfKind.CAME, B, 2.0, 1),
+        HalfMove(1, HalfKind.CAME, A, 1.0, 2),
+        HalfMove(2, HalfKind.WENT, Pool.UNKNOWN, 1.0, 3),
+        HalfMove(2, HalfKind.WENT, A, 2.0, 4),
+    ]
+    assert open_halves(halves) == OpenHalves({1: B}, {2: (A, Pool.UNKNOWN)})
