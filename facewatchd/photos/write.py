@@ -5,7 +5,8 @@ A change of equal length goes into the file with one `pwrite`, so that links, ri
 file stay as they are; any other goes into a temporary file in the same folder that takes the old one's place (R13). Who
 calls has written down beforehand how to undo it (R15): should this process die half-way, `restore` leads back.
 
-Links, files with a second name, read-only files and files that have changed meanwhile are refused.
+Links, files with a second name, read-only files and files that have changed meanwhile are refused. Every folder on the way is
+opened by itself: one that was replaced by a symbolic link leads nowhere.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import contextlib
 import errno
 import os
 import stat as stat_module
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
@@ -26,6 +27,8 @@ TEMPORARY_PREFIX = b".facewatchd-date-"
 
 _TITLE = "The date cannot be written"
 _CHUNK = 1 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS_LIST = "system.posix_acl_access"
 # copied because the system would not by itself; all others are copied too, where that is allowed
 _NO_ATTRIBUTES = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -78,7 +81,8 @@ def _read_file(path: bytes, flags: int, expected: FileStat | None) -> tuple[byte
 def obstacle(path: bytes) -> str:
     """Why a file must not be changed, in a few words; empty where it may, as far as can be told without trying."""
     try:
-        _refuse(os.lstat(path), path)
+        with _folder_of(path) as (folder, name):
+            _refuse(os.lstat(name, dir_fd=folder), path)
     except PhotoError as error:
         return error.message
     except OSError as error:
@@ -125,10 +129,8 @@ def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_resul
         PhotoBusyError: There is one now.
         PhotoError: It cannot be made.
     """
-    holder = os.path.join(os.path.dirname(path), temporary)
     try:
-        handle = os.open(holder, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
+        with _folder_of(path) as (folder, name), _holder(temporary, folder) as handle:
             _write_all(handle, content)
             with contextlib.suppress(PermissionError):
                 os.fchown(handle, like.st_uid, like.st_gid)
@@ -136,31 +138,46 @@ def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_resul
             os.fsync(handle)
             if _read_all(handle, len(content)) != content:
                 raise PhotoError(_TITLE, "The disk gave back other bytes than were written: check it.", path)
-        finally:
-            os.close(handle)
-        _name(holder, path)
-        _sync_folder(path)
-        return FileStat.of(os.lstat(path))
+            _name(temporary, name, folder, path)
+            os.fsync(folder)
+            return FileStat.of(os.lstat(name, dir_fd=folder))
     except OSError as error:
         raise _converted(error, path) from error
+
+
+@contextlib.contextmanager
+def _holder(name: bytes, folder: int) -> Iterator[int]:
+    """A new file under a temporary name, open; gone afterwards, unless it was given another name."""
+    handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        yield handle
     finally:
+        os.close(handle)
         with contextlib.suppress(OSError):
-            os.unlink(holder)
+            os.unlink(name, dir_fd=folder)
 
 
-def _name(holder: bytes, path: bytes) -> None:
+def _name(holder: bytes, name: bytes, folder: int, path: bytes) -> None:
     """Give a new file its name, if nobody has it yet."""
     try:
-        os.link(holder, path)
+        os.link(holder, name, src_dir_fd=folder, dst_dir_fd=folder)
     except FileExistsError as error:
         raise _changed(path) from error
     except OSError:
         # no hard links here, as on memory cards: a file made in this very moment would be replaced
-        if os.path.lexists(path):
+        if _exists(name, folder):
             raise _changed(path) from None
-        os.replace(holder, path)
+        os.replace(holder, name, src_dir_fd=folder, dst_dir_fd=folder)
     else:
-        os.unlink(holder)
+        os.unlink(holder, dir_fd=folder)
+
+
+def _exists(name: bytes, folder: int) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def restore(
@@ -195,10 +212,11 @@ def restore(
 def remove(path: bytes, stat: FileStat) -> None:
     """Undo a `write_new`: the file goes, if it still is that file."""
     try:
-        if not FileStat.of(os.lstat(path)).same_content(stat):
-            raise _changed(path)
-        os.unlink(path)
-        _sync_folder(path)
+        with _folder_of(path) as (folder, name):
+            if not FileStat.of(os.lstat(name, dir_fd=folder)).same_content(stat):
+                raise _changed(path)
+            os.unlink(name, dir_fd=folder)
+            os.fsync(folder)
     except OSError as error:
         raise _converted(error, path) from error
 
@@ -245,31 +263,26 @@ def _put_back(handle: int, content: bytes, at: int, path: bytes, mtime_ns: int |
 
 
 def _replace(path: bytes, stat: FileStat, new: bytes, temporary: bytes) -> FileStat:
-    holder = os.path.join(os.path.dirname(path), temporary)
     source = _open(path, os.O_RDWR)
     try:
-        _check_same(source, path, stat)
-        handle = os.open(holder, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
+        with _folder_of(path) as (folder, name), _holder(temporary, folder) as handle:
+            _check_same(source, path, stat)
             _write_all(handle, new)
             _copy_rights(source, handle, path)
             os.fsync(handle)
             if _read_all(handle, len(new)) != new:
                 raise PhotoError(_TITLE, "The disk gave back other bytes than were written: check it.", path)
             made = FileStat.of(os.fstat(handle))
-        finally:
-            os.close(handle)
-        _check_same(source, path, stat)
-        os.replace(holder, path)
-        _sync_folder(path)
-        if not (now := FileStat.of(os.lstat(path))).same_content(made):
-            raise _changed(path)
+            _check_same(source, path, stat)
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+            now = FileStat.of(os.lstat(name, dir_fd=folder))
     except OSError as error:
         raise _converted(error, path) from error
     finally:
         os.close(source)
-        with contextlib.suppress(OSError):
-            os.unlink(holder)
+    if not now.same_content(made):
+        raise _changed(path)
     return now
 
 
@@ -305,10 +318,44 @@ def _attributes(handle: int) -> list[str]:
 
 def _open(path: bytes, flags: int) -> int:
     try:
-        # O_NONBLOCK: opening a FIFO would wait for its other end
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with _folder_of(path) as (folder, name):
+            # O_NONBLOCK: opening a FIFO would wait for its other end
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
         raise _converted(error, path) from error
+
+
+@contextlib.contextmanager
+def _folder_of(path: bytes) -> Iterator[tuple[int, bytes]]:
+    """
+    The folder that a file lies in, open, and the file's name.
+
+    Args:
+        path: Absolute; a photo folder's path has no symbolic link in it when the daemon starts.
+
+    Raises:
+        OSError: It cannot be opened; ELOOP where it, or a folder above it, is a symbolic link by now.
+    """
+    *above, name = path.lstrip(b"/").split(b"/")
+    folder = os.open(b"/", _WAY if above else _FOLDER)
+    try:
+        for at, part in enumerate(above):
+            # the last one is read, as it is synced too; the others need not be readable for us
+            below = _open_folder(part, folder, _FOLDER if at == len(above) - 1 else _WAY)
+            os.close(folder)
+            folder = below
+        yield folder, name
+    finally:
+        os.close(folder)
+
+
+def _open_folder(name: bytes, above: int, flags: int) -> int:
+    try:
+        return os.open(name, flags, dir_fd=above)
+    except NotADirectoryError as error:
+        if stat_module.S_ISLNK(os.lstat(name, dir_fd=above).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+        raise
 
 
 def _refuse(found: os.stat_result, path: bytes) -> None:
@@ -325,8 +372,9 @@ def _refuse(found: os.stat_result, path: bytes) -> None:
 def _check_same(handle: int, path: bytes, stat: FileStat) -> None:
     opened = os.fstat(handle)
     _refuse(opened, path)
-    if FileStat.of(opened) != stat or FileStat.of(os.lstat(path)) != stat:
-        raise _changed(path)
+    with _folder_of(path) as (folder, name):
+        if FileStat.of(opened) != stat or FileStat.of(os.lstat(name, dir_fd=folder)) != stat:
+            raise _changed(path)
 
 
 def _read_all(handle: int, size: int) -> bytes:
@@ -349,14 +397,6 @@ def _write_all(handle: int, content: bytes) -> None:
     _pwrite(handle, content, 0)
 
 
-def _sync_folder(path: bytes) -> None:
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _changed(path: bytes) -> PhotoBusyError:
     return PhotoBusyError(_TITLE, "The file has changed meanwhile; it is left as it is.", path)
 
@@ -365,7 +405,7 @@ def _converted(error: OSError, path: bytes) -> PhotoError:
     if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}:
         return PhotoBusyError(_TITLE, "The file is gone.", path)
     if error.errno == errno.ELOOP:
-        return PhotoError(_TITLE, "It is a symbolic link, and links are not followed.", path)
+        return PhotoError(_TITLE, "It, or a folder above it, is a symbolic link, and links are not followed.", path)
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return PhotoError(
             _TITLE, f"{error.strerror}: let the user that runs facewatchd write the photo and its folder.", path

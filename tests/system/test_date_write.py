@@ -519,3 +519,22 @@ def test_a_right_photo_is_never_opened_for_writing(archive: Archive) -> None:
     fix_batch(archive.store, settings(), {"after": 0})
     recover(archive.store)
     assert FileStat.of(os.lstat(full(archive))) == before
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("data", [SPOILT, BARE, b""], ids=["in place", "a new file in its place", "a sidecar"])
+def test_a_folder_that_was_replaced_by_a_link_leads_nowhere(archive: Archive, data: bytes, depth: int) -> None:
+    """Between the look and the writing somebody puts a link in the place of a folder: what it leads to is not touched."""
+    path = b"a/b/" + PHOTO
+    archive.write(path, data or SPOILT)
+    age(archive, path)
+    archive.store.photos.take(TakenPhoto(archive.seen(path), b"picture", 48, 32, None, ()), "model")
+    mode = settings() if data else replace(settings(), mode=Mode.SIDECAR)
+    folder = archive.photos + (b"/a/b" if depth == 1 else b"/a")
+    os.rename(folder, archive.photos + b"/elsewhere")
+    os.symlink(archive.photos + b"/elsewhere", folder)
+    before = listing(archive.photos + b"/elsewhere")
+    (photo,) = archive.store.dates.dated(0, 9)
+    fix(archive.store, mode, photo, NOW)
+    assert listing(archive.photos + b"/elsewhere") == before
+    assert archive.store.date_journal.last(photo.photo_id) is None
