@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import socket
 import threading
@@ -21,8 +22,8 @@ from facewatchd.errors import FacewatchError, RunningError
 log = logging.getLogger(__name__)
 
 SOCKET = "control.sock"
-# some hundred thousand face ids
-_MAX_LINE = 1 << 21
+MOST_BYTES = 1 << 21
+"""A request may be so long: some hundred thousand face ids. An answer may be of any length: the daemon is believed."""
 
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Takes a command's name and arguments, returns its result, raises FacewatchError."""
@@ -81,12 +82,24 @@ class ControlServer:
         with channel:
             try:
                 channel.settimeout(10)
-                request = json.loads(_read_line(channel))
-                reply = self._reply(request["command"], request.get("arguments", {}))
+                line = _read_line(channel, MOST_BYTES)
+                reply = self._reply_to(line)
                 channel.settimeout(10)
                 channel.sendall(json.dumps(reply).encode() + b"\n")
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 log.debug("A request could not be answered: %s", error)
+
+    def _reply_to(self, line: bytes) -> Mapping[str, Any]:
+        if len(line) >= MOST_BYTES and not line.endswith(b"\n"):
+            return {
+                "error": [
+                    "The request is too long",
+                    f"It may have {MOST_BYTES >> 20} MiB: ask for less at a time.",
+                    None,
+                ]
+            }
+        request = json.loads(line)
+        return self._reply(request["command"], request.get("arguments", {}))
 
     def _reply(self, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -117,7 +130,9 @@ def ask(
             channel.settimeout(timeout_s)
             with _address(state_dir) as address:
                 channel.connect(address)
-            channel.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                # a request that is too long is answered before its end
+                channel.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
             line = _read_line(channel)
     except OSError as error:
         raise RunningError(
@@ -125,7 +140,7 @@ def ask(
             "It may be starting or stopping; try again in a moment.",
             state_dir,
         ) from error
-    if not line:
+    if not line.endswith(b"\n"):
         raise RunningError("The running facewatchd went away", "Start it and try again.", state_dir)
     reply: Mapping[str, Any] = json.loads(line)
     if "error" in reply:
@@ -134,11 +149,12 @@ def ask(
     return result
 
 
-def _read_line(channel: socket.socket) -> bytes:
-    line = b""
-    while not line.endswith(b"\n") and len(line) < _MAX_LINE:
-        part = channel.recv(4096)
+def _read_line(channel: socket.socket, most: float = math.inf) -> bytes:
+    """Up to the end of a line, or of what is sent, or about so many bytes."""
+    line = bytearray()
+    while not line.endswith(b"\n") and len(line) < most:
+        part = channel.recv(1 << 16)
         if not part:
             break
         line += part
-    return line
+    return bytes(line)

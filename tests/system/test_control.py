@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from facewatchd.daemon.control import SOCKET, ControlServer, ask
+from facewatchd.daemon.control import MOST_BYTES, SOCKET, ControlServer, ask
 from facewatchd.errors import FacewatchError, RunningError
 
 
@@ -51,6 +51,27 @@ def test_a_request_is_answered(state: Path) -> None:
     result = ask(state, "rename", {"person": 3, "name": "Zoë \U0001f600 \n"})
     assert result["command"] == "rename"
     assert result["arguments"] == {"person": 3, "name": "Zoë \U0001f600 \n"}
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_an_answer_of_any_length_arrives(state: Path) -> None:
+    """All faces of a large archive are some megabytes."""
+    names = ["x" * 1_000_000, "y" * 900_000] * 4
+    server = ControlServer(make(state / "large"), lambda command, arguments: {"names": names})
+    try:
+        assert ask(state / "large", "say", {})["names"] == names
+    finally:
+        server.stop()
+
+
+def test_a_request_that_is_too_long_is_refused_with_a_sentence(state: Path) -> None:
+    with pytest.raises(FacewatchError, match="The request is too long: It may have 2 MiB"):
+        ask(state, "say", {"names": ["x" * MOST_BYTES] * 3})
+    assert ask(state, "still", {})["command"] == "still"
 
 
 def test_an_error_is_the_daemons_own(state: Path) -> None:
@@ -131,6 +152,7 @@ def test_one_that_goes_away_while_it_is_asked(tmp_path: Path) -> None:
         asked = pool.submit(ask, tmp_path, "x", {})
         channel, _ = listening.accept()
         channel.recv(100)
+        channel.sendall(b'{"result": {')
         channel.close()
         with pytest.raises(RunningError, match="went away"):
             asked.result(timeout=10)
