@@ -41,7 +41,7 @@ main.add_command(roots)
 @configured
 def run(config: Config, *, once: bool) -> None:
     """Run the daemon in the foreground."""
-    end_when_told()
+    end_when_told(1 if once else 0)
     from facewatchd.daemon.start import run as start  # noqa: PLC0415
 
     start(config, once=once)
@@ -288,7 +288,7 @@ def models_fetch(config: Config, pack: str) -> None:
 @configured
 def models_use(config: Config, pack: str) -> None:
     """Embed every photo anew with other models; people keep their names."""
-    end_when_told()
+    end_when_told(1)
     from facewatchd import offline, tables  # noqa: PLC0415
 
     if offline.is_to_fetch(config, pack):

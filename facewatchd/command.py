@@ -74,12 +74,17 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def end_when_told() -> None:
-    """Until the daemon's loop listens to signals itself, there is nothing to finish first."""
+def end_when_told(code: int = 0) -> None:
+    """
+    Until the daemon's loop listens to signals itself, there is nothing to finish first.
+
+    Args:
+        code: To end with: not 0 where something was to be done once.
+    """
 
     def end(_number: int, _frame: object) -> None:
         # not sys.exit: a library's callback that the signal happens to interrupt would swallow the exception
-        os._exit(0)
+        os._exit(code)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)

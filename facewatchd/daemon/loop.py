@@ -106,8 +106,8 @@ class Daemon:
         Work until `Stop`, or with `once` until everything is done.
 
         Raises:
-            FacewatchError: The work cannot go on; or, with `once`, not a single photo folder could be read, the faces
-                could not be grouped, or the state or the people tree not be written.
+            FacewatchError: The work cannot go on; or, with `once`, it was told to stop before the end, not a single photo
+                folder could be read, the faces could not be grouped, or the state or the people tree not be written.
         """
         try:
             recover(self._store)
@@ -121,7 +121,7 @@ class Daemon:
                     if event is not None:
                         self._events.put(event)
                     log.info("Stopping")
-                    return
+                    break
                 try:
                     self._turn(event)
                     if self._once and self._is_done():
@@ -132,6 +132,20 @@ class Daemon:
                     self._pause.begin(error)
         finally:
             self._end()
+        if self._once:
+            self._tell_what_was_not_done()
+
+    def _tell_what_was_not_done(self) -> None:
+        """
+        Raises:
+            FacewatchError: Not everything was done; why.
+        """
+        if self._stopping:
+            pending = self._store.photos.count_pending()
+            raise FacewatchError(
+                "The run was broken off",
+                f"{pending} photos are still to be taken in, and the faces to be grouped: start it again, it goes on from here.",
+            )
         if not self._sources.online():
             status = self._sources.statuses()[0]
             raise FacewatchError("No photo folder can be read", status.reason, status.path)

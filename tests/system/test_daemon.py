@@ -316,6 +316,25 @@ def test_stopping_while_photos_are_taken_in(
     assert any("start 'facewatchd run'" in sentence for sentence in home.status()["blocked"])
 
 
+@pytest.mark.parametrize("moment", ["at once", "while photos are taken in"])
+def test_a_run_that_is_broken_off_is_no_success(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, moment: str
+) -> None:
+    """`run --once` in a script: told to stop, it ends with 1, says what is left, and the next one goes on."""
+    home = fresh(tmp_path_factory, tmp_path / "home", photos=60, watch={"settle_open_s": 0}, ingest={"workers": 1})
+    with home.daemon_of("run", "--once") as once:
+        if moment == "while photos are taken in":
+            wait_until(lambda: (home.state / "facewatchd.sqlite").exists() and home.status()["photos"]["done"], 30)
+        else:
+            wait_until((home.state / "lock").exists, 30)
+        once.process.terminate()
+        assert once.process.wait(timeout=10) == 1
+        assert "Traceback" not in once.log
+        if moment == "while photos are taken in":
+            assert "facewatchd: The run was broken off: " in once.log
+            assert "start it again" in once.log
+
+
 def test_stopping_while_everything_is_grouped(home: Home) -> None:
     """The grouping is broken off; nothing of it is stored, and whoever asked for it hears of it."""
     before = home.status()["last_recluster"]
