@@ -22,6 +22,7 @@ from facewatchd.core.tree import (
     is_hard_link,
 )
 from facewatchd.people.photo_files import PhotoFiles, signature_of
+from facewatchd.people.renaming import exchange, rename_new
 
 TEMPORARY = b".facewatchd-tmp"
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + rb"(-\d+)?\Z")
@@ -127,17 +128,39 @@ class Entries:
 
     def put_in_place(self, folder: int, file: Staged) -> bool:
         """Whether it was: not where something else stands there by now."""
-        if self._has_room(folder, file.action):
-            os.rename(file.name, file.action.name, src_dir_fd=folder, dst_dir_fd=folder)
-            if isinstance(file.action, PutLink):
-                self._files.copies[file.signature] = file.action.target
-            return True
-        _remove(file.name, folder)
-        return False
+        is_put = self._replace(folder, file.name, file.action)
+        if is_put and isinstance(file.action, PutLink):
+            self._files.copies[file.signature] = file.action.target
+        return is_put
 
-    def _has_room(self, folder: int, action: PutFile | PutLink) -> bool:
-        """Whether what stands in its place is what the plan saw: nothing, or something of ours."""
-        name = action.name
+    def _replace(self, folder: int, temporary: bytes, action: PutFile | PutLink) -> bool:
+        """
+        Give what is under a temporary name its own, where nothing of the user's has that, not even since a moment ago.
+
+        Returns:
+            Whether it has it; the temporary name is free afterwards.
+        """
+        try:
+            if not self._has_room(folder, action):
+                return False
+            if action.instead_of is None:
+                rename_new(temporary, action.name, folder, folder)
+            elif not exchange(temporary, action.name, folder):
+                os.rename(temporary, action.name, src_dir_fd=folder, dst_dir_fd=folder)
+            elif not self._has_room(folder, action, temporary):
+                # the user was quicker: theirs goes back
+                exchange(temporary, action.name, folder)
+                return False
+        except FileExistsError:
+            return False
+        finally:
+            # ours where it was not put in place, else what it was put in place of; a file may have both names already
+            _remove(temporary, folder)
+        return True
+
+    def _has_room(self, folder: int, action: PutFile | PutLink, name: bytes = b"") -> bool:
+        """Whether what stands in its place, or under another name, is what the plan saw: nothing, or something of ours."""
+        name = name or action.name
         if action.instead_of is None:
             return not exists(name, folder)
         if isinstance(action, PutFile):
@@ -155,11 +178,7 @@ class Entries:
             return None
         _remove(TEMPORARY, folder)
         made = self._files.link(folder, TEMPORARY, action)
-        if made is not None:
-            os.rename(TEMPORARY, action.name, src_dir_fd=folder, dst_dir_fd=folder)
-            # a file that has both names already keeps both
-            _remove(TEMPORARY, folder)
-        return made
+        return made if made is not None and self._replace(folder, TEMPORARY, action) else None
 
     def _copy(self, folder: int, action: PutLink, name: bytes) -> Staged | None:
         if not self._has_room(folder, action):

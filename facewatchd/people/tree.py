@@ -39,10 +39,11 @@ from facewatchd.core.tree import (
 from facewatchd.domain import Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import Claim
-from facewatchd.people.entries import Entries, Staged, exists
+from facewatchd.people.entries import Entries, Staged
 from facewatchd.people.looked import Looked
 from facewatchd.people.markers import read_marker
 from facewatchd.people.photo_files import PhotoFiles
+from facewatchd.people.renaming import rename_new
 from facewatchd.people.sweep import remove_folder
 
 log = logging.getLogger(__name__)
@@ -339,10 +340,8 @@ class PeopleTree:
     def _rename_folder(self, path: bytes, to: bytes) -> bytes | None:
         try:
             with self._above(path) as (source, name), self._above(to) as (target, new_name):
-                if exists(new_name, target) or not exists(name, source):
-                    return None
-                os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
-        except FileNotFoundError:
+                rename_new(name, new_name, source, target)
+        except (FileExistsError, FileNotFoundError):
             return None
         return b""
 
