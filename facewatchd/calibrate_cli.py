@@ -34,7 +34,7 @@ _RATES = {
 def calibrate(config: Config, *, is_applied: bool, is_reset: bool, as_json: bool) -> None:
     """Find thresholds for your own people, by the faces that you confirmed, and say what to expect of them."""
     if is_applied and is_reset:
-        raise click.UsageError("--apply and --reset contradict each other.")
+        raise click.UsageError("Use --apply or --reset, not both.")
     document = _reset(config) if is_reset else _calibrate(config, is_applied=is_applied)
     if as_json:
         print_json(document)

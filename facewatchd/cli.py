@@ -108,21 +108,21 @@ def doctor(config: Config, *, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Also where it would move more faces than recluster.max_moved.")
 @configured
 def recluster(config: Config, *, dry_run: bool, force: bool) -> None:
-    """Group all faces anew, now."""
+    """Group all faces again, now."""
     from facewatchd import offline  # noqa: PLC0415
 
     figures = offline.recluster(config, dry_run=dry_run, force=force)
     if figures["held"] and not dry_run:
-        raise FacewatchError("The faces are not grouped anew", figures["held"])
+        raise FacewatchError("The faces were not grouped", figures["held"])
     would = "would be " if dry_run else ""
     click.echo(
         f"{figures['faces']} faces {would}grouped into {figures['people']} people, {figures['new_people']} of them new; "
-        f"{figures['moved']} faces {would}moved, {figures['unknown']} are of nobody known."
+        f"{figures['moved']} faces {would}moved, {figures['unknown']} unassigned."
     )
     if figures["incoherent"]:
-        click.echo(f"Groups left out, as their faces do not fit together: {figures['incoherent']}.")
+        click.echo(f"Groups without a folder, as their faces are not alike enough: {figures['incoherent']}.")
     if dry_run:
-        click.echo(f"It would not be carried out. {figures['held']}" if figures["held"] else "It would be carried out.")
+        click.echo(f"It would be held. {figures['held']}" if figures["held"] else "It would be applied.")
 
 
 @main.command()
@@ -135,7 +135,8 @@ def tree(config: Config, *, dry_run: bool) -> None:
     if dry_run:
         tables.show_plan(offline.plan_tree(config))
     else:
-        click.echo(f"{offline.command(config, 'tree', {})['actions']} changes made in {config.people.dir}.")
+        count = offline.command(config, "tree", {})["actions"]
+        click.echo(f"{count} {'change' if count == 1 else 'changes'} made in {displayable(config.people.dir)}.")
 
 
 @main.command()
@@ -185,7 +186,7 @@ def restore(config: Config, file: Path) -> None:
 
     with single_instance(config.state.dir):
         kept = put_back(config.state.dir, file)
-    click.echo(f"The state is as in {file}." + (f" What was there is kept as {kept}." if kept else ""))
+    click.echo(f"The state was restored from {file}." + (f" The one before is kept as {kept}." if kept else ""))
     with Store(config.state.dir) as store:
         folders = store.folders()
     for name, path in (*(("photo", path) for path in folders.photos), ("people", folders.people)):
@@ -287,7 +288,7 @@ def models_fetch(config: Config, pack: str) -> None:
 @click.argument("pack")
 @configured
 def models_use(config: Config, pack: str) -> None:
-    """Embed every photo anew with other models; people keep their names."""
+    """Process every photo with other models; people keep their names."""
     end_when_told(1)
     from facewatchd import offline, tables  # noqa: PLC0415
 
@@ -295,7 +296,7 @@ def models_use(config: Config, pack: str) -> None:
         with tables.download(pack) as progress:
             offline.fetch_models(config, pack, progress)
     offline.use_models(config, pack)
-    click.echo(f"Every photo is embedded with {pack} now.")
+    click.echo(f"Every photo was processed with {pack}; people keep their names.")
     if config.models.pack not in {"auto", pack}:
         click.echo(f"Set models.pack to {pack} in the configuration, which still says {config.models.pack}.")
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 import click
 
 from facewatchd.config import find_config, load_config
-from facewatchd.errors import FacewatchError, displayable
+from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.log import set_up_logging
 
 FILE = click.Path(path_type=Path)
@@ -131,8 +131,7 @@ class OneLineErrors(click.Group):
             ctx.exit(1)
         except OSError as error:
             where = f" ({displayable(error.filename)})" if error.filename is not None else ""
-            why = error.strerror or error
-            click.echo(f"facewatchd: A file cannot be used{where}: {why}; check its path and permissions.", err=True)
+            click.echo(f"facewatchd: A file or folder cannot be used{where}: {remedy(error)}", err=True)
             ctx.exit(1)
 
 

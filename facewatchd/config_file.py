@@ -134,7 +134,7 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except IsADirectoryError as error:
         raise ConfigError(
-            "The configuration file cannot be read", "Is a directory; name the file that is in it.", path
+            "The configuration file cannot be read", "It is a folder; name the file in it.", path
         ) from error
     except OSError as error:
         raise ConfigError(

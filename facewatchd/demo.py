@@ -24,7 +24,7 @@ import numpy as np
 import piexif
 
 from facewatchd.domain import Box, Image
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, remedy
 
 SEED = 1
 MARKER = ".facewatchd-demo"
@@ -120,7 +120,7 @@ def make_demo_album(out: Path) -> DemoAlbum:
         album = _make(out, random.Random(SEED))  # noqa: S311  # no secret, but the same album every time
         marker.write_text(f"{album.photos} {album.people}\n", "ascii")
     except OSError as error:
-        raise FacewatchError("The demo album cannot be made", f"{error.strerror}.", error.filename or out) from error
+        raise FacewatchError("The demo album cannot be made", remedy(error), error.filename or out) from error
     return album
 
 

@@ -80,7 +80,7 @@ def _libraries(_config: Config) -> Iterator[Finding]:
         "Pillow",
         Verdict.OK if safe else Verdict.PROBLEM,
         pillow,
-        "" if safe else "Versions before 12.3 have known holes that a hostile photo can use; update it.",
+        "" if safe else "Versions before 12.3 have security faults that a malicious photo can use; update it.",
     )
     heif = importlib.import_module("pillow_heif")
     version = heif.libheif_version()
@@ -89,7 +89,7 @@ def _libraries(_config: Config) -> Iterator[Finding]:
         "libheif",
         Verdict.OK if safe else Verdict.WARNING,
         version,
-        "" if safe else "Versions before 1.22 have known holes (CVE-2026-32740); update pillow-heif.",
+        "" if safe else "Versions before 1.22 have security faults (CVE-2026-32740); update pillow-heif.",
     )
     try:
         rawpy = importlib.import_module("rawpy")
@@ -106,7 +106,7 @@ def _runtime(_config: Config) -> Iterator[Finding]:
             "ONNX Runtime",
             Verdict.WARNING,
             found,
-            "Both own the same files, so the one installed last is the one in use; 'make gpu' puts the order right.",
+            "Both install the same files, and the last one installed is used; 'make gpu' installs them in the right order.",
         )
     else:
         yield Finding("ONNX Runtime", Verdict.OK if installed else Verdict.PROBLEM, found)

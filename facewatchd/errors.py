@@ -7,6 +7,7 @@ Adapters turn `OSError`, `sqlite3.Error` and the libraries' own errors into thes
 
 from __future__ import annotations
 
+import errno
 import os
 
 
@@ -21,6 +22,33 @@ def displayable(path: bytes | str | os.PathLike[str]) -> str:
         raw = str(path).encode("utf-8", "backslashreplace")
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+_REMEDIES = {
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "a part of the path is a file: check the path",
+    errno.EISDIR: "it is a folder: name a file",
+    errno.EEXIST: "there is something of this name already: choose another",
+    errno.EACCES: "check the owner and the permissions",
+    errno.EPERM: "check the owner and the permissions",
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "your quota is used up: delete something of yours there, or have it raised",
+    errno.EROFS: "mount the file system writable, or choose another place",
+    errno.EFBIG: "raise the limit of the size of files (ulimit -f), or choose another file system",
+    errno.EIO: "check the disk: `dmesg` says more",
+    errno.ESTALE: "mount the share again",
+    errno.ENOTCONN: "mount the share again",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its symbolic links lead round in a circle: correct them",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENOMEM: "free some memory",
+}
+
+
+def remedy(error: OSError) -> str:
+    """What the system says and what to do about it, as a sentence."""
+    why = error.strerror or str(error)
+    return f"{why}; {_REMEDIES.get(error.errno or 0, 'check its path and permissions')}."
 
 
 class FacewatchError(Exception):

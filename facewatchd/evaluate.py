@@ -59,7 +59,7 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
                 "It must be one of the photo folders, or in one, with a folder of portraits per person directly in it.",
             )
         raise FacewatchError(
-            "There is nothing to hold the grouping against",
+            "There is nothing to compare the grouping with",
             "Confirm some faces, or name a folder with a folder of portraits per person by --portraits.",
         )
     people = [truth[face] for face in table.faces[known].tolist()]
@@ -92,7 +92,7 @@ def show_scores(document: dict[str, Any]) -> None:
         *shares, groups = scores.values()
         table.add_row(name, *(f"{share:.4f}" for share in shares), str(groups))
     console = Console(highlight=False)
-    console.print(f"{document['faces']} faces of {document['people']} people whose truth is known", soft_wrap=True)
+    console.print(f"{document['faces']} faces of {document['people']} people who are known for sure", soft_wrap=True)
     console.print(table)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, remedy
 from facewatchd.store import ExportedFace, Store
 
 HEADER = [
@@ -58,9 +58,7 @@ def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
             with embeddings.open("wb") as out:
                 np.save(out, np.array(vectors, np.float32).reshape(count, len(nothing)))
     except OSError as error:
-        raise FacewatchError(
-            "The export cannot be written", f"{error.strerror}.", error.filename or csv_file
-        ) from error
+        raise FacewatchError("The export cannot be written", remedy(error), error.filename or csv_file) from error
     return count
 
 

@@ -237,8 +237,8 @@ def fetch_models(config: Config, pack: str, progress: Callable[[int, int | None]
             return fetch_pack(known, config.models.root, progress)
     names = " and ".join(known.name for known in KNOWN_PACKS)
     raise ModelError(
-        f"It is not known where to fetch {pack} from",
-        f"{names} can be fetched; put any other pack into {config.models.root / 'models'} yourself.",
+        f"There is no known place to download {pack} from",
+        f"{names} can be downloaded; put other packs into {config.models.root / 'models'} yourself.",
     )
 
 
@@ -267,6 +267,6 @@ def use_models(config: Config, pack: str) -> None:
             run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)
         if pending := store.photos.count_pending():
             raise FacewatchError(
-                f"{pending} photos are not embedded with {pack} yet",
-                "'facewatchd run' goes on with them; a photo in a folder that is away waits until it is back.",
+                f"{pending} photos are not processed with {pack} yet",
+                "'facewatchd run' goes on with them; photos in a folder that is offline wait until it is back.",
             )

@@ -49,9 +49,10 @@ def status(config: Config, store: Store) -> dict[str, Any]:
     if failures:
         blocked.append(_failed(len(failures), sum(1 for _, _, retry_at in failures if retry_at is not None)))
     if quarantined:
+        it = _them(quarantined)
         blocked.append(
-            f"{_count(quarantined, 'picture')} ended the process that decodes and {_are(quarantined)} left alone: have a "
-            f"look at {_them(quarantined)}, then run 'facewatchd retry'."
+            f"{_count(quarantined, 'picture')} ended the process that decoded {it} and {_are(quarantined)} skipped: have a "
+            f"look at {it}, then run 'facewatchd retry'."
         )
     return {
         "version": __version__,
@@ -60,7 +61,7 @@ def status(config: Config, store: Store) -> dict[str, Any]:
         "well": now is not None and not needs_you,
         "needs_you": needs_you,
         "ended_at": _iso(vitals.ended_at) if not running and vitals.ended_at is not None else None,
-        "last_sign_at": _iso(_last_sign(store)) if not running else None,
+        "last_sign_at": _iso(_last_sign(store)) if not running and vitals.ended_at is None else None,
         "model": None
         if model is None
         else {

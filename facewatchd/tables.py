@@ -5,7 +5,6 @@ What commands print for people: tables and sentences. Takes finished results, de
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import os
 from collections import defaultdict
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
+from facewatchd.plan_words import action_said, gesture_said
 
 if TYPE_CHECKING:
     from facewatchd.doctor import Finding
@@ -102,17 +102,11 @@ def show_photos_of(people: Sequence[Person], photos: Sequence[PersonPhoto], face
 def show_plan(plan: Materialized) -> None:
     """`tree --dry-run`."""
     for gesture in plan.gestures:
-        _show(escape(f"yours: {_words(gesture)}"))
+        _show(escape(f"you: {gesture_said(gesture)}"))
     for action in plan.actions:
-        _show(escape(_words(action)))
-    _show(f"{len(plan.actions)} changes" if plan.actions else "The people tree is as it should be.")
-
-
-def _words(record: Any) -> str:
-    """A gesture or an action with what it is about."""
-    values = (getattr(record, field.name) for field in dataclasses.fields(record))
-    told = (displayable(value) if isinstance(value, bytes) else str(value) for value in values if value is not None)
-    return f"{type(record).__name__}: {' | '.join(told)}"
+        _show(escape(action_said(action)))
+    count = len(plan.actions)
+    _show(f"{count} {'change' if count == 1 else 'changes'}" if count else "The people tree is as it should be.")
 
 
 def show_journal(entries: Sequence[Entry]) -> None:

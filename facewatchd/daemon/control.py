@@ -141,7 +141,7 @@ def ask(
             state_dir,
         ) from error
     if not line.endswith(b"\n"):
-        raise RunningError("The running facewatchd went away", "Start it and try again.", state_dir)
+        raise RunningError("The running facewatchd ended before it answered", "Start it and try again.", state_dir)
     reply: Mapping[str, Any] = json.loads(line)
     if "error" in reply:
         raise FacewatchError(*reply["error"])

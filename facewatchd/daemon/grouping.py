@@ -119,7 +119,7 @@ class Grouping:
             log.warning("%s", self.held)
             return regrouping
         log.info(
-            "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d are of nobody known",
+            "Grouped %d faces into %d people (%d new) in %.1f s; %d faces moved, %d unassigned",
             regrouping.faces,
             regrouping.people,
             regrouping.new_people,
@@ -128,7 +128,10 @@ class Grouping:
             regrouping.unknown,
         )
         if regrouping.incoherent:
-            log.info("Groups left out, as their faces do not fit together: %d", regrouping.incoherent)
+            log.info(
+                "Groups without a folder, as their faces are not alike enough to be one person: %d",
+                regrouping.incoherent,
+            )
         return regrouping
 
     def forget(self) -> None:

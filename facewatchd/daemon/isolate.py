@@ -92,8 +92,9 @@ class Isolated(Generic[A, R]):
         except (EOFError, OSError):
             self._process.join()
             outcome = FacewatchError(
-                "The computation was ended from outside",
-                f"Its process ended with {self._process.exitcode}; is the memory too small?",
+                "The computation was ended by the system",
+                f"{_exit_said(self._process.exitcode)}. Usually there was not enough memory: free some, or give the service "
+                "more (MemoryMax=).",
             )
         self._pipe.close()
         self._process.join()
@@ -124,3 +125,10 @@ def run_isolated(name: str, function: Callable[[A], R], argument: A) -> R:
     if isinstance(outcomes[0], FacewatchError):
         raise outcomes[0]
     return outcomes[0]
+
+
+def _exit_said(code: int | None) -> str:
+    """How a process ended that said nothing, as the beginning of a sentence."""
+    if code is not None and code < 0:
+        return f"Its process was ended by signal {-code}"
+    return f"Its process ended with exit code {code}"

@@ -73,7 +73,12 @@ class Requests:
         except FacewatchError as error:
             asked.reply.set_exception(error)
         except (KeyError, TypeError, ValueError) as error:
-            asked.reply.set_exception(FacewatchError("The request makes no sense", f"{type(error).__name__}: {error}."))
+            asked.reply.set_exception(
+                FacewatchError(
+                    "The running facewatchd does not understand the request",
+                    f"{type(error).__name__}: {error}. Is it of another version? Restart it.",
+                )
+            )
 
     def grouped(self, regrouping: Regrouping | None, problem: str, held: str = "") -> None:
         """A reclustering ended; all who waited for one hear of it."""
@@ -129,7 +134,7 @@ class Requests:
                 )
             case _:
                 raise FacewatchError(
-                    f"The running facewatchd knows no {command!r}", "Is it an older version? Restart it."
+                    f"The running facewatchd has no command {command!r}", "Is it of another version? Restart it."
                 )
         self._tree.touch(scope)
         done = self._tree.materialize(anew=command == "tree")

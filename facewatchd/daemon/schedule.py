@@ -103,4 +103,4 @@ def _sane(seconds: float) -> float:
 
 
 def _complain(event: JobExecutionEvent) -> None:
-    log.error("The schedule failed at %s: %s", event.job_id, event.exception or "it came too late")
+    log.error("The schedule failed at %s: %s", event.job_id, event.exception or "it ran too late")

@@ -96,7 +96,7 @@ def load_converted(model: ShippedModel, cache_dir: Path) -> bytes:
         data = cached.read_bytes()
         if _digest_of(data) == model.digest:
             return data
-        log.warning("The converted model %s is damaged and is made anew", displayable(cached))
+        log.warning("The converted model %s is damaged and is converted again", displayable(cached))
     data = convert(model)
     try:
         _write(cached, data)
@@ -125,7 +125,7 @@ def convert(model: ShippedModel) -> bytes:
     converted = model.convert(data)
     if graph_digest(converted) != model.digest:
         raise ModelError(
-            "A built-in face model came out wrong",
+            "A built-in face model was converted wrongly",
             "Its conversion gave another result than it should: check the versions of numpy and onnx, and the memory.",
             path,
         )

@@ -81,7 +81,7 @@ class InsightEngine:
         if self._size % 112 and self._size % 128:
             raise ModelError(
                 "A face model cannot be used",
-                f"Nobody knows how to align faces for {self._size} pixels.",
+                f"It wants faces of {self._size} pixels, and this program cannot align faces for that; use another pack.",
                 files.recognition,
             )
         self._template = arcface_template(self._size)

@@ -140,7 +140,7 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("The graph of neighbours is damaged and is made anew: %s", error)
+        log.warning("The graph of neighbours is damaged and is computed again: %s", error)
         return None
     kept = _Kept(
         parts["faces"],
@@ -180,6 +180,6 @@ def _write(path: Path, model_id: str, kept: _Kept) -> None:
             )
         beside.replace(path)
     except OSError as error:
-        log.warning("The graph of neighbours cannot be kept, so that it is made anew next time: %s", error)
+        log.warning("The graph of neighbours cannot be stored and is computed again next time: %s", error)
         with contextlib.suppress(OSError):
             beside.unlink()

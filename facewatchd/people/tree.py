@@ -355,7 +355,7 @@ class PeopleTree:
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
                 raise
-            log.info("%s stays, as there are files of yours in it", displayable(os.path.join(self._path, path)))
+            log.info("%s is kept: your own files are in it", displayable(os.path.join(self._path, path)))
             return
         place = path.rpartition(b"/")[0]
         if place in {REVIEW, TOGETHER}:

@@ -201,7 +201,7 @@ def decode(
             raise no_room(path) from error
         raise PhotoError(
             "The photo cannot be decoded",
-            f"This {kind} is damaged or incomplete ({_reason(error)}): copy it anew from where it came from.",
+            f"This {kind} is damaged or incomplete ({_reason(error)}): copy it again from its source.",
             path,
         ) from error
 
@@ -224,7 +224,7 @@ def stored_orientation(data: bytes) -> int:
 def no_photo(data: bytes, path: bytes) -> PhotoError:
     """The error for content that is none of the supported formats."""
     if not data:
-        return PhotoError("The photo cannot be decoded", "The file is empty: copy it anew or delete it.", path)
+        return PhotoError("The photo cannot be decoded", "The file is empty: copy it again or delete it.", path)
     return PhotoError(
         "The photo cannot be decoded",
         "The content is none of JPEG, PNG, WebP, TIFF, GIF, BMP, HEIC, AVIF or camera RAW: convert it to one of them or"
@@ -242,7 +242,7 @@ def _reason(error: Exception) -> str:
 def _check_size(width: int, height: int, path: bytes, max_megapixels: float) -> None:
     if width <= 0 or height <= 0:
         raise PhotoError(
-            "The photo cannot be decoded", "Its header gives no size: copy it anew from where it came from.", path
+            "The photo cannot be decoded", "Its header gives no size: copy it again from its source.", path
         )
     if width * height > max_megapixels * 1e6:
         raise PhotoError(

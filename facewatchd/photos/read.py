@@ -199,7 +199,9 @@ def _changed(path: bytes) -> PhotoBusyError:
 
 def _converted(error: OSError, path: bytes) -> PhotoError:
     if error.errno in _VANISHED:
-        return PhotoBusyError("The photo cannot be read", "It is gone: put it back, or leave it at that.", path)
+        return PhotoBusyError(
+            "The photo cannot be read", "It is gone, deleted or moved: if that was a mistake, put it back.", path
+        )
     lasting = _LASTING.get(error.errno or 0)
     if lasting is not None:
         return PhotoError("The photo cannot be read", lasting, path)

@@ -44,7 +44,7 @@ def calibration_of(config: Config, store: Store, model: StoredModel) -> Calibrat
     count = len(np.unique(people[chosen]))
     if count < MIN_PEOPLE:
         raise FacewatchError(
-            "There are too few confirmed faces to calibrate by",
+            "There are too few confirmed faces to calibrate with",
             f"{MIN_FACES} of each of {MIN_PEOPLE} people are needed, and {count} people have that many. A face is "
             "confirmed when you move its link to its person's folder or merge its person into another.",
         )

@@ -86,8 +86,8 @@ def merge(store: Store, person_id: PersonId, into: PersonId, *, allow_same_photo
     person, other = person_of(store, person_id), person_of(store, into)
     if person.person_id == other.person_id:
         raise FacewatchError(
-            f"{person.title} cannot be merged with themselves",
-            f"Person {person_id} and person {into} are one already.",
+            "There is nothing to merge",
+            f"Person {person_id} and person {into} are the same person: {person.title}.",
         )
     with store.transaction():
         one, two = person.person_id, other.person_id
@@ -124,10 +124,14 @@ def split(store: Store, person_id: PersonId, faces: Collection[FaceId] = ()) -> 
     moved = [face for group in groups for face in group]
     staying = sorted(set(own) - set(moved))
     if not moved:
-        raise FacewatchError(f"{person.title} cannot be split", "Their faces are all the same.")
+        raise FacewatchError(
+            f"{person.title} cannot be split",
+            "The faces form one group only; name those of the other person by --faces FACE,...",
+        )
     if not staying:
         raise FacewatchError(
-            f"Nothing would be left of {person.title}", "Leave at least one face; to change the name, rename them."
+            f"No face would be left to {person.title}",
+            f"Leave at least one; to change the name: 'facewatchd people rename {person.person_id} NAME'.",
         )
     with store.transaction():
         new = [store.people.add(founded=True) for _ in groups]
@@ -177,7 +181,8 @@ def hide(store: Store, person_id: PersonId, *, hidden: bool) -> Scope:
     person = person_of(store, person_id)
     if (person.person_id in store.people.hidden()) == hidden:
         raise FacewatchError(
-            f"{person.title} is {'hidden' if hidden else 'not hidden'}", "'facewatchd people list' shows who is."
+            f"{person.title} is {'hidden already' if hidden else 'not hidden'}",
+            "'facewatchd people list' shows who is hidden.",
         )
     with store.transaction():
         title = f"{person.title} is {'hidden' if hidden else 'shown again'}"
@@ -251,14 +256,16 @@ def _face(store: Store, face_id: FaceId) -> Face:
     face = store.faces.get(face_id)
     if face is None:
         raise FacewatchError(
-            f"There is no face {face_id}", "'facewatchd people show ID' and 'facewatchd faces export' list faces."
+            f"There is no face {face_id}", "'facewatchd people show PERSON' and 'facewatchd faces export' list faces."
         )
     return face
 
 
 def _owner(face: Face) -> PersonId:
     if face.person_id is None:
-        raise FacewatchError(f"Face {face.face_id} is nobody's yet", "Say whose by a person's id after the face.")
+        raise FacewatchError(
+            f"Face {face.face_id} is not assigned to a person", "Name the person after the face: a name or an id."
+        )
     return face.person_id
 
 

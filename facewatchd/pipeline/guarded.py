@@ -32,18 +32,18 @@ def objection(store: Store, regrouping: Regrouping, max_moved: float) -> str:
     parts = []
     if verdict.too_many:
         parts.append(
-            f"{verdict.moved} of the {verdict.assigned} faces that are somebody's would be somebody else's or nobody's, "
-            f"and at most {max_moved:.0%} is believed"
+            f"it would reassign {verdict.moved:,} of {verdict.assigned:,} faces (limit: recluster.max_moved = "
+            f"{max_moved:.0%})"
         )
     parts += [
-        f"{mixing.faces} of the {mixing.of} faces of {titles[mixing.person]} would be {titles[mixing.into]}'s"
+        f"{mixing.faces:,} of {mixing.of:,} faces of {titles[mixing.person]} would go to {titles[mixing.into]}"
         for mixing in verdict.mixed[:_MOST_TOLD]
     ]
     if len(verdict.mixed) > _MOST_TOLD:
-        parts.append(f"{len(verdict.mixed) - _MOST_TOLD} more named people would be mixed up")
+        parts.append(f"{len(verdict.mixed) - _MOST_TOLD} more named people would give many faces to another")
     return (
-        f"A new grouping is held: {'; '.join(parts)}. 'facewatchd recluster --dry-run' looks again, 'facewatchd recluster "
-        "--force' carries it out; until then new faces go to whom they resemble, and only people who are new are added."
+        f"A new grouping is held: {'; '.join(parts)}. To look at it: 'facewatchd recluster --dry-run'. To apply it anyway: "
+        "'facewatchd recluster --force'. Until then faces that are assigned stay where they are, and new people are added."
     )
 
 

@@ -309,7 +309,7 @@ def _leave_old_tree(store: Store, settings: TreeSettings) -> None:
 def _lost(settings: TreeSettings) -> TreeError:
     return TreeError(
         "The people tree is not there",
-        "Mount its disk; if it is gone for good, 'facewatchd tree' builds it anew from the state.",
+        "Mount its disk; if it is gone for good, 'facewatchd tree' makes it again from the state.",
         settings.path,
     )
 

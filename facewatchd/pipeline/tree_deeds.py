@@ -47,7 +47,7 @@ def cut_now(reader: PhotoReader) -> Cutter:
         except PhotoError as error:
             # one that is gone, or not read because everything ends, is nothing to look after
             level = logging.INFO if isinstance(error, PhotoBusyError) else logging.WARNING
-            log.log(level, "No cover could be cut: %s", error)
+            log.log(level, "No folder.jpg could be made: %s", error)
             return None
 
     return cut

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from facewatchd.errors import StoreError
+from facewatchd.errors import StoreError, remedy
 from facewatchd.store.database import DATABASE, be_private, connect, store_errors
 from facewatchd.store.schema import MIGRATIONS
 
@@ -38,7 +38,7 @@ def back_up(state_dir: Path, file: Path) -> None:
             _sync(part)
             os.replace(part, file)
         except OSError as error:
-            raise StoreError("The backup cannot be written", f"{error.strerror}.", file) from error
+            raise StoreError("The backup cannot be written", remedy(error), file) from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -71,7 +71,7 @@ def restore(state_dir: Path, file: Path) -> Path | None:
         os.replace(part, target)
         _sync(state_dir)
     except OSError as error:
-        raise StoreError("The copy cannot be put back", f"{error.strerror}.", target) from error
+        raise StoreError("The copy cannot be put back", remedy(error), target) from error
     finally:
         part.unlink(missing_ok=True)
     return kept

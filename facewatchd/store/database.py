@@ -186,8 +186,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise StoreError(
             "The state is damaged",
-            f"SQLite says: {verdict}. Restore it from a backup, or move it away and start anew: "
-            "photos are taken in again, names are not.",
+            f"SQLite says: {verdict}. Restore it from a backup, or move it away and start again: "
+            "photos are taken in again, names are lost.",
             path,
         )
 

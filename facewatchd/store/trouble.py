@@ -83,7 +83,7 @@ def reason(name: str, text: str, number: int | None, place: Place | None) -> tup
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return (
             f"The file is damaged ({text}); restore it from a backup, "
-            "or move it away and start anew: photos are taken in again, names are not."
+            "or move it away and start again: photos are taken in again, names are lost."
         ), ""
     if name == "SQLITE_READONLY_DBMOVED" or (name.startswith("SQLITE") and number == errno.ENOENT):
         return "The file was moved or deleted while it was in use; put it back and start facewatchd again.", ""

@@ -196,7 +196,10 @@ class WatchTree:
         Events were dropped. All folders are watched anew under new ids, and only then the old ids removed: removing
         first would queue an event for every watch, and so overflow again.
         """
-        _logger.warning("Too many changes at once below %s; a rescan follows", displayable(self._root))
+        _logger.warning(
+            "Too many changes at once below %s for the system to report; the folder is scanned again",
+            displayable(self._root),
+        )
         self._overflowed = True
         with self._lock:
             old = self._folders

@@ -53,7 +53,9 @@ def test_a_photo_that_has_turned_bad_has_no_cover(
     assert picture.shape == (38, 38, 3)
     assert covers.cut(1, bad) is None
     assert not covers.busy, "it is not tried again at once"
-    assert [record.levelname for record in caplog.records if "No cover could be cut" in record.message] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if "No folder.jpg could be made" in record.message] == [
+        "WARNING"
+    ]
     covers.stop()
 
 

@@ -51,7 +51,7 @@ def test_by_folders_of_portraits(archive: Archive) -> None:
 def test_by_the_users_word(archive: Archive) -> None:
     """Only confirmed faces have a truth; without any there is nothing to say."""
     config = config_of(archive)
-    with pytest.raises(FacewatchError, match="nothing to hold the grouping against"):
+    with pytest.raises(FacewatchError, match="nothing to compare the grouping with"):
         evaluate(config, (), None)
     faces = archive.faces_of(1)
     archive.store.people.say([Constraint(ConstraintKind.MUST_BE, face, 1) for face in faces[:3]])

@@ -76,7 +76,7 @@ def test_changing_over(home: Home, pack: Path) -> None:
     """
     old, before, links = home.status()["model"], owners(home), home.links()
     said = home.run("models", "use", str(pack)).out
-    assert f"Every photo is embedded with {pack} now" in said
+    assert f"Every photo was processed with {pack}; people keep" in said
     assert f"Set models.pack to {pack} in the configuration, which still says builtin." in said
     status = home.status()
     assert status["model"]["pack"] == str(pack)
@@ -116,7 +116,7 @@ def test_told_to_stop(home: Home, pack: Path) -> None:
         wait_until(lambda: len(embedded(home)) == 2, 30)
         changing.process.terminate()
         assert changing.process.wait(timeout=5) == 1
-    assert "photos are not embedded with other yet" in changing.log
+    assert "photos are not processed with other yet" in changing.log
     assert "'facewatchd run' goes on with them" in changing.log
     assert "Traceback" not in changing.log
 

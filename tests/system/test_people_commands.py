@@ -113,10 +113,10 @@ def test_who_was_split_is_one_again(archive: Archive, into: PersonId) -> None:
 def test_what_cannot_be_split(archive: Archive) -> None:
     """Nobody would be left; a face of somebody else; all the same face. Nothing is changed."""
     his = archive.faces_of(TWO)
-    for faces, said in ((his, "Nothing would be left of Person 2"), ([*his[1:], 1], "Face 1 is not Person 2's")):
+    for faces, said in ((his, "No face would be left to Person 2"), ([*his[1:], 1], "Face 1 is not Person 2's")):
         with pytest.raises(FacewatchError, match=said):
             correct.split(archive.store, TWO, faces)
-    with pytest.raises(FacewatchError, match="cannot be split: Their faces are all the same"):
+    with pytest.raises(FacewatchError, match="cannot be split: The faces form one group only"):
         correct.split(archive.store, ONE)
     assert settles(archive) == BEFORE
     assert archive.store.journal.last() is None
@@ -133,7 +133,7 @@ def test_hidden_and_shown_again(archive: Archive, tmp_path: Path) -> None:
     after = settles(archive)
     assert after == {ADA: BEFORE[ADA], BOB: {b"note.txt"}, b"_unknown": BEFORE[b"_unknown"]}
     assert note.read_text() == "mine"
-    with pytest.raises(FacewatchError, match="Person 2 is hidden: 'facewatchd people list'"):
+    with pytest.raises(FacewatchError, match="Person 2 is hidden already: 'facewatchd people list'"):
         correct.hide(archive.store, TWO, hidden=True)
     note.unlink()
     note.parent.rmdir()
@@ -257,7 +257,7 @@ def test_faces_that_nobody_can_mean(archive: Archive) -> None:
     attempts: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: correct.confirm_face(archive.store, 99, ONE), "There is no face 99"),
         (lambda: correct.reject_face(archive.store, 99, None), "There is no face 99"),
-        (lambda: correct.confirm_face(archive.store, unknown, None), f"Face {unknown} is nobody's yet"),
+        (lambda: correct.confirm_face(archive.store, unknown, None), f"Face {unknown} is not assigned to a person"),
         (lambda: correct.confirm_face(archive.store, unknown, 77), "There is no person 77"),
     )
     for attempt, said in attempts:
@@ -398,6 +398,6 @@ def test_by_command_while_the_daemon_runs(tmp_path_factory: pytest.TempPathFacto
         assert home.run("faces", "reject", face_id).out == f"Face {face_id} is not Person {one}.\n"
         assert photo not in home.links()[f"Person {one}"]
         assert photo in home.links()["_unknown"]
-        assert "is nobody's yet" in home.run("faces", "reject", face_id, code=1).line
+        assert "is not assigned to a person: Name the person" in home.run("faces", "reject", face_id, code=1).line
         assert home.run("faces", "confirm", face_id, str(one)).out == f"Face {face_id} is Person {one}.\n"
         assert home.links() == before

@@ -228,7 +228,7 @@ class TestRefusals:
 
     def test_folder_instead_of_a_file(self, tmp_path: Path) -> None:
         """A folder in the place of the file is named as one, also where it was named by an option."""
-        assert "Is a directory; name the file that is in it" in refusal(tmp_path, None)
+        assert "It is a folder; name the file in it" in refusal(tmp_path, None)
         assert find_config(tmp_path, {}) == tmp_path
 
     @pytest.mark.parametrize("key", sorted(keys_of(Config().model_dump())))
