@@ -15,6 +15,7 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | copies a link, and deletes the original a while before or after | as if it was moved, see `core.half_moves` |
 | moves a link to `_ignored` | stop showing this face |
 | deletes a link, or moves it to `_unknown` | it is not this person |
+| renames a link | it has that name, see `core.given_names` |
 | deletes a link in `_ignored` | show this face again |
 | moves a link from `_review/Anna?` to Anna | it is Anna |
 | deletes it, or moves it to `_unknown` | it is not Anna |

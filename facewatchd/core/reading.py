@@ -62,9 +62,10 @@ def read_gestures(
 
     removed, added = _changes(left, found, homes, merged | answers.answered)
     deletions: list[Gesture] = []
+    theirs = {folder.owner: folder.photos for folder in left}
     for folder in gone:
         assert isinstance(folder.owner, int)
-        into = _merged_into(folder, added, halves)
+        into = _merged_into(folder, theirs, added, halves)
         if into is not None:
             gestures.append(Merged(folder.owner, into))
             for photo in folder.photos:
@@ -199,15 +200,23 @@ def _changes(
     return removed, added
 
 
-def _merged_into(folder: LeftFolder, added: Mapping[PhotoId, set[Target]], halves: OpenHalves) -> PersonId | None:
-    """The person whose folder has nearly all links of a folder that is gone."""
+def _merged_into(
+    folder: LeftFolder,
+    theirs: Mapping[Owner, Collection[PhotoId]],
+    added: Mapping[PhotoId, set[Target]],
+    halves: OpenHalves,
+) -> PersonId | None:
+    """The person whose folder has nearly all links of a folder that is gone, but for those that it had before."""
     votes: dict[PersonId, int] = defaultdict(int)
     for photo in folder.photos:
         for target in _now_at(photo, added, halves):
             if isinstance(target, int) and target != folder.owner:
                 votes[target] += 1
     best = max(votes, key=lambda person: (votes[person], -person), default=None)
-    return best if best is not None and votes[best] >= MOVED_SHARE * len(folder.photos) else None
+    if best is None:
+        return None
+    doubles = sum(1 for photo in folder.photos if photo in theirs.get(best, ()))
+    return best if votes[best] >= MOVED_SHARE * (len(folder.photos) - doubles) else None
 
 
 def _now_at(photo: PhotoId, added: Mapping[PhotoId, set[Target]], halves: OpenHalves) -> set[Target]:

@@ -85,12 +85,13 @@ def linked_inode(target: bytes) -> int:
 class WantedLink(NamedTuple):
     """
     A photo's link; `name` is the one wanted, `target` what it leads to, see above. A name may lead into a part of the folder, such
-    as `2019/a.jpg`; parts come and go with what is in them.
+    as `2019/a.jpg`; parts come and go with what is in them. `is_given`: the user has chosen the name.
     """
 
     photo_id: PhotoId
     name: bytes
     target: bytes
+    is_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

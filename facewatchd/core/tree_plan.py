@@ -248,7 +248,10 @@ def _named_links(
     foreign: AbstractSet[str],
     entries: Mapping[bytes, PresentEntry],
 ) -> dict[bytes, WantedLink]:
-    """Give every link its name: the one that it had, if that still fits, else the next free one."""
+    """
+    Give every link its name: the one that it had, if that still fits, else the next free one. Names that the user gave come
+    first: another link makes room.
+    """
     had = {entry.photo_id: entry.name for entry in written if entry.photo_id is not None}
     # links that are not written down but as wanted: made by us just before a crash
     strays: dict[bytes, list[bytes]] = {}
@@ -258,7 +261,7 @@ def _named_links(
     named: dict[bytes, WantedLink] = {}
     taken = set(foreign)
     later = []
-    for link in sorted(links, key=lambda link: link.photo_id):
+    for link in sorted(links, key=lambda link: (not link.is_given, link.photo_id)):
         own = had.get(link.photo_id)
         strayed = strays.get(link.target)
         made = next((at for at in strayed if is_variant(at, link.name)), None) if strayed else None

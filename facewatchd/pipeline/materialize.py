@@ -16,6 +16,7 @@ from typing import Final, Literal
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
 from facewatchd.core.gestures import Gesture
+from facewatchd.core.given_names import with_given_names
 from facewatchd.core.half_moves import WHILE_S, HalfMove, open_halves
 from facewatchd.core.link_names import USUAL, Template, template
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
@@ -40,6 +41,7 @@ from facewatchd.people.looked import Looked, last_changed
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.read import PlainReader
+from facewatchd.pipeline.given_names import keep_given_names
 from facewatchd.pipeline.idle_copies import Undone, due_foundings, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together
@@ -188,6 +190,7 @@ def materialize(
             halves = store.half_moves.since(min(now, last_changed(settings.path)) - WHILE_S)
             read = read_tree(store, settings.path, present, written, settings.max_deletions, open_halves(halves))
         is_read = tree.changed or is_due
+        changed = {*read.changed}
         if not dry_run and (
             read.changed or read.reading.gestures or read.reading.half or (is_read and due is not None)
         ):
@@ -206,15 +209,19 @@ def materialize(
                 idle = {(_place(store, to), photo) for photo, to in obedience.idle}
                 if is_read:
                     undone = undo_idle(store, settings.path, present, read.ours, files, idle, waiting, now)
-                present = take_over(store, undone.present, read.ours)
+                present = take_over(store, settings.path, undone.present, written, read.ours)
+            changed |= obedience.scope
             if scope is not None:
                 scope = scope.union(*map(_whom, obedience.scope | read.changed))
         few = _few_of_pool(store, settings, scope, present) if scope is not None else None
         if few is _ALL and scope is not None:
             scope = scope | {None}
+        left = written
         if scope is not None or read.changed or read.reading.gestures:
             written = _written(store, scope)
         wanted = _wanted(store, settings, scope)
+        if read.ours:
+            wanted = keep_given_names(store, settings.path, wanted, left, present, read.ours, changed, dry_run=dry_run)
         if isinstance(few, _FewOfPool):
             wanted, written = [*wanted, few.wanted], [*written, few.written]
             present = Present(present.names, {**present.folders, UNKNOWN: few.present})
@@ -272,6 +279,7 @@ def _few_of_pool(
     there, written = present.folders.get(UNKNOWN), store.manifest.of_photos(Pool.UNKNOWN, photos)
     target = target_maker(store, settings.path, settings.links)
     links = _links(settings, store.people.unknown_photos(settings.min_faces, photos), target)
+    links = with_given_names(links, store.given_names.of_owner(Pool.UNKNOWN))
     if not links and (written is None or not written.entries):
         return None
     if written is None or there is None or not links:
@@ -363,12 +371,15 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
         cover = store.people.cover(person.person_id)
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)
         links = (_links_by_year if settings.years else _links)(settings, store.people.photos(person.person_id), target)
+        links = with_given_names(links, store.given_names.of_owner(person.person_id))
         folders.append(WantedFolder(person.person_id, person.title, links, files))
     if scope is None or None in scope:
         unknown = _links(settings, store.people.unknown_photos(settings.min_faces), target)
+        unknown = with_given_names(unknown, store.given_names.of_owner(Pool.UNKNOWN))
         if unknown:
             folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown, hidden_files))
         ignored = _links(settings, store.people.ignored_photos(), target)
+        ignored = with_given_names(ignored, store.given_names.of_owner(Pool.IGNORED))
         if ignored or hidden_files or Pool.IGNORED in store.manifest.names():
             folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored, hidden_files))
 

@@ -69,12 +69,20 @@ def _moved(ours: Ours, depth: int, target: bytes) -> PhotoId | None:
     return next((ours[at, target] for at in range(1, _DEEPEST + 1) if (at, target) in ours), None)
 
 
-def take_over(store: Store, present: Present, ours: Ours) -> Present:
+def take_over(store: Store, tree: bytes, present: Present, written: Sequence[WrittenFolder], ours: Ours) -> Present:
     """
     What the user moved into folders of ours, and cannot stay as it is: links that lead nowhere from there, or nowhere any
     more, or have no business there, and markers. They are ours to put right or take away. To be done with the gestures
     that they were, all or nothing.
+
+    Args:
+        store: The state; written to.
+        tree: The people directory.
+        present: What is there now.
+        written: All of the manifest, as it was before the gestures.
+        ours: The links in it.
     """
+    left = {folder.owner: {entry.name for entry in folder.entries} for folder in written}
     folders = dict(present.folders)
     missing = store.photos.missing()
     ignored = Pool.IGNORED.encode()
@@ -91,7 +99,12 @@ def take_over(store: Store, present: Present, ours: Ours) -> Present:
             depth = _depth(path, name, entry.target)
             photo, here = _moved(ours, depth, entry.target), ours.get((depth, entry.target))
             # in the others there is nothing to be put but by us
-            if here in missing or not isinstance(owner, int | Pool) or _YEAR.fullmatch(name):
+            is_stray = here in missing or not isinstance(owner, int | Pool) or _YEAR.fullmatch(name) is not None
+            # the user moved the link, and then its photo went elsewhere
+            if here is not None and not is_stray and is_symlink(entry.target) and name not in left.get(owner, ()):
+                place = os.path.join(tree, path, os.path.dirname(name))
+                is_stray = os.path.normpath(os.path.join(place, entry.target)) != store.photos.path_of(here)
+            if is_stray:
                 photo = photo or here
             if photo is not None:
                 store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
@@ -243,12 +256,15 @@ def links_in(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours
 
 def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[PhotoId]:
     """
-    Photos whose link is a file of the user's now: an editor saves by putting a new file in the old one's place, and that
-    takes nobody out of the photo.
+    Photos whose link is a file of the user's now, or another photo's link: an editor saves by putting a new file in the old
+    one's place, another link is given its name, and neither takes anybody out of the photo.
     """
+    own = {entry.content for entry in was.entries if entry.photo_id is not None} if was is not None else set()
     for entry in was.entries if was is not None else ():
         now = folder.entries.get(entry.name)
-        if entry.photo_id is not None and now is not None and now.signature is not None:
+        if entry.photo_id is None or now is None:
+            continue
+        if now.signature is not None or (now.target != entry.content and now.target in own):
             yield entry.photo_id
 
 

@@ -276,4 +276,11 @@ MIGRATIONS = (
         PRIMARY KEY (folder, photo_id)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- names that the user gave to links, by the faces that a link is there for
+    CREATE TABLE given_names (
+        face_id INTEGER PRIMARY KEY REFERENCES faces ON DELETE CASCADE,
+        name BLOB NOT NULL
+    ) STRICT;
+    """,
 )

@@ -156,6 +156,7 @@ class Stacks:
             " AND person_id = (SELECT person_id FROM faces WHERE face_id = ?2)",
             (face_id, heir),
         )
+        self._db.execute("UPDATE OR IGNORE given_names SET face_id = ?2 WHERE face_id = ?1", (face_id, heir))
 
     def give_face(self, face_id: FaceId, photo_id: PhotoId) -> None:
         """A face is in this photo."""

@@ -20,6 +20,7 @@ from facewatchd.store.database import DATABASE, connect, store_errors, without_p
 from facewatchd.store.date_journal import DateJournal
 from facewatchd.store.faces import Faces
 from facewatchd.store.files import Files
+from facewatchd.store.given_names import GivenNames
 from facewatchd.store.half_moves import HalfMoves
 from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
@@ -117,6 +118,7 @@ class Store:
         self.reviews = Reviews(self._db)
         self.manifest = Manifest(self._db)
         self.journal = Journal(self._db)
+        self.given_names = GivenNames(self._db)
         self.half_moves = HalfMoves(self._db)
         self.date_journal = DateJournal(self._db)
 

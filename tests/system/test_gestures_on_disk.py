@@ -208,9 +208,9 @@ def test_a_link_moved_out_of_the_unknown_pool(archive: Archive, tree: Path) -> N
 
 
 def test_a_moved_link_may_have_another_name(archive: Archive, tree: Path) -> None:
-    """A link is known by where it leads to. Under a name of the user's it is theirs and stays, beside ours."""
+    """A link is known by where it leads to. Under a name of the user's it is the photo's link, for good."""
     (tree / "_unknown" / "x.jpg").rename(tree / "Person 1" / "what a day.jpg")
-    assert settles(archive)[ADA] == BEFORE[ADA] | {b"x.jpg", b"what a day.jpg"}
+    assert settles(archive)[ADA] == BEFORE[ADA] | {b"what a day.jpg"}
 
 
 def test_a_deleted_link_is_a_lasting_no(archive: Archive, tree: Path) -> None:
@@ -503,6 +503,22 @@ def test_gestures_survive_photos_that_move(archive: Archive, tree: Path) -> None
     with archive.store.transaction():
         archive.store.photos.move(photo.photo_id, archive.seen(b"moved.jpg"))
     assert b"moved.jpg" in settles(archive)[BOB]
+
+
+def test_a_link_whose_photo_moved_meanwhile(archive: Archive, tree: Path) -> None:
+    """Moved to Bob while the program was off, as its photo was to another folder: the link leads there."""
+    (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
+    (tree / "Person 1" / "a1.jpg").rename(tree / "Person 1" / "One.jpg")
+    for old, new in ((b"a0.jpg", b"sub/a0.jpg"), (b"a1.jpg", b"sub/a1.jpg")):
+        number = archive.store.photos.find(archive.root.root_id, old)
+        assert number is not None
+        os.makedirs(archive.photos + b"/sub", exist_ok=True)
+        os.rename(archive.photos + b"/" + old, archive.photos + b"/" + new)
+        with archive.store.transaction():
+            archive.store.photos.move(number.photo_id, archive.seen(new))
+    after = settles(archive)
+    assert after[ADA] == BEFORE[ADA] - {b"a0.jpg", b"a1.jpg"} | {b"One.jpg"}
+    assert after[BOB] == BEFORE[BOB] | {b"a0.jpg"}
 
 
 def test_undo_goes_back_step_by_step(archive: Archive, tree: Path) -> None:

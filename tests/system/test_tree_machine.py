@@ -36,6 +36,7 @@ from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import MARKER, LinkMode
 from facewatchd.domain import PersonId, TakenPhoto
 from facewatchd.errors import TreeError
+from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
 from facewatchd.pipeline import correct
@@ -76,6 +77,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.words: set[Word] = set()
         self.away: dict[PersonId, bytes] = {}
         self.mine: dict[str, bytes] = {}
+        self.called: dict[int, bytes] = {}
         self.fresh = 0
         self.busy: set[object] = set()
         self.running = True
@@ -338,6 +340,21 @@ class TreeMachine(RuleBasedStateMachine):
         self.run()
 
     @rule(data=st.data())
+    def renames_a_link(self, data: st.DataObject) -> None:
+        """... which has that name from then on, whosever the face is."""
+        person = self.a_person(data, with_links=True)
+        if person is None:
+            return
+        number, name = data.draw(st.sampled_from(sorted(self.links(person).items())))
+        faces = self.archive.store.faces.of_photo(self.ids[number])
+        self.fresh += 1
+        called = b"Called %d" % self.fresh
+        os.rename(self.top(self.persons()[person], name), self.top(self.persons()[person], called))
+        self.busy |= {person, ("photo", number)}
+        self.called.update({face.face_id: called for face in faces if face.person_id == person})
+        self.run()
+
+    @rule(data=st.data())
     def moves_a_link(self, data: st.DataObject) -> None:
         source, to = self.a_person(data, with_links=True), self.a_person(data)
         if source is None or to is None or source == to:
@@ -479,6 +496,7 @@ class TreeMachine(RuleBasedStateMachine):
     def check(self) -> None:
         """Tree and state agree, and the user's words hold; after a look."""
         self.the_words_hold()
+        self.the_names_hold()
         store = self.archive.store
         assert broken_links(self.archive.tree.path) == []
         shown, names = self.shown(), store.manifest.names()
@@ -498,7 +516,26 @@ class TreeMachine(RuleBasedStateMachine):
                 if entry.photo_id is not None:
                     assert self.number(os.path.join(path, entry.name), photos) == numbers[entry.photo_id]
                 else:
-                    assert entry.name in {MARKER, COVER}
+                    assert entry.name in {MARKER, COVER, HIDDEN}
+
+    def the_names_hold(self) -> None:
+        """Every link that the user renamed is there under that name, where its face is shown."""
+        shown, names, numbers = self.shown(), self.archive.store.manifest.names(), self.numbers()
+        ids = {photo_id: number for number, photo_id in self.ids.items()}
+        for face_id, called in self.called.items():
+            face = self.archive.store.faces.get(face_id)
+            owner = face.person_id if face is not None else None
+            if face is None or owner is None or owner not in names or ids[face.photo_id] in self.gone:
+                continue
+            same = [
+                self.called[other.face_id]
+                for other in self.archive.store.faces.of_photo(face.photo_id)
+                if other.person_id == owner and other.face_id in self.called
+            ]
+            if same == [called]:
+                link = self.top(names[owner], called)
+                assert os.path.lexists(link), (called, shown)
+                assert self.number(link, numbers) == ids[face.photo_id]
 
     def the_words_hold(self) -> None:
         store = self.archive.store
