@@ -23,7 +23,7 @@ export PHOTOS PEOPLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint faults soak bench lock gpu clean
+.PHONY: help run demo test lint smoke faults soak bench lock gpu clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,10 @@ lint: $(VENV)/.installed-dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+# Each in an environment of its own below $$TMPDIR. ARGS names some: "make smoke ARGS='python3.11 python3.13'".
+smoke:  ## the demo and a few tests on every Python from 3.11 on that this machine has (two minutes each)
+	tests/pythons $(ARGS)
 
 # ARGS chooses: "make faults ARGS='--quick kills'". Both work on folders of their own below $$TMPDIR.
 faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is, print a table (half an hour)

@@ -10,6 +10,7 @@ import os
 import platform
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,7 @@ def examine(config: Config) -> list[Finding]:
         _libraries,
         _runtime,
         _models,
+        _decoder,
         _folders,
         _state,
         _watches,
@@ -118,8 +120,10 @@ def _models(config: Config) -> Iterator[Finding]:
         with Store(config.state.dir, read_only=True) as store:
             stored = store.model()
     from facewatchd.daemon.models import open_installed  # noqa: PLC0415 - needs what `_libraries` looks for
+    from facewatchd.daemon.selftest import try_engine  # noqa: PLC0415
 
-    info = open_installed(config, stored.pack if stored else None).info
+    engine = open_installed(config, stored.pack if stored else None)
+    info = engine.info
     yield Finding("models", Verdict.OK, f"{info.pack} ({info.id[:12]}, {info.dim} numbers a face)")
     yield Finding("licence", Verdict.OK, info.licence)
     yield Finding("provider", Verdict.OK, f"{info.provider} (models.provider is {config.models.provider})")
@@ -130,6 +134,32 @@ def _models(config: Config) -> Iterator[Finding]:
             f"{stored.pack} ({stored.id[:12]})",
             f"Set models.pack to {stored.pack}, or run 'facewatchd models use {info.pack}'.",
         )
+
+    yield Finding("models at work", Verdict.OK, f"looked at a picture in {_seconds(lambda: try_engine(engine)):.2f} s")
+
+
+def _decoder(config: Config) -> Iterator[Finding]:
+    from facewatchd.daemon.decoding import decode_limits  # noqa: PLC0415 - needs what `_libraries` looks for
+    from facewatchd.daemon.selftest import try_decoder  # noqa: PLC0415
+    from facewatchd.photos.isolated import Decoders  # noqa: PLC0415
+
+    decoders = Decoders()
+    try:
+        took = _seconds(lambda: try_decoder(decoders, decode_limits(config, "CPUExecutionProvider")))
+    except OSError as error:
+        found = f"it could not be tried: {error}"
+        yield Finding("decoder", Verdict.WARNING, found, "Name a folder that can be written by TMPDIR.")
+        return
+    finally:
+        decoders.stop()
+    yield Finding("decoder", Verdict.OK, f"a process of its own read a picture in {took:.2f} s")
+
+
+def _seconds(function: Callable[[], None]) -> float:
+    """How long it takes."""
+    started = time.monotonic()
+    function()
+    return time.monotonic() - started
 
 
 def _folders(config: Config) -> Iterator[Finding]:

@@ -92,6 +92,10 @@ class PhotoTroubleError(PhotoError):
     """Taking this photo in went wrong in a way that says more about the program or the machine than about the photo."""
 
 
+class PhotoRefusedError(PhotoError):
+    """This photo's picture ended its decoder before, and is left alone."""
+
+
 class PhotoRoomError(PhotoError):
     """This photo needs more memory than it was given."""
 
@@ -113,6 +117,7 @@ class PhotoCrashError(PhotoError):
             f"The decoder {why}: the picture is left alone, under any name, until you say 'facewatchd retry'.",
             path,
         )
+        self.why = why
         self.content_hash = content_hash
         self.slow = slow
 

@@ -37,6 +37,7 @@ class Backlog:
         self._in_hand: set[SeenFile] = set()
         self._retries: Counter[SeenFile] = Counter()
         self._copies: set[SeenFile] = set()
+        self._aside: set[SeenFile] = set()
 
     def pending(self) -> int:
         """How many photos are not taken in yet; counts them in the index."""
@@ -57,6 +58,10 @@ class Backlog:
 
     def ended(self, seen: SeenFile) -> None:
         self._in_hand.discard(seen)
+
+    def set_aside(self, seen: SeenFile) -> None:
+        """A photo that is done with, but is not to be stored yet: it stays pending, and does not come again in this run."""
+        self._aside.add(seen)
 
     def take_for_itself(self, seen: SeenFile) -> None:
         """A photo looked like one known, and is another: its turn is next, and it is not compared again."""
@@ -92,13 +97,15 @@ class Backlog:
     def _refill(self) -> bool:
         """Whether there is something in the chunk, after fetching the next one where it was used up."""
         if not self._chunk:
-            limit = _CHUNK + len(self._in_hand) + self._discovery.waiting()
+            limit = _CHUNK + len(self._in_hand) + len(self._aside) + self._discovery.waiting()
             waiting = self._store.photos.pending(self._sources.online(), limit)
             self._chunk.extend(seen for seen in waiting if self._is_next(seen))
         return bool(self._chunk)
 
     def _is_next(self, seen: SeenFile) -> bool:
-        return seen not in self._in_hand and not self._discovery.is_waiting(seen) and self.is_wanted(seen)
+        if seen in self._in_hand or seen in self._aside:
+            return False
+        return not self._discovery.is_waiting(seen) and self.is_wanted(seen)
 
     def is_wanted(self, seen: SeenFile) -> bool:
         """Whether it still is to be taken in as it was seen: it may have been in the meantime, or have changed."""

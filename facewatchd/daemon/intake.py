@@ -12,14 +12,17 @@ from collections.abc import Callable
 from facewatchd.config import Config
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.daemon.backlog import Backlog
+from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import Event, Taken
 from facewatchd.daemon.progress import Progress
 from facewatchd.daemon.scans import ScanPart
+from facewatchd.daemon.selftest import try_out
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.trial import Trial
 from facewatchd.daemon.workers import Job, Workers
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import PhotoBusyError, displayable
+from facewatchd.errors import FacewatchError, PhotoBusyError, displayable
 from facewatchd.photos.beside import is_beside_name
 from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_batches import accompanied, arrived, spoken_of
@@ -72,6 +75,8 @@ class Intake:
         self._backlog = Backlog(store, self._discovery, sources, 2 * self._workers.count)
         self.progress = Progress(self._backlog.pending)
         self._doubts: dict[RootId, str] = {}
+        self._decoders, self._limits, self._engine = decoders, decode_limits(config, engine.info.provider), engine
+        self._trial = Trial()
 
     @property
     def is_empty(self) -> bool:
@@ -85,8 +90,8 @@ class Intake:
 
     @property
     def doubts(self) -> list[str]:
-        """Why photos that are not seen are not believed to be gone."""
-        return [doubt for doubt in self._doubts.values() if doubt]
+        """Why photos that are not seen are not believed to be gone, and why none could be read."""
+        return [doubt for doubt in (*self._doubts.values(), self._trial.problem) if doubt]
 
     def next_due(self, now: float) -> float | None:
         """When to call `look_again`, seconds since 1970; None while no file is waited for."""
@@ -180,12 +185,58 @@ class Intake:
 
         Returns:
             Whether its faces are new.
+
+        Raises:
+            FacewatchError: No photo so far could be read, for a reason that is not theirs.
         """
-        seen, result = end.seen, end.result
+        seen = end.seen
         self.drop(seen)
         if not self._backlog.is_wanted(seen):
             # the file changed, or went, while it was looked into: what is there now has its own turn
             return False
+        # it stays pending while it is held back; a failure that is passed on is stored, and so comes no more either
+        known = self._trial.pass_on(end)
+        if not any(each is end for each in known):
+            self._backlog.set_aside(seen)
+        are_new = [self._keep(each) for each in known]
+        return any(are_new)
+
+    def is_in_doubt(self) -> bool:
+        """Whether photos are held back that ended their decoder, as no other has shown yet that decoders work."""
+        return self._trial.is_open
+
+    def try_out(self) -> None:
+        """
+        Decode a picture of ours, and look for faces in it.
+
+        Raises:
+            FacewatchError: It did not go well, and so would no photo.
+        """
+        try:
+            try_out(self._decoders, self._limits, self._engine)
+        except FacewatchError as error:
+            self._trial.problem = str(error)
+            raise
+
+    def end_doubt(self) -> None:
+        """
+        What was held back is the photos' own fault where a picture of ours can be decoded.
+
+        Raises:
+            FacewatchError: As `try_out`.
+        """
+        self.try_out()
+        for each in self._trial.sound():
+            self._keep(each)
+
+    def _keep(self, end: Taken) -> bool:
+        """
+        Store what a photo came to.
+
+        Returns:
+            Whether its faces are new.
+        """
+        seen, result = end.seen, end.result
         if isinstance(result, TakenPhoto):
             self._tree.touch_people(keep(self._store, result, self._model.id, self._model.dim, self.thresholds))
             self._tree.touch_people(arrived(self._store, self._dates, seen, time.time()))

@@ -1,56 +1,23 @@
 """
 A computation in a process of its own: it holds no lock of ours, its memory goes back to the system when it ends, and it
-can be ended at any moment.
+can be ended at any moment. This is the daemon's side; `computation` is the other.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
+from facewatchd.daemon import computation
 from facewatchd.errors import FacewatchError
+from facewatchd.processes.start import start_module
+from facewatchd.processes.wire import decode, encode, schema_of
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-
-def _child(function: Callable[[A], R], argument: A, pipe: Connection) -> None:
-    # Ctrl-C goes to the whole group of processes; the parent decides what becomes of this one
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    os.nice(5)
-    try:
-        result: tuple[bool, object] = (True, function(argument))
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the parent must hear of it
-        result = (False, f"{type(error).__name__}: {error}")
-    pipe.send(result)
-    pipe.close()
-
-
-def _end_with_parent() -> None:
-    """Nobody waits for the result once the parent was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextlib.contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """What is started in here begins with Ctrl-C held back: it would strike before `_child` can say that it may not."""
-    resource_tracker.ensure_running()  # it is started with the first process, and lets the signal through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Isolated(Generic[A, R]):
@@ -58,8 +25,9 @@ class Isolated(Generic[A, R]):
     Runs `function(argument)` in a fresh process and calls back, in a thread of its own, with the result or the error.
 
     Args:
-        name: For the thread and for messages.
-        function: Importable by name; it and its argument and result are pickled.
+        name: For the thread.
+        function: Of a module, not of a class or a function. The types that it gives its argument and its result are
+            the schema of what is sent there and back, see `processes.wire`.
         argument: Its only argument.
         on_end: Called once, with a result or a FacewatchError; not called after `stop`.
     """
@@ -67,14 +35,14 @@ class Isolated(Generic[A, R]):
     def __init__(
         self, name: str, function: Callable[[A], R], argument: A, on_end: Callable[[R | FacewatchError], None]
     ) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_child, args=(function, argument, theirs), name=name, daemon=True)
+        self._schema = schema_of(function)[1]
+        self._argument = encode(argument)
         self._on_end = on_end
         self._stopped = False
-        with _without_interrupt():
-            self._process.start()
-        theirs.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with ours, theirs:
+            self._process = start_module(computation.__name__, theirs, function.__module__, function.__qualname__)
+            self._pipe = Connection(ours.detach())
         self._thread = threading.Thread(target=self._wait, name=name, daemon=True)
         self._thread.start()
 
@@ -85,21 +53,33 @@ class Isolated(Generic[A, R]):
         self._thread.join()
 
     def _wait(self) -> None:
-        outcome: R | FacewatchError
         try:
-            done, value = self._pipe.recv()
-            outcome = value if done else FacewatchError("The computation failed", str(value))
-        except (EOFError, OSError):
-            self._process.join()
-            outcome = FacewatchError(
-                "The computation was ended by the system",
-                f"{_exit_said(self._process.exitcode)}. Usually there was not enough memory: free some, or give the service "
-                "more (MemoryMax=).",
-            )
-        self._pipe.close()
-        self._process.join()
+            outcome = self._outcome()
+        finally:
+            self._pipe.close()
+            self._process.wait()
         if not self._stopped:
             self._on_end(outcome)
+
+    def _outcome(self) -> R | FacewatchError:
+        try:
+            # as soon as it listens: an argument may be larger than a socket holds
+            self._pipe.send_bytes(self._argument)
+            self._argument = b""
+            verdict, answer = self._pipe.recv_bytes(), self._pipe.recv_bytes()
+            if verdict == computation.DONE:
+                found: R = decode(answer, self._schema)
+                return found
+            why = str(decode(answer, str))
+        except (EOFError, OSError):
+            return FacewatchError(
+                "The computation was ended by the system",
+                f"{_exit_said(self._process.wait())}. Usually there was not enough memory: free some, or give the service "
+                "more (MemoryMax=).",
+            )
+        except ValueError as error:
+            why = f"What it came to cannot be read: {error}"
+        return FacewatchError("The computation failed", why)
 
 
 def run_isolated(name: str, function: Callable[[A], R], argument: A) -> R:
@@ -127,8 +107,8 @@ def run_isolated(name: str, function: Callable[[A], R], argument: A) -> R:
     return outcomes[0]
 
 
-def _exit_said(code: int | None) -> str:
+def _exit_said(code: int) -> str:
     """How a process ended that said nothing, as the beginning of a sentence."""
-    if code is not None and code < 0:
+    if code < 0:
         return f"Its process was ended by signal {-code}"
     return f"Its process ended with exit code {code}"

@@ -111,6 +111,8 @@ class Daemon:
         """
         try:
             recover(self._store)
+            if not self._store.photos.any_taken():
+                self._intake.try_out()
             self._sources.start()
             notify("READY=1")
             tell_stacks(self._store, self._thresholds, lambda: self._stopping)
@@ -267,6 +269,9 @@ class Daemon:
         self._intake.look_again()
         self._intake.give_out()
         idle = self.condition.is_idle
+        if idle and self._intake.is_in_doubt():
+            # fewer than would tell by themselves
+            self._intake.end_doubt()
         if idle:
             self._be_ready()
             if self._should_group():

@@ -1,23 +1,22 @@
 """
 What the daemon and the processes that decode for it say to each other, over a pair of sockets; pixels go another way.
 
-Orders come from the daemon and are believed. What comes back may come from a process that a stranger's photo has taken
-over: of it, nothing but these records is read.
+Plain data with a schema, see `processes.wire`. What comes back may come from a process that a stranger's photo has taken
+over: of it nothing is believed but these records, and of them nothing that is longer or larger than it can be.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
-from dataclasses import dataclass, is_dataclass
-from datetime import date, datetime, time, timedelta, timezone
-from enum import Enum
-from typing import Any
+from dataclasses import fields, replace
+from typing import Annotated, Any, TypeVar
 
+from msgspec import Meta, Struct
+
+from facewatchd.core.dates import Sidecar, Tags, Takeout
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError, PhotoRoomError
 from facewatchd.photos.formats import PhotoKind
-from facewatchd.photos.read import PhotoRead
+from facewatchd.processes.wire import decode, encode
 
 MOST_BYTES = 1 << 20
 """No message is longer: all that is read of a photo besides its pixels is a few texts."""
@@ -25,9 +24,16 @@ MOST_BYTES = 1 << 20
 GO, SKIP = b"go", b"skip"
 """Answers to `Asked`."""
 
+_LONGEST, _MOST_TEXTS = 2048, 32
 
-@dataclass(frozen=True, slots=True)
-class Order:
+ContentHash = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Side = Annotated[int, Meta(ge=1, le=1 << 31)]
+Text = Annotated[str, Meta(max_length=_LONGEST)]
+
+R = TypeVar("R", bound=Tags | Sidecar | Takeout)
+
+
+class Order(Struct, frozen=True, forbid_unknown_fields=True):
     """
     Read this photo; see `read_photo`.
 
@@ -44,51 +50,47 @@ class Order:
     memory: int
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True, tag="asked", forbid_unknown_fields=True):
     """This is the picture: is it to be decoded?"""
 
-    content_hash: bytes
+    content_hash: ContentHash
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(Struct, frozen=True, forbid_unknown_fields=True):
     """What was decoded; the image itself, `shape`, is in the shared memory. The rest as in `Decoded`."""
 
-    shape: tuple[int, int]
+    shape: tuple[Side, Side]
     kind: PhotoKind
-    orientation: int
-    reduction: int
-    size: tuple[int, int]
+    orientation: Annotated[int, Meta(ge=1, le=8)]
+    reduction: Annotated[int, Meta(ge=1, le=8)]
+    size: tuple[Side, Side]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """It was read: everything but the image."""
+class Done(Struct, frozen=True, tag="done", forbid_unknown_fields=True):
+    """It was read: everything but the image and what the daemon knows already. As in `PhotoRead`."""
 
-    read: PhotoRead
+    tags: Tags
+    sidecar: Sidecar | None
+    takeout: Takeout | None
+    beside: Annotated[bytes, Meta(max_length=64)]
     pixels: Pixels | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True, tag="failed", forbid_unknown_fields=True):
     """It was not; which error of `ERRORS` it was, and its words."""
 
-    error: int
-    title: str
-    message: str
+    error: Annotated[int, Meta(ge=0, lt=3)]
+    title: Text
+    message: Text
 
 
 ERRORS: tuple[type[PhotoError], ...] = (PhotoBusyError, PhotoRoomError, PhotoError)
 """What a photo can fail with; the last is for all others."""
 
-_TIMES: tuple[type[Any], ...] = (date, datetime, time, timedelta, timezone)
-_PLACES = ("facewatchd.core.", "facewatchd.domain", "facewatchd.photos.")
 
-
-def pack(message: object) -> bytes:
-    """As `unpack` reads it."""
-    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+def pack(message: Order | Asked | Done | Failed) -> bytes:
+    """As `unpack` and `unpack_order` read it."""
+    return encode(message)
 
 
 def unpack(data: bytes) -> Asked | Done | Failed:
@@ -96,24 +98,43 @@ def unpack(data: bytes) -> Asked | Done | Failed:
     A message from a process that may be in wrong hands.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or holds what no photo has.
     """
-    try:
-        message = _Reader(io.BytesIO(data)).load()
-    except Exception as error:  # a damaged pickle fails in any way
-        raise ValueError("no message") from error
-    if not isinstance(message, Asked | Done | Failed):
-        raise ValueError("no message")  # noqa: TRY004 - of what was received, not of an argument
+    message: Asked | Done | Failed = decode(data, Asked | Done | Failed)
+    if isinstance(message, Done):
+        for record in (message.tags, message.sidecar, message.takeout):
+            if record is not None and _is_too_long(record):
+                raise ValueError("no such record: a text is too long")
     return message
 
 
-class _Reader(pickle.Unpickler):
-    """Makes nothing but records, enums and times."""
+def _is_too_long(record: Tags | Sidecar | Takeout) -> bool:
+    return shortened(record) != record
 
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "datetime":
-            return next(each for each in _TIMES if each.__name__ == name)
-        found = super().find_class(module, name) if module.startswith(_PLACES) else None
-        if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
-            return found
-        raise ValueError(name)
+
+def unpack_order(data: bytes) -> Order:
+    """
+    What the daemon wants.
+
+    Raises:
+        ValueError: It is no order.
+    """
+    order: Order = decode(data, Order)
+    return order
+
+
+def plain(text: str) -> str:
+    """A text as it may be sent: Unicode, and not too long."""
+    return text.encode("utf-8", "backslashreplace").decode()[:_LONGEST]
+
+
+def shortened(record: R) -> R:
+    """A record with its texts as they may be sent; a date that is longer than that is none."""
+    changed: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, str):
+            changed[field.name] = plain(value)
+        elif isinstance(value, tuple):
+            changed[field.name] = tuple(plain(text) for text in value[:_MOST_TEXTS])
+    return replace(record, **changed)

@@ -12,11 +12,9 @@ import contextlib
 import gc
 import mmap
 import os
-import pickle
 import signal
 import socket
 import sys
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -25,9 +23,21 @@ import numpy as np
 
 from facewatchd.domain import Image
 from facewatchd.errors import PhotoError
-from facewatchd.photos.channel import ERRORS, GO, Asked, Done, Failed, Order, Pixels, pack
+from facewatchd.photos.channel import (
+    ERRORS,
+    GO,
+    Asked,
+    Done,
+    Failed,
+    Order,
+    Pixels,
+    pack,
+    plain,
+    shortened,
+    unpack_order,
+)
 from facewatchd.photos.decode import Decoded, no_room
-from facewatchd.photos.read import read_photo
+from facewatchd.photos.read import PhotoRead, read_photo
 from facewatchd.photos.sandbox import confine, limit, rest
 
 READ_S = 300.0
@@ -119,7 +129,7 @@ def serve(pipe: Connection, canvas: SharedCanvas) -> None:
         EOFError, OSError: The daemon is gone.
     """
     while True:
-        order = pickle.loads(pipe.recv_bytes())  # noqa: S301 - the daemon's own word
+        order = unpack_order(pipe.recv_bytes())
         answer = _answer(order, pipe, canvas)
         rest()
         pipe.send_bytes(pack(answer))
@@ -135,12 +145,18 @@ def _answer(order: Order, pipe: Connection, canvas: SharedCanvas) -> Done | Fail
         return _failed(error)
     except MemoryError:
         return _failed(no_room(order.path))
-    return Done(replace(read, decoded=None), pixels)
+    return _done(read, pixels)
+
+
+def _done(read: PhotoRead, pixels: Pixels | None) -> Done:
+    sidecar = shortened(read.sidecar) if read.sidecar is not None else None
+    takeout = shortened(read.takeout) if read.takeout is not None else None
+    return Done(shortened(read.tags), sidecar, takeout, read.beside, pixels)
 
 
 def _failed(error: PhotoError) -> Failed:
     kind = next(number for number, each in enumerate(ERRORS) if type(error) is each or each is PhotoError)
-    return Failed(kind, error.title, error.message)
+    return Failed(kind, plain(error.title), plain(error.message))
 
 
 def _placed(decoded: Decoded, canvas: SharedCanvas) -> Pixels:

@@ -18,14 +18,12 @@ import logging
 import math
 import mmap
 import os
-import pickle
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -33,11 +31,12 @@ import numpy as np
 from facewatchd.domain import FileStat, Image
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoTroubleError, displayable
 from facewatchd.photos import child
-from facewatchd.photos.channel import ERRORS, GO, MOST_BYTES, SKIP, Asked, Done, Failed, Order, Pixels, unpack
+from facewatchd.photos.channel import ERRORS, GO, MOST_BYTES, SKIP, Asked, Done, Failed, Order, Pixels, pack, unpack
 from facewatchd.photos.child import KEPT, READ_S
 from facewatchd.photos.decode import Decoded
 from facewatchd.photos.read import PhotoRead
 from facewatchd.photos.sandbox import ending, was_slow
+from facewatchd.processes.start import start_module
 
 log = logging.getLogger(__name__)
 
@@ -156,18 +155,8 @@ class Decoders:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours.settimeout(_ANSWER_S)
             self._control = ours
-            # the packages as they are found here, and never those of the working directory
-            path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
             with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                    [sys.executable, "-P", "-m", child.__name__, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env={**os.environ, **_CALM, "PYTHONPATH": path},
-                    pass_fds=(theirs.fileno(),),
-                    # Ctrl-C goes to everybody at the terminal; these end when the daemon does
-                    start_new_session=True,
-                )
+                self._process = start_module(child.__name__, theirs, environment=_CALM)
         return self._control
 
     def _ask(self, request: bytes, *handles: int) -> int:
@@ -222,7 +211,7 @@ class IsolatedReader:
         decoded: Decoded | None = None
         try:
             pipe = self._connected()
-            pipe.send_bytes(pickle.dumps(order))
+            pipe.send_bytes(pack(order))
             message = _heard(pipe, READ_S)
             is_known = False
             if isinstance(message, Asked):
@@ -230,15 +219,17 @@ class IsolatedReader:
                 is_known = picture in known
                 pipe.send_bytes(SKIP if is_known else GO)
                 message = _heard(pipe, limits.seconds)
-            if isinstance(message, Asked):
-                raise ValueError("asked twice")  # noqa: TRY004, TRY301 - of what was received, not of an argument
-            if isinstance(message, Done) and not is_known:
-                decoded = self._decoded(message.pixels)
-        except (EOFError, OSError, TypeError, ValueError) as error:
-            raise self._death(path, picture, late=isinstance(error, TimeoutError)) from error
-        if isinstance(message, Failed):
-            raise ERRORS[message.error](message.title, message.message, path)
-        return replace(message.read, decoded=decoded)
+                if isinstance(message, Done) and not is_known:
+                    decoded = self._decoded(message.pixels, limits)
+            if isinstance(message, Failed):
+                raise _error(message, path)
+            if isinstance(message, Asked) or picture is None:
+                raise ValueError("it was not its turn")  # noqa: TRY301 - of what was received, not of an argument
+        except (EOFError, OSError, ValueError) as error:
+            raise self._death(path, picture, error) from error
+        return PhotoRead(
+            picture, decoded, message.tags, message.sidecar, message.takeout, stat.mtime_ns, message.beside
+        )
 
     def tidy(self) -> None:
         """The last image is not wanted any more: give back what a very large one took; the next goes over what is kept."""
@@ -264,6 +255,10 @@ class IsolatedReader:
             self._file = -1
 
     def _connected(self) -> Connection:
+        """
+        Raises:
+            _NoDecoderError: None can be started.
+        """
         if self._pipe is not None and self._pipe.poll(0):
             # nobody has asked it anything: it died while it was idle, which no photo is to blame for
             self._let_go()
@@ -272,7 +267,10 @@ class IsolatedReader:
             # whoever begins a message has it ready
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", math.ceil(_GRACE_S), 0))
             with ours, theirs:
-                self._number = self._decoders.start(theirs, self._file)
+                try:
+                    self._number = self._decoders.start(theirs, self._file)
+                except OSError as error:
+                    raise _NoDecoderError from error
                 self._pipe = Connection(ours.detach())
         return self._pipe
 
@@ -284,35 +282,59 @@ class IsolatedReader:
         self._pipe = None
         return self._decoders.end(self._number)
 
-    def _death(self, path: bytes, picture: bytes | None, *, late: bool) -> PhotoError:
+    def _death(self, path: bytes, picture: bytes | None, error: Exception) -> PhotoError:
         """The decoder is gone, or has to go: why, as an error about the photo."""
         status = self._let_go()
+        if not self._decoders.stopped and isinstance(error, _NoDecoderError):
+            why = f"A process to decode it cannot be started ({error.__cause__}): 'facewatchd doctor' looks into it."
+            return PhotoTroubleError("The photo cannot be read", why, path)
         if self._decoders.stopped or status is None:
             return PhotoBusyError("The photo cannot be read yet", "Its decoder was stopped: it is tried again.", path)
+        slow = isinstance(error, TimeoutError) or was_slow(status)
+        why = _why(error, status, slow=slow)
         if picture is None:
             return PhotoTroubleError(
-                "The photo cannot be read", f"Reading it {ending(status)}: it is tried again; check the disk.", path
+                "The photo cannot be read", f"The decoder {why} while it read the file: it is tried again.", path
             )
-        slow = late or was_slow(status)
-        why = "took longer than ingest.max_seconds allows" if slow else ending(status)
         log.info("The decoder of %s %s; it is replaced", displayable(path), why)
         return PhotoCrashError(why, path, picture, slow=slow)
 
-    def _decoded(self, pixels: Pixels | None) -> Decoded:
+    def _decoded(self, pixels: Pixels | None, limits: DecodeLimits) -> Decoded:
         """
         Raises:
-            TypeError, ValueError: No decoder says so that is in its right mind.
+            ValueError: No decoder says so that is in its right mind.
         """
         if pixels is None:
             raise ValueError("no picture")
-        height, width = pixels.shape
+        (height, width), (whole_width, whole_height) = pixels.shape, pixels.size
+        if (height, width) != tuple(-(-side // pixels.reduction) for side in (whole_height, whole_width)):
+            raise ValueError("no such reduction")
         size = height * width * 3
-        if min(height, width) < 1 or size > os.fstat(self._file).st_size:
+        if whole_height * whole_width > limits.max_megapixels * 1e6 or size > os.fstat(self._file).st_size:
             raise ValueError("no such picture")
         if self._map is None or len(self._map) < size:
             self._map = mmap.mmap(self._file, size)
         image: Image = np.frombuffer(self._map, np.uint8, size).reshape(height, width, 3)
         return Decoded(image, pixels.kind, pixels.orientation, pixels.reduction, pixels.size)
+
+
+class _NoDecoderError(OSError):
+    """None can be started."""
+
+
+def _why(error: Exception, status: int, *, slow: bool) -> str:
+    """What became of a decoder, as the end of a sentence about it."""
+    if slow:
+        return "took longer than ingest.max_seconds allows"
+    if isinstance(error, ValueError):
+        # it was ended for it
+        return "gave an answer that is none"
+    return ending(status)
+
+
+def _error(failed: Failed, path: bytes) -> PhotoError:
+    """Its words are shown to the user, and are not to steer a terminal."""
+    return ERRORS[failed.error](displayable(failed.title), displayable(failed.message), path)
 
 
 def _heard(pipe: Connection, patience: float) -> Asked | Done | Failed:

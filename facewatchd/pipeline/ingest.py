@@ -38,7 +38,7 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
-from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoTroubleError
+from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRefusedError, PhotoTroubleError
 from facewatchd.photos.decode import Decoded
 from facewatchd.photos.read import PhotoReader
 from facewatchd.pipeline.dates import rules_of
@@ -194,7 +194,7 @@ def take_in(
     path = os.path.join(root.path, seen.path)
     read = reader.read(path, seen.stat, _Either(known, refused), _ENOUGH)
     if read.content_hash in refused:
-        raise PhotoError("The photo ends its decoder", refused[read.content_hash], path)
+        raise PhotoRefusedError("The photo ends its decoder", refused[read.content_hash], path)
     rules, evidence = settings.rules, read.evidence(seen.path)
     date = rules.finding(evidence, now, settings.timezone) if rules is not None else None
     if read.decoded is None:

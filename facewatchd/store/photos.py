@@ -289,6 +289,12 @@ class Photos:
         """How many photos are not taken in yet; looks at no others."""
         return int(self._db.execute("SELECT count(*) FROM photos WHERE state = 'pending'").fetchone()[0])
 
+    def any_taken(self) -> bool:
+        """Whether any photo was ever taken in, of those that are remembered."""
+        return bool(
+            self._db.execute("SELECT EXISTS (SELECT 1 FROM photos WHERE content_hash IS NOT NULL)").fetchone()[0]
+        )
+
     def people_in(self, photo_ids: Iterable[PhotoId]) -> set[PersonId | None]:
         """Whose faces are in these photos; None where somebody unknown's are."""
         return {

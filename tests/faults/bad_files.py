@@ -21,6 +21,9 @@ from raw_files import dng
 BAD_DECODER = Path(__file__).parent / "bad_decoder"
 """A folder for `PYTHONPATH`: with it, the decoder of `crashing` pictures goes wrong."""
 
+NONSENSE = "DECODERS_TALK_NONSENSE"
+"""A variable for its environment: with it, no answer of any decoder is understood."""
+
 _SIDE = 96
 
 
@@ -105,6 +108,6 @@ def lying(jpeg: bytes, side: int) -> bytes:
     return jpeg[: frame.end()] + claim + jpeg[frame.end() + 4 :]
 
 
-def crashing(way: str) -> bytes:
-    """A sound GIF at which a bad decoder (`BAD_DECODER`) goes wrong in this way."""
-    return saved(Image.new("RGB", (64, 64), (len(way) * 20 % 256, 80, 160)), "GIF", comment=way.encode())
+def crashing(way: str, number: int = 0) -> bytes:
+    """A sound GIF at which a bad decoder (`BAD_DECODER`) goes wrong in this way; another picture for every number."""
+    return saved(Image.new("RGB", (64, 64), (len(way) * 20 % 256, 80 + number, 160)), "GIF", comment=way.encode())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import pytest
-from bad_files import BAD_DECODER, bombs, crashing, mutations
+from bad_files import BAD_DECODER, NONSENSE, bombs, crashing, mutations
 from running import Home, children, fresh, is_alive, wait_until
 
 SOUND = 6
@@ -54,7 +55,7 @@ def test_each_bad_file_is_counted_with_its_reason_and_the_others_are_taken_in(ho
         assert status["photos"]["total"] == total
         assert status["photos"]["done"] + status["photos"]["failed"] == total
         assert status["quarantined"] == 3
-        assert any("3 pictures ended the process that decoded them" in reason for reason in status["blocked"])
+        assert any("3 pictures ended the process that decodes" in reason for reason in status["blocked"])
         reasons = failures(home)
         for name, why in {**HARMFUL, **REFUSED, "another name.gif": HARMFUL["segfault.gif"]}.items():
             assert why in reasons[name]
@@ -99,3 +100,63 @@ def test_a_daemon_whose_decoders_hang_ends_as_it_should(home: Home, number: sign
             daemon.kill()
     wait_until(lambda: not any(map(is_alive, left)), 5)
     assert home.status()["photos"]["pending"] == 1
+
+
+# --- a program that fails with everything
+
+
+def test_an_archive_is_not_blamed_for_decoders_that_all_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten in a row: the run ends with one sentence, nothing is left alone, and the next run takes everything in."""
+    shutil.rmtree(home.album)
+    home.album.mkdir()
+    for number in range(14):
+        (home.album / f"{number:02d}.gif").write_bytes(crashing("segfault", number))
+    monkeypatch.setenv("PYTHONPATH", with_bad_decoder()["PYTHONPATH"])
+    ended = home.run("run", "--once", code=1)
+    (sentence,) = [line for line in ended.err.splitlines() if line.startswith("facewatchd:")]
+    assert "The first 10 photos all ended their decoder" in sentence
+    assert "It crashed (segmentation fault)." in sentence
+    assert "facewatchd doctor" in sentence
+    assert not any("WARNING" in line for line in ended.err.splitlines())
+    status = home.status()
+    assert (status["quarantined"], status["photos"]["failed"], status["photos"]["pending"]) == (0, 0, 14)
+    assert any("all ended their decoder" in reason for reason in status["blocked"])
+    monkeypatch.delenv("PYTHONPATH")
+    home.once()
+    assert home.status()["photos"]["done"] == 14
+    assert not home.status()["blocked"]
+
+
+def test_a_few_photos_are_to_blame_where_another_can_be_decoded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer than ten tell nothing by themselves: a picture of the program's own decides. `retry` lets go of them."""
+    shutil.rmtree(home.album)
+    home.album.mkdir()
+    for number in range(3):
+        (home.album / f"{number}.gif").write_bytes(crashing("segfault", number))
+    monkeypatch.setenv("PYTHONPATH", with_bad_decoder()["PYTHONPATH"])
+    home.once()
+    assert home.status()["quarantined"] == 3
+    monkeypatch.delenv("PYTHONPATH")
+    assert home.run("retry").out == "3 photos are tried again.\n"
+    home.once()
+    assert (home.status()["quarantined"], home.status()["photos"]["done"]) == (0, 3)
+
+
+def test_decoders_that_do_not_work_are_found_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first start on a new state, before any photo, and by `doctor`: one sentence, nothing is left alone."""
+    for name, value in {**with_bad_decoder(), NONSENSE: "1"}.items():
+        monkeypatch.setenv(name, value)
+    ended = home.run("run", "--once", code=1)
+    (sentence,) = [line for line in ended.err.splitlines() if line.startswith("facewatchd:")]
+    assert "Photos cannot be decoded here: A small JPEG that was made to try it failed" in sentence
+    assert "gave an answer that is none" in sentence
+    assert home.status()["quarantined"] == 0
+    findings = home.run("doctor", "--json", code=1).json["findings"]
+    (decoder,) = [each for each in findings if each["what"] == "decoder"]
+    assert decoder["verdict"] == "problem"
+    assert "gave an answer that is none" in decoder["found"]
+    monkeypatch.delenv(NONSENSE)
+    home.once()
+    assert home.status()["photos"]["done"] == SOUND
+    findings = home.run("doctor", "--json").json["findings"]
+    assert {each["verdict"] for each in findings if each["what"] in {"decoder", "models at work"}} == {"ok"}

@@ -15,14 +15,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bad_files import BAD_DECODER, crashing, samples, saved
+from bad_files import BAD_DECODER, NONSENSE, crashing, samples, saved
+from msgspec.structs import replace as replace_in
 from PIL import Image
 from running import children, environment, is_alive, wait_until
 
+from facewatchd.core.dates import Sidecar, Tags
 from facewatchd.domain import FileStat
-from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError
+from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
 from facewatchd.photos import child, isolated
-from facewatchd.photos.channel import Asked, pack, unpack
+from facewatchd.photos.channel import Asked, Done, Failed, Pixels, pack, unpack
+from facewatchd.photos.formats import PhotoKind
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.photos.read import PhotoRead, PlainReader
 
@@ -183,10 +186,84 @@ def test_a_decoder_in_wrong_hands_holds_nobody_up(
 @pytest.mark.parametrize("message", [os.system, Path("/"), {"content_hash": b""}, ValueError("x")])
 def test_nothing_but_records_is_read_of_a_decoder(message: object) -> None:
     """A decoder in wrong hands may say anything."""
-    with pytest.raises(ValueError, match="no message"):
+    with pytest.raises(ValueError, match="no such record"):
         unpack(pickle.dumps(message))
-    with pytest.raises(ValueError, match="no message"):
-        unpack(pack(Asked(b"1"))[:-3])
+    with pytest.raises(ValueError, match="no such record"):
+        unpack(pack(Asked(bytes(32)))[:-3])
+
+
+PIXELS = Pixels((8, 8), PhotoKind.JPEG, 1, 1, (8, 8))
+SOUND = Done(Tags(), None, None, b"", PIXELS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Asked(bytes(31)),
+        Done(Tags(make="x" * 5000), None, None, b"", None),
+        Done(Tags(problems=("x",) * 500), None, None, b"", None),
+        Done(Tags(), Sidecar(created="x" * 5000), None, b"", None),
+        Done(Tags(), None, None, bytes(1000), None),
+        Done(Tags(), None, None, b"", replace_in(PIXELS, orientation=9)),
+        Done(Tags(), None, None, b"", replace_in(PIXELS, reduction=0)),
+        Done(Tags(), None, None, b"", replace_in(PIXELS, shape=(-8, 8))),
+        Done(Tags(), None, None, b"", replace_in(PIXELS, size=(1 << 40, 8))),
+        Failed(7, "", ""),
+        Failed(0, "", "x" * 5000),
+    ],
+    ids=str,
+)
+def test_what_no_photo_has_is_not_believed(message: Asked | Done | Failed) -> None:
+    """Lengths and ranges belong to the records."""
+    assert unpack(pack(SOUND)) == SOUND
+    with pytest.raises(ValueError, match="no such record"):
+        unpack(pack(message))
+
+
+def test_very_long_texts_cost_nothing(reader: IsolatedReader, tmp_path: Path) -> None:
+    """A sidecar may hold a novel where its date should be; the photo is read, and the novel is no date."""
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:DateCreated="{}"/>'
+        "</rdf:RDF></x:xmpmeta>"
+    )
+    write(tmp_path, "photo.jpg.xmp", xmp.format("2019-08-17T12:00:00" + "x" * 500_000).encode())
+    there = read(reader, write(tmp_path, "photo.jpg", samples()["jpg"]))
+    assert there.decoded is not None
+    assert there.sidecar is not None
+    assert len(there.sidecar.created) <= 2048
+
+
+def test_words_of_a_decoder_steer_no_terminal(reader: IsolatedReader, tmp_path: Path) -> None:
+    """What it says is shown to the user: nothing but printable text."""
+    with pytest.raises(PhotoError) as caught:
+        read(reader, write(tmp_path, "bad.gif", crashing("shout")))
+    assert str(caught.value).isprintable()
+    assert "\\x1b[2J" in str(caught.value)
+
+
+def test_an_answer_that_is_none_is_said_to_be(tmp_path: Path) -> None:
+    """Not that memory is short, though the decoder is ended for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BAD_DECODER))
+        patch.setenv(NONSENSE, "1")
+        decoders = Decoders()
+        reader = IsolatedReader(decoders)
+        with pytest.raises(PhotoTroubleError, match="The decoder gave an answer that is none while it read the file"):
+            read(reader, write(tmp_path, "good.jpg", samples()["jpg"]))
+        reader.close()
+        decoders.stop()
+
+
+def test_a_decoder_that_cannot_be_started_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the program's trouble, and not for the photo to wait for."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    decoders = Decoders()
+    reader = IsolatedReader(decoders)
+    with pytest.raises(PhotoTroubleError, match=r"A process to decode it cannot be started .*'facewatchd doctor'"):
+        read(reader, write(tmp_path, "good.jpg", samples()["jpg"]))
+    reader.close()
+    decoders.stop()
 
 
 # --- memory

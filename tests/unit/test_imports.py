@@ -95,10 +95,10 @@ def test_the_package_is_here() -> None:
     assert ours("core/tree_plan") == {"core", "domain"}
 
 
-@pytest.mark.parametrize("name", ["domain", "errors"])
+@pytest.mark.parametrize("name", ["domain", "errors", *inside("processes")])
 def test_the_words_import_nothing_of_ours(name: str) -> None:
-    """Everybody may import the records and the errors, because they import nobody."""
-    assert ours(name) == set()
+    """Everybody may import the records, the errors and what passes between processes, because they import nobody."""
+    assert ours(name) <= {"processes"} & {place(name)}
 
 
 @pytest.mark.parametrize("name", inside("core"))
@@ -110,8 +110,8 @@ def test_decisions_are_pure(name: str) -> None:
 
 @pytest.mark.parametrize("name", inside(*STAGES))
 def test_stages_do_not_know_each_other(name: str) -> None:
-    """A stage knows core and the words; what passes between stages is the pipeline's."""
-    assert ours(name) <= {place(name), "core", "domain", "errors"}
+    """A stage knows core, the words and its own processes; what passes between stages is the pipeline's."""
+    assert ours(name) <= {place(name), "core", "domain", "errors", "processes"}
 
 
 @pytest.mark.parametrize("name", inside("pipeline"))
@@ -123,7 +123,7 @@ def test_the_pipeline_knows_the_stages(name: str) -> None:
 @pytest.mark.parametrize("name", inside("daemon"))
 def test_the_daemon_knows_the_pipeline(name: str) -> None:
     """... and what is below, and not the commands; the version and the log's set-up are nobody's secret."""
-    assert ours(name) <= STAGES | {"daemon", "pipeline", "core", "domain", "errors", "config", "log", ""}
+    assert ours(name) <= STAGES | {"daemon", "pipeline", "core", "domain", "errors", "config", "log", "processes", ""}
 
 
 @pytest.mark.parametrize("name", list(MODULES))
@@ -164,3 +164,11 @@ def test_no_module_is_too_long_to_read(name: str) -> None:
     """A module is about one thing."""
     lines = (PACKAGE / f"{name}.py").read_bytes().count(b"\n")
     assert lines <= MAX_LINES
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_nothing_is_pickled(name: str) -> None:
+    """What passes between processes is plain data with a schema (`processes.wire`), over pipes that carry bytes."""
+    found = {each.module for each in imports(name)}
+    assert not {module.split(".")[0] for module in found} & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+    assert not any(module.startswith("multiprocessing") for module in found - {"multiprocessing.connection"})

@@ -2,13 +2,15 @@
 Gives the processes that decode a decoder that goes wrong in a stranger's hands, as native decoders do. Python imports a
 module of this name at its start where one is on its path, so that nothing of this needs a place in the program.
 
-The comment of a GIF says what its decoder does: see `_WAYS`.
+The comment of a GIF says what its decoder does: see `_WAYS`. Where `$DECODERS_TALK_NONSENSE` is set, every answer of every
+decoder is none that the program understands, as on a Python with other habits than the one that it was made with.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import resource
 import signal
 import socket
@@ -74,7 +76,12 @@ def _break_off() -> None:
     time.sleep(3600)
 
 
+def _shout() -> None:
+    raise ValueError("\x1b[2J\x07 \N{RIGHT-TO-LEFT OVERRIDE}")
+
+
 _WAYS = {
+    b"shout": _shout,
     b"segfault": lambda: ctypes.string_at(0),
     b"abort": os.abort,
     b"spin": _spin,
@@ -100,3 +107,7 @@ class _Bad(GifImagePlugin.GifImageFile):
 
 if "facewatchd.photos.child" in sys.orig_argv:
     GifImagePlugin.GifImageFile = _Bad  # type: ignore[misc]
+    if "DECODERS_TALK_NONSENSE" in os.environ:
+        from facewatchd.processes import wire
+
+        wire.encode = lambda record: pickle.dumps(repr(record))

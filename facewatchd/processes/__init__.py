@@ -1,0 +1,3 @@
+"""
+What passes between the program's own processes, and how they are started. Imports nothing of ours.
+"""
