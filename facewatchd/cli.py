@@ -245,7 +245,7 @@ def dates_fix(config: Config, *, photo: tuple[Path, ...], dry_run: bool) -> None
     if dry_run:
         dates_cli.show_plan(dates_cli.dates_report(config), photo)
     else:
-        dates_cli.show_done(dates_cli.fix(config, photo))
+        dates_cli.show_done(dates_cli.fix(config, photo, click.echo))
 
 
 @dates.command("undo")
@@ -255,7 +255,7 @@ def dates_undo(config: Config, *, photo: tuple[Path, ...]) -> None:
     """Take back the dates that were written, of all photos or of these."""
     from facewatchd import dates_cli  # noqa: PLC0415
 
-    dates_cli.show_done(dates_cli.undo(config, photo))
+    dates_cli.show_done(dates_cli.undo(config, photo, click.echo))
 
 
 @main.group()

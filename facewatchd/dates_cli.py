@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from facewatchd.config import Config
+from facewatchd.core.date_words import SOURCE_WORDS, ZONE_WORDS
 from facewatchd.daemon.control import ask
 from facewatchd.daemon.lock import is_running, single_instance
+from facewatchd.domain import DateSource, ZoneSource
 from facewatchd.errors import displayable
 from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings, report
@@ -26,23 +28,8 @@ from facewatchd.store import Store
 
 _BATCHES = {"dates-fix": fix_batch, "dates-undo": undo_batch}
 _MOST_LINES = 20
-_SOURCES = {
-    "user": "your word",
-    "xmp": "its sidecar",
-    "exif": "its own tags",
-    "takeout": "Takeout's JSON",
-    "name-time": "its name",
-    "name-date": "its name",
-    "folder": "its folder's name",
-    "mtime": "the file's time",
-}
-_ZONES = {
-    "tag": "by its own tags",
-    "gps": "by its satellite time",
-    "sidecar": "by its sidecar",
-    "config": "by dates.timezone",
-    "machine": "by this computer",
-}
+_WHY_NOT = "'facewatchd dates report' says of each why not."
+_WRITTEN = ("patch", "exif", "sidecar")
 
 
 def dates_report(config: Config) -> dict[str, Any]:
@@ -51,18 +38,24 @@ def dates_report(config: Config) -> dict[str, Any]:
         return report(store, DateSettings.of(config), time.time())
 
 
-def fix(config: Config, photos: Sequence[Path]) -> dict[str, Any]:
+def fix(config: Config, photos: Sequence[Path], tell: Callable[[str], None]) -> dict[str, Any]:
     """Put dates right: of these photos, or of all."""
-    return _all_batches(config, "dates-fix", photos)
+    return _all_batches(config, "dates-fix", photos, tell)
 
 
-def undo(config: Config, photos: Sequence[Path]) -> dict[str, Any]:
+def undo(config: Config, photos: Sequence[Path], tell: Callable[[str], None]) -> dict[str, Any]:
     """Take back what was written: of these photos, or of all."""
-    return _all_batches(config, "dates-undo", photos)
+    return _all_batches(config, "dates-undo", photos, tell)
 
 
-def _all_batches(config: Config, command: str, photos: Sequence[Path]) -> dict[str, Any]:
+def _all_batches(config: Config, command: str, photos: Sequence[Path], tell: Callable[[str], None]) -> dict[str, Any]:
     """
+    Args:
+        config: The configuration.
+        command: As the daemon knows it.
+        photos: Which; all where there are none.
+        tell: Is given a line for each photo that was written, as it is.
+
     Returns:
         `counts` of photos by what was done, and `troubles`, path and reason of some of those that could not be.
     """
@@ -75,6 +68,8 @@ def _all_batches(config: Config, command: str, photos: Sequence[Path]) -> dict[s
             document = _batch(config, command, arguments)
             counts.update(document["counts"])
             troubles += document["troubles"]
+            for line in document["said"]:
+                tell(line)
             if document["next"] is None:
                 break
             arguments = {"after": document["next"]}
@@ -128,7 +123,30 @@ def show_plan(document: Mapping[str, Any], photos: Sequence[Path]) -> None:
     ]
     for line in _changes(changes):
         console.print(escape(line), soft_wrap=True)
-    console.print(f"{len(changes)} dates would be written." if changes else "There is nothing to put right.")
+    console.print(_plan_sentence(document, changes, named), soft_wrap=True)
+
+
+def _plan_sentence(document: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], named: Collection[str]) -> str:
+    """How many dates are wrong, how many would be written, and where to see the rest."""
+    wrong = [
+        change
+        for folder in document["folders"]
+        for change in folder["changes"]
+        if change["state"] != "right" and (not named or change["photo"] in named)
+    ]
+    if not wrong and not changes:
+        return "Every date is right: there is nothing to write."
+    are = f"{_dates(len(wrong))} {'is' if len(wrong) == 1 else 'are'} wrong or missing"
+    if document["mode"] in {"report", "off"}:
+        return f"{are}, 0 would be written, as dates.mode is {document['mode']}."
+    if not changes:
+        return f"Nothing certain enough to write: {are}, 0 would be written. {_WHY_NOT}"
+    rest = f" {_WHY_NOT}" if any(change["action"] == "report" for change in wrong) else ""
+    return f"{are}, {_dates(len(changes))} would be written.{rest}"
+
+
+def _dates(count: int) -> str:
+    return f"{count} {'date' if count == 1 else 'dates'}"
 
 
 def show_done(document: Mapping[str, Any]) -> None:
@@ -139,14 +157,19 @@ def show_done(document: Mapping[str, Any]) -> None:
         "patch": "written into the photo's date fields",
         "exif": "written into a new Exif block",
         "sidecar": "written beside the photo",
-        "report": "not right, and left alone: 'facewatchd dates report' says why",
         "undone": "taken back",
         "kept": "not taken back",
     }
     for key, word in words.items():
         if counts.get(key):
-            console.print(f"{counts[key]} {'date' if counts[key] == 1 else 'dates'} {word}", soft_wrap=True)
-    if not any(counts.get(key) for key in words):
+            console.print(f"{_dates(counts[key])} {word}", soft_wrap=True)
+    has_written = any(counts.get(key) for key in _WRITTEN)
+    if left := counts.get("report", 0):
+        begin = "" if has_written else "Nothing certain enough to write: "
+        console.print(f"{begin}{_dates(left)} not right, and left alone. {_WHY_NOT}", soft_wrap=True)
+    if has_written:
+        console.print("To take back what was written: facewatchd dates undo", soft_wrap=True)
+    if not any(counts.get(key) for key in ("report", *words)):
         console.print("There is nothing to do.")
     if counts.get("kept"):
         for path, why in document["troubles"][:_MOST_LINES]:
@@ -158,7 +181,7 @@ def _changes(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for change in changes:
         yield displayable(change["photo"])
         if "date" in change:
-            found = f"{change['date']} ({_SOURCES[change['source']]}{_zone(change)})"
+            found = f"{change['date']} ({SOURCE_WORDS[DateSource(change['source'])]}{_zone(change)})"
             if between := change["between"]:
                 found += f", by its neighbours {between['earliest']} to {between['latest']}"
             yield f"    {change['action']}: {found}: {change['why']}"
@@ -168,7 +191,7 @@ def _changes(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _zone(change: Mapping[str, Any]) -> str:
     """Where the zone came from, as far as any is known."""
-    return f"; zone {change['zone']} {_ZONES[change['zone_source']]}" if change["zone"] else ""
+    return f"; zone {change['zone']} {ZONE_WORDS[ZoneSource(change['zone_source'])]}" if change["zone"] else ""
 
 
 def _sentence(document: Mapping[str, Any]) -> str:

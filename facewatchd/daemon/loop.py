@@ -14,6 +14,7 @@ import time
 from facewatchd.config import Config
 from facewatchd.daemon.condition import Condition
 from facewatchd.daemon.covers import CoverCutter
+from facewatchd.daemon.date_keeper import DateKeeper
 from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
 from facewatchd.daemon.grouping import Grouping
@@ -80,6 +81,7 @@ class Daemon:
         self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
         self._intake = Intake(config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post)
         self.progress = self._intake.progress
+        self._dates = DateKeeper(store, DateSettings.of(config))
         self._pause = Pause()
         self.condition = Condition(
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, models_reason
@@ -273,6 +275,7 @@ class Daemon:
             # fewer than would tell by themselves
             self._intake.end_doubt()
         if idle:
+            self._dates.sum_up()
             self._be_ready()
             if self._should_group():
                 self._grouped_once = True

@@ -4,6 +4,7 @@ What other processes ask of the daemon, carried out in the thread that owns the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,11 +15,13 @@ from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.commands import COMMANDS, carry_out, folders_of
 from facewatchd.pipeline.correct import retry, undo
-from facewatchd.pipeline.date_batches import fix_batch, undo_batch
+from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.regroup import Regrouping
 from facewatchd.store import Store, StoredCalibration
+
+log = logging.getLogger(__name__)
 
 
 class Requests:
@@ -113,12 +116,10 @@ class Requests:
                 return {}
             case "dates-fix":
                 batch = fix_batch(self._store, self._dates, arguments)
-                self._tree.touch_people(batch.scope)
-                return batch.document()
+                return self._done(batch)
             case "dates-undo":
                 batch = undo_batch(self._store, self._dates, arguments)
-                self._tree.touch_people(batch.scope)
-                return batch.document()
+                return self._done(batch)
             case "undo":
                 self._tree.catch_up()
                 title, scope = undo(self._store)
@@ -140,6 +141,13 @@ class Requests:
         done = self._tree.materialize(anew=command == "tree")
         folders = folders_of(self._store, said)
         return {**said, "folders": folders, "actions": len(done.actions), "gestures": len(done.gestures)}
+
+    def _done(self, batch: Batch) -> Mapping[str, Any]:
+        """Dates were written or taken back for somebody else's terminal: said here too, as a state's log says all of it."""
+        for line in batch.said:
+            log.info("%s", line)
+        self._tree.touch_people(batch.scope)
+        return batch.document()
 
 
 def regrouping_figures(regrouping: Regrouping, held: str) -> dict[str, int | str]:

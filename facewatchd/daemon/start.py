@@ -15,6 +15,7 @@ from typing import Any
 
 from facewatchd.config import Config
 from facewatchd.daemon.control import ControlServer
+from facewatchd.daemon.date_keeper import tell_at_first_start
 from facewatchd.daemon.events import Asked, Due, Stop, TreeTouched
 from facewatchd.daemon.lock import single_instance
 from facewatchd.daemon.loop import Daemon
@@ -22,6 +23,7 @@ from facewatchd.daemon.models import engine_for
 from facewatchd.daemon.schedule import Schedule
 from facewatchd.daemon.tree_watch import TreeWatch
 from facewatchd.domain import FaceEngine
+from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.folders import settle_folders
 from facewatchd.pipeline.tree_owner import refuse_other_owner
 from facewatchd.store import Store
@@ -39,6 +41,7 @@ def run(config: Config, *, once: bool) -> None:
     with single_instance(config.state.dir), Store(config.state.dir) as store:
         config = settle_folders(config, store)
         refuse_other_owner(config, store)
+        tell_at_first_start(store, DateSettings.of(config).mode)
         engine, reason = engine_for(config, store)
         run_with(config, store, engine, reason, once=once)
 

@@ -5,6 +5,7 @@ and of single photos: just taken in, or with something new beside them.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import DatedPhoto, Store, WriteState
+
+log = logging.getLogger(__name__)
 
 BATCH_S = 0.5
 """How long the daemon may be kept from its other work."""
@@ -39,12 +42,14 @@ class Batch:
     Attributes:
         counts: Photos by what was done.
         troubles: Path and reason of some that could not be done.
+        said: What was written or taken back, a line each; see `Outcome.said`.
         next: Where the next batch begins; None where this was the last.
         scope: Whose folders change.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     troubles: list[tuple[str, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     next: int | None = None
     scope: Scope = field(default_factory=set)
 
@@ -52,12 +57,14 @@ class Batch:
         """Count a photo in."""
         self.counts[done] += 1
         self.scope |= outcome.scope
+        if outcome.said:
+            self.said.append(outcome.said)
         if outcome.act is Act.REPORT and len(self.troubles) < _MOST_TROUBLES:
             self.troubles.append((displayable(path), outcome.why))
 
     def document(self) -> dict[str, Any]:
         """For the other side of the socket."""
-        return {"counts": dict(self.counts), "troubles": self.troubles, "next": self.next}
+        return {"counts": dict(self.counts), "troubles": self.troubles, "said": self.said, "next": self.next}
 
 
 def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
@@ -139,7 +146,7 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
         return set()
     if last is not None and last.state is not WriteState.DONE:
         return set()
-    return fix(store, settings, photo, now).scope
+    return _told(fix(store, settings, photo, now))
 
 
 def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
@@ -184,7 +191,14 @@ def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
     last = store.date_journal.last(photo.photo_id)
     if not may_write or (last is not None and last.state is not WriteState.DONE):
         settings = replace(settings, mode=Mode.REPORT)
-    return fix(store, settings, photo, now).scope
+    return _told(fix(store, settings, photo, now))
+
+
+def _told(outcome: Outcome) -> Scope:
+    """Say what was written by the daemon's own accord; returns whose folders change."""
+    if outcome.said:
+        log.info("%s", outcome.said)
+    return outcome.scope
 
 
 def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from facewatchd.core.date_plan import Act, DatePlan, Mode, needs_date
+from facewatchd.core.date_words import undone_words, written_words
 from facewatchd.core.dates import Evidence, date_prefix
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
@@ -47,11 +48,14 @@ class Outcome:
         act: What was done; `NOTHING` where its date is right, `REPORT` where nothing could be.
         why: See `DatePlan.why`; or why it could not be done.
         scope: Whose folders change by it.
+        said: What was written or taken back, as a line for the user: the photo, the old date and the new one, where the new
+            one comes from, and which file was written. Empty where nothing was.
     """
 
     act: Act
     why: str
     scope: Scope
+    said: str = ""
 
 
 def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, asked: bool = False) -> Outcome:
@@ -85,16 +89,19 @@ def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, 
     scope = _remember(store, photo, as_written(last, finding), looked.beside)
     if plan.act not in _WRITING:
         return Outcome(plan.act, plan.why, scope)
+    sidecar = b""
     try:
         if plan.act is Act.SIDECAR:
-            _write_sidecar(store, photo, plan, finding, now)
+            sidecar = _write_sidecar(store, photo, plan, finding, now)
         else:
             _write_photo(store, settings, photo, plan, finding, now)
     except PhotoError as error:
         log.info("No date was written: %s", error)
         return Outcome(Act.REPORT, f"{plan.why}; {error.message}", scope)
-    log.debug("Wrote %s (%s) for %s", plan.value, finding.source, displayable(photo.path))
-    return Outcome(plan.act, plan.why, scope)
+    assert plan.value is not None
+    name = displayable(sidecar) if sidecar else ""
+    said = written_words(looked.evidence.tags.original, plan.value, plan.precision, finding.source, name)
+    return Outcome(plan.act, plan.why, scope, f"{displayable(photo.path)}: {said}")
 
 
 def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
@@ -151,7 +158,8 @@ def _write_photo(
         store.dates.redate(photo.photo_id, replace(finding, problem=""))
 
 
-def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> None:
+def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> bytes:
+    """Returns the sidecar's name."""
     assert plan.value is not None
     folder, name = os.path.split(photo.path)
     date = xmp_text(plan.value, plan.precision, finding.zone)
@@ -188,6 +196,7 @@ def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: Dat
         _set_state(store, write, WriteState.DONE)
         # our own writing is no news (R16)
         store.dates.accompanied(photo.photo_id, fingerprint_at(photo.path))
+    return sidecar
 
 
 def _journalled(
@@ -261,7 +270,9 @@ def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, 
         _set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
         if not write.sidecar:
             store.dates.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
-    return Outcome(Act.NOTHING, "", _look_again(store, settings, write.photo_id, now))
+    scope, has = _look_again(store, settings, write.photo_id, now)
+    said = undone_words(write.value, write.precision, has, displayable(write.sidecar), removed=write.created)
+    return Outcome(Act.NOTHING, "", scope, f"{displayable(store.photos.path_of(write.photo_id) or path)}: {said}")
 
 
 def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
@@ -275,15 +286,16 @@ def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
     return back
 
 
-def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> Scope:
+def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> tuple[Scope, str]:
+    """Returns whose folders change, and the capture date that stands in the photo."""
     photo = store.dates.dated_photo(photo_id)
     if photo is None:
-        return set()
+        return set(), ""
     try:
         looked = look(photo.path, photo.seen, settings, now)
-        return _remember(store, photo, looked.finding, looked.beside)
     except PhotoError:
-        return set()  # it has changed, and is taken in again
+        return set(), ""  # it has changed, and is taken in again
+    return _remember(store, photo, looked.finding, looked.beside), looked.evidence.tags.original
 
 
 def _set_state(store: Store, write: DateWrite, state: WriteState) -> None:

@@ -134,6 +134,19 @@ class DateJournal:
         found = self._select("photo_id = ? ORDER BY write_id DESC LIMIT 1", photo_id)
         return found[0] if found else None
 
+    def latest(self) -> int:
+        """The number of the last write, 0 where there was none."""
+        return int(self._db.execute("SELECT coalesce(max(write_id), 0) FROM date_writes").fetchone()[0])
+
+    def written_since(self, write_id: int) -> tuple[int, int]:
+        """Of the writes with higher numbers that stand: how many photos were written, and how many sidecars."""
+        photos, sidecars = self._db.execute(
+            "SELECT count(DISTINCT photo_id) FILTER (WHERE sidecar = x''), count(DISTINCT photo_id) FILTER (WHERE sidecar != x'')"
+            " FROM date_writes WHERE write_id > ? AND state = 'done'",
+            (write_id,),
+        ).fetchone()
+        return int(photos), int(sidecars)
+
     def forgive(self, photo_id: PhotoId) -> None:
         """The user wants a date written after all."""
         self._db.execute(

@@ -262,6 +262,13 @@ class Store:
     def tell_stacks(self) -> None:
         self._set("stacks.told", "1")
 
+    def dates_are_told(self) -> bool:
+        """Whether it was said that capture dates are written, or needed not to be."""
+        return bool(self._get("dates.told"))
+
+    def tell_dates(self) -> None:
+        self._set("dates.told", "1")
+
     def calibration(self, model_id: str) -> StoredCalibration | None:
         """The thresholds that the user put into use for these models, None where those that come with them are."""
         text = self._get(f"calibration.{model_id}")

@@ -36,6 +36,8 @@ from facewatchd.store import Store
 
 TIMED = "IMG_20190817_123456"
 DATES = {"timezone": "UTC"}
+WHY_NOT = "'facewatchd dates report' says of each why not."
+WILL_WRITE = "Missing or wrong capture dates are written into"
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -99,9 +101,18 @@ def test_report_fix_and_undo(home: Home) -> None:
     assert "dates.mode is report" in home.run("dates", "fix", code=1).line
     set_mode(home, "inplace")
     dry = home.run("dates", "fix", "--dry-run").out
-    assert "3 dates would be written" in dry
+    assert "5 dates are wrong or missing, 3 dates would be written. 'facewatchd dates report' says" in dry
     assert hashes(home.album) == before
     done = home.run("dates", "fix").out
+    assert (
+        f"{home.album}/patch/{TIMED}.jpg: 0000:00:00 00:00:00 -> 2019-08-17 12:34:56, by its name; written into the"
+        in done
+    )
+    assert (
+        f"/sidecar/{TIMED}.png: no date -> 2019-08-17 12:34:56, by its name; written into the sidecar {TIMED}.png.xmp"
+        in done
+    )
+    assert "To take back what was written: facewatchd dates undo" in done
     assert "1 date written into the photo's date fields" in done
     assert "1 date written into a new Exif block" in done
     assert "1 date written beside the photo" in done
@@ -112,12 +123,51 @@ def test_report_fix_and_undo(home: Home) -> None:
     assert set(after) - set(before) == {f"sidecar/{TIMED}.png.xmp"}
     home.once()  # our own writes are no news
     assert hashes(home.album) == after
-    assert "There is nothing" not in home.run("dates", "fix").out  # two are reported still
+    again = home.run("dates", "fix").out
+    assert again == f"Nothing certain enough to write: 2 dates not right, and left alone. {WHY_NOT}\n"
+    dry = home.run("dates", "fix", "--dry-run").out
+    assert dry == f"Nothing certain enough to write: 2 dates are wrong or missing, 0 would be written. {WHY_NOT}\n"
     assert hashes(home.album) == after
-    assert "3 dates taken back" in home.run("dates", "undo").out
+    undone = home.run("dates", "undo").out
+    assert "3 dates taken back" in undone
+    assert (
+        f"/patch/{TIMED}.jpg: 2019-08-17 12:34:56 -> 0000:00:00 00:00:00; the photo is as it was, to the byte" in undone
+    )
+    assert f"-> no date; the sidecar {TIMED}.png.xmp, which was made for it, is removed" in undone
     assert hashes(home.album) == before
     assert home.status()["dates"] == {"right": 1, "fixed": 0, "reported": 5}
     assert "There is nothing to do" in home.run("dates", "undo").out
+
+
+@pytest.mark.parametrize("mode", ["inplace", "sidecar", "report", "off"])
+def test_what_is_written_on_arrival_is_said(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, mode: str
+) -> None:
+    """
+    At the first start that it will be; of each photo the old date, the new one, by what, and where; at the end how many, and
+    the way back. Nothing of it where nothing is written.
+    """
+    home = fresh(tmp_path_factory, tmp_path / "home", dates={**DATES, "mode": mode})
+    fill(home)
+    before = hashes(home.album)
+    log = home.once().err
+    said = [line for line in log.splitlines() if "; written into" in line]
+    assert len(said) == (3 if mode in {"inplace", "sidecar"} else 0)
+    assert (WILL_WRITE in log) is (mode in {"inplace", "sidecar"})
+    assert ("facewatchd dates undo" in log) is (mode in {"inplace", "sidecar"})
+    if mode == "inplace":
+        assert log.index(WILL_WRITE) < log.index(said[0])
+        assert (
+            "Wrote 2 capture dates into photos and 1 capture date into sidecars. To take back what was written:" in log
+        )
+        assert all(f"{home.album}/" in line and "-> 2019-08-17 12:34:56, by its name" in line for line in said)
+    elif mode == "sidecar":
+        assert "Wrote 3 capture dates into sidecars." in log
+    else:
+        assert hashes(home.album) == before
+    again = home.once().err  # once is enough
+    assert WILL_WRITE not in again
+    assert "facewatchd dates undo" not in again
 
 
 def test_one_photo_at_a_time(home: Home) -> None:
