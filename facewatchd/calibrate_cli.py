@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from facewatchd.store import StoredModel
 
 _RATES = {
-    "strangers": "strangers taken for somebody",
-    "mixed_up": "known people taken for somebody else",
-    "missed": "known people taken for nobody",
-    "wrong_links": "pairs of faces grouped with somebody else's",
-    "missed_links": "pairs of faces not grouped with their own",
+    "strangers": "strangers taken for a known person",
+    "mixed_up": "known people taken for another one",
+    "missed": "known people not recognised",
+    "wrong_links": "pairs of faces of two people in one group",
+    "missed_links": "pairs of faces of one person in two groups",
 }
 
 
@@ -32,14 +32,14 @@ _RATES = {
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def calibrate(config: Config, *, is_applied: bool, is_reset: bool, as_json: bool) -> None:
-    """Find thresholds for your own people, by the faces that you confirmed, and say what to expect of them."""
+    """Choose thresholds that fit your own people, from the faces that you confirmed, and say what errors to expect."""
     if is_applied and is_reset:
         raise click.UsageError("Use --apply or --reset, not both.")
     document = _reset(config) if is_reset else _calibrate(config, is_applied=is_applied)
     if as_json:
         print_json(document)
     elif is_reset:
-        click.echo("The thresholds that come with the models are used from now on.")
+        click.echo("The thresholds that come with the models are in use again.")
     else:
         _show(document)
 
@@ -106,21 +106,24 @@ def _show(document: dict[str, Any]) -> None:
     table.add_column("")
     for column in ("present", "calibrated"):
         table.add_column(column, justify="right")
-    for key, words in (("assign", "a new face is taken for somebody from"), ("link", "two faces are grouped from")):
+    for key, words in (
+        ("assign", "similarity from which a new face is assigned"),
+        ("link", "similarity from which faces are grouped"),
+    ):
         table.add_row(words, *(f"{document[which][key]:.4f}" for which in ("present", "calibrated")))
     for key, words in _RATES.items():
         table.add_row(words, *(f"{document['rates'][which][key]:.1%}" for which in ("present", "calibrated")))
     console = Console(highlight=False)
     console.print(
-        f"By {document['faces']} confirmed faces of {document['people']} people; {document['known']} people are known",
+        f"From {document['faces']} confirmed faces of {document['people']} people; {document['known']} people are known",
         soft_wrap=True,
     )
     console.print(table)
     for key in document["overridden"]:
         console.print(f"{key} is set in the configuration, and stays as it is there.", soft_wrap=True)
     console.print(
-        "The calibrated thresholds are used from now on; 'facewatchd recluster' groups everything by them, "
-        "'facewatchd calibrate --reset' takes them back."
+        "The calibrated thresholds are in use now. 'facewatchd recluster' groups all faces with them; 'facewatchd "
+        "calibrate --reset' goes back to the usual ones."
         if document["applied"]
         else "Nothing was changed: 'facewatchd calibrate --apply' puts the calibrated thresholds into use.",
         soft_wrap=True,

@@ -37,7 +37,7 @@ main.add_command(roots)
 @main.command()
 @click.option("--photos", type=FILE, multiple=True, metavar="DIR", help="Folder to watch; may be repeated.")
 @click.option("--people", type=FILE, metavar="DIR", help="Where the folders of links go (people.dir).")
-@click.option("--once", is_flag=True, help="Take in everything that there is, group it, and end.")
+@click.option("--once", is_flag=True, help="Take in all photos, group the faces, and end.")
 @configured
 def run(config: Config, *, once: bool) -> None:
     """Run the daemon in the foreground."""
@@ -48,9 +48,9 @@ def run(config: Config, *, once: bool) -> None:
 
 
 @main.command()
-@click.option("-v", "--verbose", is_flag=True, help="Say everything.")
-@click.option("--watch", is_flag=True, help="Go on saying it, until Ctrl-C.")
-@click.option("--check", is_flag=True, help="Only the first line; ends with 0 where all is well, else with 1.")
+@click.option("-v", "--verbose", is_flag=True, help="Show all figures.")
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.option("--check", is_flag=True, help="Print the first line only; exit code 0 if all is well, else 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, everything.")
 @configured
 def status(config: Config, *, verbose: bool, watch: bool, check: bool, as_json: bool) -> None:
@@ -84,7 +84,7 @@ def status(config: Config, *, verbose: bool, watch: bool, check: bool, as_json: 
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def doctor(config: Config, *, as_json: bool) -> None:
-    """Check the machine, the models and the configuration. Ends with 1 where something has to be done."""
+    """Check the machine, the models and the configuration. Exit code 1 if something has to be done."""
     from facewatchd import tables  # noqa: PLC0415
     from facewatchd.doctor import Verdict, examine  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def doctor(config: Config, *, as_json: bool) -> None:
 
 @main.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
-@click.option("--force", is_flag=True, help="Also where it would move more faces than recluster.max_moved.")
+@click.option("--force", is_flag=True, help="Apply it, however many faces it reassigns.")
 @configured
 def recluster(config: Config, *, dry_run: bool, force: bool) -> None:
     """Group all faces again, now."""
@@ -129,7 +129,7 @@ def recluster(config: Config, *, dry_run: bool, force: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 @configured
 def tree(config: Config, *, dry_run: bool) -> None:
-    """Make the people tree as it should be, now."""
+    """Bring the people tree up to date, now."""
     from facewatchd import offline, tables  # noqa: PLC0415
 
     if dry_run:
@@ -142,7 +142,7 @@ def tree(config: Config, *, dry_run: bool) -> None:
 @main.command()
 @configured
 def retry(config: Config) -> None:
-    """Try again to take in the photos that could not be."""
+    """Try again to take in the photos that failed."""
     from facewatchd import offline  # noqa: PLC0415
 
     click.echo(f"{offline.retry(config)} photos are tried again.")
@@ -203,15 +203,15 @@ def restore(config: Config, file: Path) -> None:
     "algorithms",
     multiple=True,
     type=click.Choice(["ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers"]),
-    help="Also this one; may be repeated.",
+    help="Score this algorithm, too; may be repeated.",
 )
 @click.option(
-    "--portraits", type=FILE, metavar="DIR", help="The truth: a folder with a folder of portraits per person."
+    "--portraits", type=FILE, metavar="DIR", help="Compare with a folder that has a folder of portraits per person."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def evaluate(config: Config, *, algorithms: tuple[str, ...], portraits: Path | None, as_json: bool) -> None:
-    """Say how well faces are grouped, by the faces that you confirmed."""
+    """Measure how well faces are grouped, compared with the faces that you confirmed."""
     from facewatchd import evaluate as evaluation  # noqa: PLC0415
 
     document = evaluation.evaluate(config, algorithms, portraits)
@@ -266,7 +266,7 @@ def models() -> None:
 @models.command("list")
 @configured
 def models_list(config: Config) -> None:
-    """List the packs that are installed or can be fetched."""
+    """List the packs that are installed or can be downloaded."""
     from facewatchd import offline, tables  # noqa: PLC0415
 
     tables.show_packs(offline.list_packs(config))
@@ -276,7 +276,7 @@ def models_list(config: Config) -> None:
 @click.argument("pack")
 @configured
 def models_fetch(config: Config, pack: str) -> None:
-    """Download a pack of insightface's."""
+    """Download a pack from insightface."""
     from facewatchd import offline, tables  # noqa: PLC0415
 
     with tables.download(pack) as progress:
@@ -304,7 +304,7 @@ def models_use(config: Config, pack: str) -> None:
 @models.command("verify")
 @configured
 def models_verify(config: Config) -> None:
-    """Check the installed packs. Ends with 1 where one cannot be used."""
+    """Check the installed packs. Exit code 1 if one cannot be used."""
     from facewatchd import offline, tables  # noqa: PLC0415
 
     reports = offline.verify_models(config)

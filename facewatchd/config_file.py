@@ -30,6 +30,7 @@ _PROBLEMS = (
     (r"but found '?<block mapping start>|expected <block end>", "this line does not belong to what is above it; look at how far each line is indented"),
     (r"found another document", "a second '---' begins another document; there is one only"),
     (r"unhashable key", "a key must be a word"),
+    (r"expected the node content", "a value is missing there, or a bracket or comma is too many"),
     (r"special characters are not allowed", "special characters are not allowed; write it anew with a text editor"),
 )  # fmt: skip
 """What the reader of YAML says, and what it comes to for people; anything else is told as it is."""
@@ -162,6 +163,9 @@ def _not_yaml(path: Path, error: yaml.YAMLError, text: str) -> ConfigError:
         if found := re.search(pattern, problem):
             said = found.expand(words)
             break
+    else:
+        if re.search(r"\b(expected|found|failed)\b", said):
+            said = f"this cannot be understood ({said})"
     line = f"Line {number}: " if number is not None else ""
     return ConfigError(
         "The configuration file is not valid YAML", f"{line}{said}; compare with config.example.yaml.", path

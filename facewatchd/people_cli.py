@@ -122,15 +122,13 @@ def people_merge(config: Config, person: str, into: str) -> None:
 
 @people.command("split")
 @click.argument("person", metavar="PERSON")
-@click.option(
-    "--faces", "face_ids", callback=_faces, metavar="FACE,...", help="These of their faces are somebody else's."
-)
+@click.option("--faces", "face_ids", callback=_faces, metavar="FACE,...", help="These faces are another person.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def people_split(config: Config, person: str, *, face_ids: tuple[int, ...], as_json: bool) -> None:
     """
-    Say that a person is several: those whom they were put together from, or the two groups that are most unlike. The
-    largest keeps name and folder; the others are new people.
+    Say that a person is several people. Without --faces the person is divided into the groups that were joined before, or
+    into the two groups that differ most: the largest keeps the name and the folder, the others become new people.
     """
     said = _say(config, "split", person=person, faces=list(face_ids))
     if as_json:
@@ -143,7 +141,7 @@ def people_split(config: Config, person: str, *, face_ids: tuple[int, ...], as_j
 @click.argument("person", metavar="PERSON")
 @configured
 def people_hide(config: Config, person: str) -> None:
-    """Stop showing a person: the folder goes; who they are stays known."""
+    """Stop showing a person. The folder goes; the faces stay known."""
     said = _say(config, "hide", person=person)
     click.echo(f"{_title(said)} is hidden.")
 
@@ -159,7 +157,7 @@ def people_unhide(config: Config, person: str) -> None:
 
 @click.group()
 def faces() -> None:
-    """The faces themselves."""
+    """Single faces: export, confirm, reject."""
 
 
 @faces.command("export")
@@ -167,7 +165,7 @@ def faces() -> None:
 @click.option("--embeddings", type=FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
 @configured
 def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> None:
-    """Write a table of all faces."""
+    """Write all faces into a CSV table."""
     from facewatchd.export import export_faces  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
 
@@ -181,7 +179,7 @@ def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> Non
 @click.argument("person", metavar="[PERSON]", required=False)
 @configured
 def faces_confirm(config: Config, face_id: int, person: str | None) -> None:
-    """Say for good whose face it is: this person's (a name or an id), or whose it is believed to be."""
+    """Confirm for good that a face is a person: this one (a name or an id), or the one that it is assigned to."""
     said = _say(config, "confirm", face=face_id, person=person)
     click.echo(f"Face {face_id} is {_title(said)}.")
 
@@ -191,7 +189,7 @@ def faces_confirm(config: Config, face_id: int, person: str | None) -> None:
 @click.argument("person", metavar="[PERSON]", required=False)
 @configured
 def faces_reject(config: Config, face_id: int, person: str | None) -> None:
-    """Say for good whose face it is not: this person's (a name or an id), or whose it is believed to be."""
+    """Say for good that a face is not a person: this one (a name or an id), or the one that it is assigned to."""
     said = _say(config, "reject", face=face_id, person=person)
     click.echo(f"Face {face_id} is not {_title(said)}.")
 

@@ -50,11 +50,12 @@ def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
     if not missing:
         return ""
     if health is Health.OFFLINE:
-        return f"{missing} photos are not seen because their folder is offline; they are kept until it is back."
+        photos = "photo" if missing == 1 else "photos"
+        return f"{missing:,} {photos} cannot be seen, as the folder is offline. Their faces and names are kept until it is back."
     if missing > max(MASS_FRACTION * known, MASS_PHOTOS) and away_s < MASS_HOLD_S:
         return (
-            f"{missing} of {known} photos have disappeared at once; they are kept until they are back, "
-            f"or until they have been away for {MASS_HOLD_S / 86_400:.0f} days."
+            f"{missing:,} of {known:,} photos have disappeared at once. Their faces and names are kept until they are back, "
+            f"or for {MASS_HOLD_S / 86_400:.0f} days. If a disk or folder is missing, connect it."
         )
     return ""
 

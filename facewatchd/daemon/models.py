@@ -93,6 +93,6 @@ def refuse_others(stored: StoredModel | None, info: ModelInfo) -> None:
     if stored is not None and stored.id != info.id:
         raise ModelError(
             f"This state was made with other models ({stored.pack}, {stored.id[:12]})",
-            f"Set models.pack to {stored.pack}, or run 'facewatchd models use {info.pack}' to embed every photo anew "
-            f"with {info.pack} ({info.id[:12]}); people keep their names.",
+            f"Set models.pack to {stored.pack}, or run 'facewatchd models use {info.pack}' to process every photo "
+            f"again with {info.pack} ({info.id[:12]}); people keep their names.",
         )

@@ -171,8 +171,8 @@ class TreeKeeper:
         )
         if done.doubted:
             self.notice = (
-                f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}, which is not believed: "
-                "they are back. Delete fewer at a time, or raise people.max_deletions."
+                f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}. That looks like an accident: "
+                "they were put back. To delete so many, delete fewer at a time, or raise people.max_deletions."
             )
             log.warning("%s", self.notice)
         if done.told:

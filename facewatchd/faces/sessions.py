@@ -56,7 +56,7 @@ def choose_provider(wanted: str) -> Provider:
         return Provider(CPU, "The configuration asks for the CPU (models.provider).")
     obstacle = _cuda_obstacle()
     if not obstacle:
-        return Provider(CUDA, "A session came up on CUDA.", batch=32)
+        return Provider(CUDA, "CUDA works.", batch=32)
     if wanted == "cuda":
         raise ModelError("CUDA cannot be used", f"{obstacle} Or set models.provider to auto or cpu.")
     return Provider(CPU, obstacle)

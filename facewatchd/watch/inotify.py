@@ -197,7 +197,7 @@ class WatchTree:
         first would queue an event for every watch, and so overflow again.
         """
         _logger.warning(
-            "Too many changes at once below %s for the system to report; the folder is scanned again",
+            "Too many changes at once below %s for the system to report; a rescan follows",
             displayable(self._root),
         )
         self._overflowed = True

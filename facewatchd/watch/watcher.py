@@ -119,13 +119,16 @@ class Watcher:
         if not self._reader.is_alive():
             return (
                 Health.DEGRADED,
-                "The watcher has ended after an error; changes are found by the rescan only. Restart facewatchd.",
+                "Watching has ended after an error; changes are found by the rescan only. Restart facewatchd.",
             )
         unwatched = self._tree.unwatched()
         if unwatched:
             return Health.DEGRADED, _unwatched_reason(self._tree.watched, unwatched)
         if self._tree.overflowed:
-            return Health.DEGRADED, "More changed at once than the system could report; a rescan makes up for it."
+            return (
+                Health.DEGRADED,
+                "More files changed at once than the system could report; a rescan finds them.",
+            )
         return Health.ONLINE, ""
 
     def _is_replaced(self) -> bool:

@@ -463,7 +463,7 @@ def test_a_mass_disappearance_is_not_believed_for_a_week(watch: Watch) -> None:
     for _ in range(3):
         watch.wait(61)
         why = watch.recheck()
-        assert why.startswith("60 of 240 photos have disappeared at once; they are kept until they are back")
+        assert why.startswith("60 of 240 photos have disappeared at once. Their faces and names are kept until")
         assert set(watch.states().values()) == {PhotoState.DONE}
     watch.wait(7 * DAY_S)
     watch.recheck()
@@ -491,7 +491,7 @@ def test_nothing_on_a_root_that_is_offline_is_gone(watch: Watch) -> None:
     watch.discovery.went(archive.root, b"1.jpg", watch.now)
     for _ in range(3):
         watch.wait(8 * DAY_S)
-        assert "folder is offline; they are kept until it is back" in watch.recheck(Health.OFFLINE)
+        assert "folder is offline. Their faces and names are kept until it is back" in watch.recheck(Health.OFFLINE)
     materialize(archive.store, archive.tree)
     assert len(links(archive.tree.path)) == 1
     os.rename(archive.photos + b" (unmounted)", archive.photos)
