@@ -54,6 +54,8 @@ class Grouping:
         self._running: Isolated[Snapshot, Labels] | None = None
         # faces may have come in before this run
         self._grown = True
+        # how many good faces there were, and the newest face of all, when they were last counted
+        self._counted = (0, 0)
         self.wanted = False
         self.forced = False
         self.problem = ""
@@ -80,8 +82,14 @@ class Grouping:
         held = self._store.held()
         # one that is held is not tried again with every photo that comes in
         before = max(last.faces if last is not None else 0, held.faces if held is not None else 0)
-        new = self._store.faces.count_good(self._model_id) - before
-        return new >= max(self._settings.min_faces, self._when_new * before)
+        enough = before + max(self._settings.min_faces, self._when_new * before)
+        # counting looks at every face of the archive: it waits until enough can have come
+        newest = self._store.faces.newest()
+        counted, last_counted = self._counted
+        if counted + newest - last_counted < enough:
+            return False
+        self._counted = (self._store.faces.count_good(self._model_id), newest)
+        return self._counted[0] >= enough
 
     def start(self) -> None:
         """Begin, unless one is under way."""

@@ -38,7 +38,7 @@ def run(config: Config, *, once: bool) -> None:
     Raises:
         FacewatchError: It cannot start, or cannot go on.
     """
-    with single_instance(config.state.dir), Store(config.state.dir) as store:
+    with single_instance(config.state.dir), Store(config.state.dir, check=True) as store:
         config = settle_folders(config, store)
         refuse_other_owner(config, store)
         tell_at_first_start(store, DateSettings.of(config).mode)

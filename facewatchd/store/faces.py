@@ -220,6 +220,10 @@ class Faces:
         """How many faces `good` has."""
         return int(self._db.execute(f"SELECT count(*) {_FIT} AND f.poor = ''", (model_id,)).fetchone()[0])
 
+    def newest(self) -> FaceId:
+        """The number of the face that came last, 0 where there is none."""
+        return int(self._db.execute("SELECT coalesce(max(face_id), 0) FROM faces").fetchone()[0])
+
     def good_ids(self, model_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The faces that `good` has, ascending, their photos, and whose they are now, 0 for the unknown pool."""
         rows = self._db.execute(

@@ -4,6 +4,7 @@ The index of photos: what is on disk as far as we know, and how far each photo h
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,8 @@ from facewatchd.domain import (
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns
 from facewatchd.store.stat_rows import MISSING, STAT_COLUMNS, signed, stat_numbers, stat_of_row
 
+_MANY = 5000
+
 _KNOWN = f"photo_id, state, absent_since IS NOT NULL, beside, {STAT_COLUMNS}"
 
 
@@ -35,10 +38,22 @@ class Photos:
 
     def sample(self, root_id: RootId, count: int, *, missing: bool = False) -> list[tuple[bytes, FileStat]]:
         """Some photos of a root, spread over it; `missing`: of its tombstones."""
+        condition = f"root_id = ? AND {'' if missing else 'NOT '}state = 'missing'"
+        columns = f"photo_id, path, {STAT_COLUMNS}"
+        (last,) = self._db.execute("SELECT coalesce(max(photo_id), 0) FROM photos").fetchone()
+        found: dict[PhotoId, tuple[bytes, FileStat]] = {}
+        # in a large archive a few guesses find enough; sorting all of it by chance takes a fifth of a second
+        for _ in range(10 * count if last > _MANY else 0):
+            row = self._db.execute(
+                f"SELECT {columns} FROM photos WHERE photo_id = ? AND {condition}",
+                (random.randint(1, last), root_id),  # noqa: S311 - a sample, no secret
+            ).fetchone()
+            if row is not None:
+                found[row[0]] = (row[1], stat_of_row(*row[2:]))
+            if len(found) == count:
+                return [*found.values()]
         rows = self._db.execute(
-            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE root_id = ? AND (state = 'missing') = ?"
-            " ORDER BY random() LIMIT ?",
-            (root_id, missing, count),
+            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE {condition} ORDER BY random() LIMIT ?", (root_id, count)
         )
         return [(path, stat_of_row(*stat)) for path, *stat in rows]
 
@@ -277,13 +292,17 @@ class Photos:
 
     def pending(self, roots: Collection[RootId], limit: int) -> list[SeenFile]:
         """The next photos of these roots to be taken in, the longest known first."""
-        marks = ",".join("?" * len(roots))
-        rows = self._db.execute(
-            f"SELECT root_id, path, {STAT_COLUMNS} FROM photos WHERE state = 'pending' AND absent_since IS NULL"
-            f" AND root_id IN ({marks}) ORDER BY photo_id LIMIT ?",
-            (*roots, limit),
-        )
-        return [SeenFile(root_id, path, stat_of_row(*stat)) for root_id, path, *stat in rows]
+        # root by root, as the index has it: those of a root that is away are not walked through
+        rows = [
+            row
+            for root_id in roots
+            for row in self._db.execute(
+                f"SELECT photo_id, root_id, path, {STAT_COLUMNS} FROM photos"
+                " WHERE state = 'pending' AND absent_since IS NULL AND root_id = ? ORDER BY photo_id LIMIT ?",
+                (root_id, limit),
+            )
+        ]
+        return [SeenFile(root_id, path, stat_of_row(*stat)) for _, root_id, path, *stat in sorted(rows)[:limit]]
 
     def count_pending(self) -> int:
         """How many photos are not taken in yet; looks at no others."""

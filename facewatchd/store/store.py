@@ -97,16 +97,16 @@ class HeldRecluster:
 
 class Store:
     """
-    The state, opened. Belongs to the thread that opened it; close it, or use it as a context manager.
+    The state, opened; see `connect`. Belongs to the thread that opened it; close it, or use it as a context manager.
 
     Raises:
         StoreError: It cannot be opened; see `connect`.
     """
 
-    def __init__(self, state_dir: Path, *, read_only: bool = False) -> None:
+    def __init__(self, state_dir: Path, *, read_only: bool = False, check: bool = False) -> None:
         self.path = state_dir / DATABASE
         self._read_only = read_only
-        self._db = connect(state_dir, read_only=read_only)
+        self._db = connect(state_dir, read_only=read_only, check=check)
         self.roots = Roots(self._db)
         self.photos = Photos(self._db)
         self.dates = PhotoDates(self._db)

@@ -12,7 +12,7 @@ from helpers import without_roots_rights
 from facewatchd.domain import Pool, ZoneSource
 from facewatchd.errors import StoreError
 from facewatchd.store import Store
-from facewatchd.store.database import DATABASE, connect
+from facewatchd.store.database import DATABASE, PAGE_BYTES, connect
 from facewatchd.store.schema import MIGRATIONS
 
 LATEST = len(MIGRATIONS)
@@ -192,3 +192,30 @@ def test_the_manifest_knows_its_folders_by_their_owners(tmp_path: Path) -> None:
         ]
         store.manifest.removed(7)
     assert read(tmp_path / DATABASE, "SELECT count(*) FROM tree_entries") == [(1,)]
+
+
+@pytest.mark.parametrize("is_read", [False, True], ids=["alone", "read by somebody"])
+def test_an_old_state_gets_larger_pages_where_it_can(tmp_path: Path, *, is_read: bool) -> None:
+    """With the next migration; a state that a command reads at that moment stays as it is, and works."""
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
+        db.execute("PRAGMA page_size = 4096")
+        db.execute("PRAGMA journal_mode = WAL")
+        for number, script in enumerate(MIGRATIONS[:-1], start=1):
+            db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
+        db.execute("INSERT INTO people (name) VALUES ('Ada')")
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as reader:
+        if is_read:
+            reader.execute("SELECT name FROM people").fetchall()
+        connect(tmp_path).close()
+    file = tmp_path / DATABASE
+    assert version_of(file) == LATEST
+    assert read(file, "SELECT name FROM people") == [("Ada",)]
+    assert read(file, "PRAGMA page_size") == [(4096 if is_read else PAGE_BYTES,)]
+    assert read(file, "PRAGMA journal_mode") == [("wal",)]
+    assert read(file, "PRAGMA integrity_check") == [("ok",)]
+    assert copies(tmp_path) == [f"{DATABASE}.v{LATEST - 1}.bak"]
+
+
+def test_a_new_state_has_large_pages(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    assert read(tmp_path / DATABASE, "PRAGMA page_size") == [(PAGE_BYTES,)]

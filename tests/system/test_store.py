@@ -871,7 +871,7 @@ from pathlib import Path
 from facewatchd.errors import StoreError
 from facewatchd.store import Store
 top = Path(sys.argv[1])
-subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(top)], check=True)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(top)], check=True)
 with Store(top / "state") as store:
     with store.transaction():
         kept = store.people.add("kept")
@@ -960,7 +960,7 @@ def test_another_program_and_a_limit_of_size_are_no_full_disk(tmp_path: Path) ->
     assert "Another program holds it: python" in held
     assert f"(process {pid}). When it lets go, the work goes on by itself." in held
     assert limited.startswith("for a restart | ")
-    assert "may make no file larger than 0." in limited
+    assert "may make no file larger than 1." in limited
     assert well == "no error"
 
 
