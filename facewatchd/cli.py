@@ -44,7 +44,7 @@ def run(config: Config, *, once: bool) -> None:
     end_when_told(1 if once else 0)
     from facewatchd.daemon.start import run as start  # noqa: PLC0415
 
-    start(config, once=once)
+    start(config, once=once, read=click.get_current_context().obj)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import select
 import signal
 import sqlite3
 import sys
@@ -17,7 +18,7 @@ from typing import IO, Any
 
 import click
 
-from facewatchd.config import find_config, load_config
+from facewatchd.config import Config, find_config, load_config
 from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.log import set_up_logging
 
@@ -60,14 +61,21 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
             overrides["people"] = {"dir": kwargs["people"]}
         kwargs.pop("photos", None)
         kwargs.pop("people", None)
-        config = load_config(find_config(config_file, os.environ), overrides)
-        if click.get_current_context().info_name != "run":
+
+        def read() -> Config:
+            return load_config(find_config(config_file, os.environ), overrides)
+
+        context = click.get_current_context()
+        # who goes on for long may have to read it again
+        context.obj = read
+        config = read()
+        if context.info_name != "run":
             # not at the top: it takes the state with it, which --help can do without
             from facewatchd.pipeline.folders import remembered  # noqa: PLC0415
 
             config = remembered(config)
         level = config.log.level
-        is_short = click.get_current_context().info_name not in _TALKATIVE
+        is_short = context.info_name not in _TALKATIVE
         set_up_logging("warning" if is_short and level == "info" else level)
         command(config, *args, **kwargs)
 
@@ -76,11 +84,13 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
 def end_when_told(code: int = 0) -> None:
     """
-    Until the daemon's loop listens to signals itself, there is nothing to finish first.
+    Until the daemon's loop listens to signals itself, there is nothing to finish first; that the configuration is to be read
+    again is kept for it.
 
     Args:
         code: To end with: not 0 where something was to be done once.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
     def end(_number: int, _frame: object) -> None:
         # not sys.exit: a library's callback that the signal happens to interrupt would swallow the exception
@@ -103,8 +113,26 @@ class UsageLine(click.UsageError):
         )
 
 
+def _let_go_of_closed_pipes() -> None:
+    """What could not be printed is kept back, and would be tried once more, with a complaint, when the interpreter ends."""
+    for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 class OneLineErrors(click.Group):
     """Ends every command with one line where it cannot do what it should."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Also ends in silence where the reader of what is printed has seen enough: `facewatchd people list | head -1`."""
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            _let_go_of_closed_pipes()
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
@@ -121,9 +149,7 @@ class OneLineErrors(click.Group):
             click.echo(f"facewatchd: {error}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
-            # the reader of our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
+            raise  # click ends with 1 then, and says nothing
         except sqlite3.Error as error:
             from facewatchd.store.trouble import advice  # noqa: PLC0415
 
@@ -140,6 +166,20 @@ def _one_line(error: click.UsageError) -> click.UsageError:
     return (
         error if isinstance(error, click.exceptions.NoArgsIsHelpError) else UsageLine(error.format_message(), error.ctx)
     )
+
+
+def wait_for_reader(seconds: float) -> None:
+    """
+    Let time pass, for a command that prints now and then.
+
+    Raises:
+        BrokenPipeError: The reader of what it prints is gone: there is nobody to go on for.
+    """
+    reader = select.poll()
+    # a pipe without a reader says so by itself
+    reader.register(1, 0)
+    if any(what & (select.POLLERR | select.POLLHUP) for _, what in reader.poll(seconds * 1000)):
+        raise BrokenPipeError
 
 
 def print_json(document: dict[str, Any]) -> None:

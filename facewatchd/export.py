@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from facewatchd.errors import FacewatchError, remedy
 from facewatchd.store import ExportedFace, Store
+
+STANDARD_OUTPUT = Path("-")
 
 HEADER = [
     "photo",
@@ -32,7 +35,7 @@ HEADER = [
 
 def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
     """
-    Write the table, and where asked for the embeddings: float32, shape (n_faces, dim); a face that the present models
+    Write the table ("-": to standard output), and where asked for the embeddings: float32, shape (n_faces, dim); a face that the present models
     have not embedded has a row of NaN.
 
     Returns:
@@ -40,13 +43,16 @@ def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
 
     Raises:
         FacewatchError: A file cannot be written.
+        BrokenPipeError: Who reads the table has seen enough.
     """
     model = store.model()
     vectors = []
     count = 0
     nothing = np.full(model.dim if model else 0, np.nan, "<f4")
     try:
-        with csv_file.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        target = sys.stdout.fileno() if csv_file == STANDARD_OUTPUT else csv_file
+        closes = csv_file != STANDARD_OUTPUT
+        with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape", closefd=closes) as file:
             writer = csv.writer(file)
             writer.writerow(HEADER)
             for exported, vector in store.faces.exported(model.id if model else ""):
@@ -57,6 +63,8 @@ def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
         if embeddings is not None:
             with embeddings.open("wb") as out:
                 np.save(out, np.array(vectors, np.float32).reshape(count, len(nothing)))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise FacewatchError("The export cannot be written", remedy(error), error.filename or csv_file) from error
     return count

@@ -20,6 +20,7 @@ from facewatchd.daemon.isolate import run_isolated
 from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures
+from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.start import run_with
 from facewatchd.errors import FacewatchError, ModelError, TreeError, displayable
 from facewatchd.faces.fetch import fetch_pack
@@ -264,7 +265,7 @@ def use_models(config: Config, pack: str) -> None:
                 store.photos.redo_all()
         roots = config.photos or tuple(Path(os.fsdecode(one.root.path)) for one in store.roots.figures() if one.watched)
         if roots:
-            run_with(config.model_copy(update={"photos": roots}), store, engine, once=True)
+            run_with(Prepared(config.model_copy(update={"photos": roots}), engine, ""), store, once=True)
         if pending := store.photos.count_pending():
             raise FacewatchError(
                 f"{pending} photos are not processed with {pack} yet",

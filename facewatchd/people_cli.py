@@ -161,17 +161,25 @@ def faces() -> None:
 
 
 @faces.command("export")
-@click.option("--csv", "csv_file", type=FILE, required=True, metavar="FILE", help="Where to write the table.")
+@click.option(
+    "--csv",
+    "csv_file",
+    type=FILE,
+    required=True,
+    metavar="FILE",
+    help="Where to write the table; '-' for standard output.",
+)
 @click.option("--embeddings", type=FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
 @configured
 def faces_export(config: Config, csv_file: Path, embeddings: Path | None) -> None:
     """Write all faces into a CSV table."""
-    from facewatchd.export import export_faces  # noqa: PLC0415
+    from facewatchd.export import STANDARD_OUTPUT, export_faces  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
 
     with Store(config.state.dir, read_only=True) as store:
         count = export_faces(store, csv_file, embeddings)
-    click.echo(f"{count} faces written to {csv_file}.", err=True)
+    where = csv_file if csv_file != STANDARD_OUTPUT else "standard output"
+    click.echo(f"{count} faces written to {where}.", err=True)
 
 
 @faces.command("confirm")

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from facewatchd.command import wait_for_reader
 from facewatchd.daemon.progress import duration, shares_said
 from facewatchd.errors import FacewatchError
 from facewatchd.times import local_time
@@ -207,7 +208,7 @@ def _redraw(text: str, look: Callable[[], str]) -> None:
 def _print_changes(text: str, look: Callable[[], str]) -> None:
     click.echo(text)
     while True:
-        time.sleep(_LOOK_EVERY_S)
+        wait_for_reader(_LOOK_EVERY_S)
         if (now := look()) != text:
             text = now
             click.echo(f"\n{text}")

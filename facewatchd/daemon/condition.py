@@ -36,6 +36,7 @@ class Condition:
         clock: Seconds since whenever.
 
     Attributes:
+        refusal: Why a configuration that was read again is not used; empty where it is.
         next_recluster: When everything is grouped next, seconds since 1970; None where that is not planned.
     """
 
@@ -60,6 +61,7 @@ class Condition:
         self._clock = clock
         self._written = Vitals()
         self._told_at = 0.0
+        self.refusal = ""
         self.next_recluster: Callable[[], float | None] = lambda: None
 
     @property
@@ -111,6 +113,8 @@ class Condition:
         blocked += [problem for problem in (self._tree.problem, self._tree.notice, self._grouping.problem) if problem]
         if self._pause.reason:
             blocked.append(self._pause.reason)
+        if self.refusal:
+            blocked.append(self.refusal)
         return Vitals(
             roots=tuple(root_entry(status) for status in statuses),
             next_recluster=self.next_recluster(),

@@ -90,4 +90,9 @@ class Stop:
     """End in good order."""
 
 
-Event = Hinted | ScanPart | ScanEnd | Taken | Clustered | Asked | Due | TreeTouched | CoverCut | Stop
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """The configuration is to be read again."""
+
+
+Event = Hinted | ScanPart | ScanEnd | Taken | Clustered | Asked | Due | TreeTouched | CoverCut | Stop | Reread

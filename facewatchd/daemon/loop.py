@@ -10,23 +10,35 @@ import logging
 import os
 import queue
 import time
+from collections.abc import Callable
 
-from facewatchd.config import Config
 from facewatchd.daemon.condition import Condition
 from facewatchd.daemon.covers import CoverCutter
 from facewatchd.daemon.date_keeper import DateKeeper
 from facewatchd.daemon.decoding import decode_limits
-from facewatchd.daemon.events import Asked, Chore, Clustered, CoverCut, Due, Event, Hinted, Stop, Taken, TreeTouched
+from facewatchd.daemon.events import (
+    Asked,
+    Chore,
+    Clustered,
+    CoverCut,
+    Due,
+    Event,
+    Hinted,
+    Reread,
+    Stop,
+    Taken,
+    TreeTouched,
+)
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.intake import Intake
 from facewatchd.daemon.older_state import tell_stacks
 from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.requests import Requests
+from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.scans import ScanEnd, ScanPart
-from facewatchd.daemon.service import notify
+from facewatchd.daemon.service import notify, notify_reloading
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
-from facewatchd.domain import FaceEngine
 from facewatchd.errors import FacewatchError, StoreFullError, displayable
 from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_recovery import recover
@@ -49,17 +61,27 @@ class Daemon:
     One run of the program.
 
     Args:
-        config: Everything that can be set.
+        prepared: What it works with; the state is made with these models.
         store: The state, opened by this thread.
-        engine: The face models; the state is made with them.
-        models_reason: Why these models, for `status`; empty where the user asked for them.
         once: Take in everything that there is, recluster, materialize and end.
+        read_again: Reads and prepares the configuration anew; None where nothing in it has changed.
+
+    Attributes:
+        successor: What the next run is to begin with, once `run` has ended because the configuration has changed.
     """
 
     def __init__(
-        self, config: Config, store: Store, engine: FaceEngine, models_reason: str = "", *, once: bool = False
+        self,
+        prepared: Prepared,
+        store: Store,
+        *,
+        once: bool = False,
+        read_again: Callable[[], Prepared | None] = lambda: None,
     ) -> None:
+        config, engine = prepared.config, prepared.engine
         self._config = config
+        self._read_again = read_again
+        self.successor: Prepared | None = None
         self._store = store
         self._model = engine.info
         self._once = once
@@ -84,7 +106,7 @@ class Daemon:
         self._dates = DateKeeper(store, DateSettings.of(config))
         self._pause = Pause()
         self.condition = Condition(
-            store, self._sources, self._intake, self._tree, self._grouping, self._pause, models_reason
+            store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
         )
         self._requests = Requests(
             store, self._tree, self._grouping, self.condition.vitals, DateSettings.of(config), self._recalibrated
@@ -99,13 +121,18 @@ class Daemon:
             self._stopping = True
         self._events.put(event)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping
+
     def tree_is_watched(self) -> None:
         """Every change to the tree is going to be posted."""
         self._tree.is_watched()
 
     def run(self) -> None:
         """
-        Work until `Stop`, or with `once` until everything is done.
+        Work until `Stop`, until another configuration is to be used, or with `once` until everything is done.
 
         Raises:
             FacewatchError: The work cannot go on; or, with `once`, it was told to stop before the end, not a single photo
@@ -128,6 +155,8 @@ class Daemon:
                     break
                 try:
                     self._turn(event)
+                    if self.successor is not None:
+                        return
                     if self._once and self._is_done():
                         break
                 except StoreFullError as error:
@@ -184,6 +213,8 @@ class Daemon:
             self._requests.grouped(None, self._pause.reason)
         elif isinstance(event, Asked):
             self._requests.take_in_pause(event, self._pause.reason)
+        elif isinstance(event, Reread):
+            self._reread()
         elif event == Due(Chore.RECLUSTER):
             self._grouping.wanted = True
         if self._pause.is_over(self._store):
@@ -230,8 +261,23 @@ class Daemon:
                 self._tree.touched(path)
             case CoverCut(owner):
                 self._tree.covered(owner)
+            case Reread():
+                self._reread()
             case Stop():
                 raise AssertionError("the loop ends before this")
+
+    def _reread(self) -> None:
+        notify_reloading()
+        try:
+            self.successor = self._read_again()
+        except FacewatchError as error:
+            refusal = f"The configuration was read again and refused, and the old one is kept: {error}"
+            log.warning("%s", refusal)
+            self.condition.refusal = refusal
+        else:
+            self.condition.refusal = ""
+        if self.successor is None:
+            notify("READY=1")
 
     def _scan_end(self, end: ScanEnd) -> None:
         if end.error is not None:
@@ -308,7 +354,8 @@ class Daemon:
 
     def _end(self) -> None:
         """Finish the photos in hand, keep what they came to, and let go of everything."""
-        notify("STOPPING=1")
+        if self.successor is None:
+            notify("STOPPING=1")
         with contextlib.suppress(StoreFullError):
             self.condition.write(ended_at=time.time())
         self._grouping.stop()
@@ -321,7 +368,8 @@ class Daemon:
                 with contextlib.suppress(StoreFullError):
                     self._taken(event)
             elif isinstance(event, Asked):
-                self._requests.refuse(event, "facewatchd is stopping")
+                what = "is stopping" if self.successor is None else "begins anew with another configuration; try again"
+                self._requests.refuse(event, f"facewatchd {what}")
         self._requests.give_up()
         # links that are not made yet are made at the next start, which looks after the whole tree
         self.progress.end()

@@ -12,6 +12,7 @@ import pytest
 from facewatchd.config import Config
 from facewatchd.daemon.events import Chore, Due, Stop
 from facewatchd.daemon.loop import Daemon
+from facewatchd.daemon.reread import Prepared
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import StoreFullError
 from facewatchd.store import Store
@@ -24,7 +25,7 @@ def test_nothing_is_counted_while_nobody_asks(tmp_path: Path, store: Store, buil
     photos = tmp_path / "photos"
     photos.mkdir()
     config = Config.model_validate({"photos": [photos], "people": {"dir": tmp_path / "people"}})
-    daemon = Daemon(config, store, builtin_engine)
+    daemon = Daemon(Prepared(config, builtin_engine, ""), store)
     daemon.condition.write()
     assert "not been looked at" in store.vitals()
     read: list[str] = []
@@ -45,7 +46,7 @@ def test_what_is_waited_for_while_another_program_holds_the_state(
     photos = tmp_path / "photos"
     photos.mkdir()
     config = Config.model_validate({"photos": [photos], "people": {"dir": tmp_path / "people"}})
-    daemon = Daemon(config, store, builtin_engine)
+    daemon = Daemon(Prepared(config, builtin_engine, ""), store)
     hold = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print(); input()"
     command = [sys.executable, "-uc", hold, str(store.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -74,7 +75,7 @@ def test_a_grouping_that_is_due_while_the_disk_is_full_is_made_later(
     photos = tmp_path / "photos"
     photos.mkdir()
     config = Config.model_validate({"photos": [photos], "people": {"dir": tmp_path / "people"}})
-    daemon = Daemon(config, store, builtin_engine)
+    daemon = Daemon(Prepared(config, builtin_engine, ""), store)
     daemon._pause.begin(StoreFullError("The disk is full", "", tmp_path))
     daemon._turn(Due(Chore.RECLUSTER))
     assert daemon._grouping.wanted

@@ -139,9 +139,10 @@ class TestMakefile:
         assert "python-none is not there" in done.stderr
 
 
-def test_ci_script_can_be_run() -> None:
-    """CI starts it as a program; bash finds no mistake in it."""
-    script = ROOT / ".ci/run"
+@pytest.mark.parametrize("name", [".ci/run", "tests/pythons"])
+def test_scripts_can_be_run(name: str) -> None:
+    """They are started as programs; bash finds no mistake in them."""
+    script = ROOT / name
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
 
@@ -164,4 +165,5 @@ def test_units_wait_for_readiness(unit: str) -> None:
     """The units rely on what the daemon tells systemd, and leave it no network."""
     lines = (ROOT / "systemd" / unit).read_text("utf-8").splitlines()
     assert {"Type=notify", "PrivateNetwork=yes", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(lines)
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     assert any(line.startswith("WatchdogSec=") for line in lines)
