@@ -71,6 +71,14 @@ def shown(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     return owned(faces, source) or [face for face in unsure if not face.ignored] or unsure
 
 
+def joins(faces: Sequence[Candidate], source: Owner | None) -> bool:
+    """
+    Whether a link that was put on a person's own of the same photo tells which other face is theirs, too: of several that
+    nobody knows it does not.
+    """
+    return source is not Pool.UNKNOWN or len(owned(faces, source)) == 1
+
+
 def unwanted(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
     The faces that the user does not want to see, of a photo whose link they put away. Of those that it may have shown, see

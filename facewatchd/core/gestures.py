@@ -10,6 +10,7 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | deletes a person's folder, or moves it out of the tree | hide the person; back in it they are shown, by its name |
 | moves a link from A to B | it is B and not A |
 | moves a link from A to B beside B's own of the same photo | both faces are B: a mirror, a collage |
+| moves a link from `_unknown` to B beside B's own of the same photo, or over it | the unknown face is B, too, if there is just one |
 | moves a link to a folder of their own making | a new person with the folder's name |
 | copies a link to B | B is in the photo too: a face of no person, or of an unnamed one, is B |
 | copies a link, and deletes the original a while before or after | as if it was moved, see `core.half_moves` |
@@ -51,7 +52,8 @@ class FoundFolder:
     Attributes:
         marker: Whose it says to be.
         photos: Those that it links to.
-        again: Of these, those with more links than the person has faces in them.
+        again: Of these, those with more links than the person has faces in them, and those whose link somebody put there in
+            the place of ours.
     """
 
     path: bytes
@@ -103,10 +105,13 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A photo's link went from a person's folder to another's, beside the one that is there: both faces are theirs."""
+    """
+    A photo's link went from an owner's folder to a person's, beside the one that is there or in its place: both faces are
+    theirs.
+    """
 
     photo_id: PhotoId
-    source: PersonId
+    source: PersonId | Pool | Review
     to: PersonId
 
 

@@ -261,7 +261,7 @@ def _links(
                 linked.append(Moved(photo, source, target))
         beside = again.get(photo)
         first = sources[0] if sources else None
-        if beside is not None and isinstance(first, int) and first != beside:
+        if beside is not None and isinstance(first, int | Pool | Review) and first not in {beside, Pool.IGNORED}:
             linked.append(Joined(photo, first, beside))
             sources.remove(first)
         came = halves.came.get(photo)

@@ -230,6 +230,8 @@ def materialize(
             carry_out(store, tree, actions)
         elif not dry_run and not claim.hidden and HIDDEN in present.names:
             tree.claim()
+        if not dry_run and (is_read or actions):
+            store.set_tree_seen(time.time_ns())
         is_settled = owner_said == owner and store.tree_place() == settings.path and not store.is_restored()
         if not dry_run and (names or actions) and not is_settled:
             tree.claim()

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from facewatchd.core.corrections import Candidate, meant, meant_together, shown, unwanted
+from facewatchd.core.corrections import Candidate, joins, meant, meant_together, shown, unwanted
 from facewatchd.core.gestures import (
     Answered,
     Deleted,
@@ -105,7 +105,7 @@ class Obedience:
                     self._halves.came(photo_id, to, self._entry_id)
                 return title
             case Joined(photo_id, source, to):
-                return self._move([photo_id], source, to, both=True)
+                return self._join(photo_id, source, to)
             case Deleted(photo_id, source):
                 return self._went([photo_id], source, self._delete(photo_id, source))
             case Founded(path, photos):
@@ -282,6 +282,13 @@ class Obedience:
         if source != person.person_id:
             self._refuse_rest(rest, source)
         return title
+
+    def _join(self, photo_id: PhotoId, source: Owner, to: PersonId) -> str:
+        if joins(self._candidates(photo_id), source):
+            return self._move([photo_id], source, to, both=True)
+        # the link comes back
+        self.scope |= _with_unknown(source)
+        return f"{_name_of(self._photo(photo_id))}: several faces are unknown, and nothing tells which one was meant"
 
     def _delete(self, photo_id: PhotoId, source: Owner) -> str:
         match source:

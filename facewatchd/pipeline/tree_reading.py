@@ -14,7 +14,16 @@ from facewatchd.core.gestures import FoundFolder, Gesture, LeftFolder, Reading
 from facewatchd.core.half_moves import OpenHalves
 from facewatchd.core.owners import Owner, Review
 from facewatchd.core.reading import read_gestures
-from facewatchd.core.tree import MARKER, Present, PresentFolder, Written, WrittenFolder, is_copy, is_symlink
+from facewatchd.core.tree import (
+    MARKER,
+    Present,
+    PresentFolder,
+    Written,
+    WrittenFolder,
+    is_copy,
+    is_hard_link,
+    is_symlink,
+)
 from facewatchd.domain import PhotoId, Pool
 from facewatchd.pipeline.tree_files import photo_of_file
 from facewatchd.store import Store
@@ -186,11 +195,62 @@ def read_tree(
         for at, folder in present.folders.items()
         if at not in busy
     ]
+    found = _put_over(store, path, written, present, found, ours)
     return TreeReading(
         read_gestures(left, found, store.people.hidden(), max_deletions, halves=halves),
         frozenset(changed),
         ours,
     )
+
+
+def _put_over(
+    store: Store,
+    tree: bytes,
+    written: Sequence[WrittenFolder],
+    present: Present,
+    found: list[FoundFolder],
+    ours: Ours,
+) -> list[FoundFolder]:
+    """
+    Note the links of people that others of the same photo, out of the unknown pool or a review, were put over: what a link
+    leads to is the same, but it is newer than our last look. A hard link tells nothing: all names of a file are one.
+    """
+    now = {folder.path: folder.photos for folder in found}
+    lost = {
+        entry.photo_id
+        for folder in written
+        if folder.owner is Pool.UNKNOWN or isinstance(folder.owner, Review)
+        for entry in folder.entries
+        if entry.photo_id is not None and entry.photo_id not in now.get(folder.name, ())
+    }
+    over: dict[bytes, set[PhotoId]] = {}
+    for folder in written if lost else ():
+        there = present.folders.get(folder.name)
+        if not isinstance(folder.owner, int) or there is None:
+            continue
+        for entry in folder.entries:
+            if entry.photo_id is None or entry.photo_id not in lost or is_hard_link(entry.content):
+                continue
+            at = there.entries.get(entry.name)
+            if at is None or at.target is None:
+                continue
+            is_newer = at.target == entry.content and _is_newer(store, tree, folder.name, entry.name)
+            # a link out of a folder that lies deeper leads nowhere here
+            if is_newer or _moved(ours, _depth(folder.name, entry.name, at.target), at.target) == entry.photo_id:
+                over.setdefault(folder.name, set()).add(entry.photo_id)
+    return (
+        [replace(folder, again=folder.again | over.get(folder.path, frozenset())) for folder in found]
+        if over
+        else found
+    )
+
+
+def _is_newer(store: Store, tree: bytes, folder: bytes, name: bytes) -> bool:
+    seen_ns = store.tree_seen_ns()
+    try:
+        return 0 < seen_ns < os.lstat(os.path.join(tree, folder, name)).st_ctime_ns
+    except OSError:
+        return False
 
 
 def _as_shown(photos: set[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> frozenset[PhotoId]:

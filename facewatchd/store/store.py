@@ -212,6 +212,13 @@ class Store:
         self._set("tree.place", json.dumps(os.fsdecode(path)))
         self._set("tree.restored", "")
 
+    def tree_seen_ns(self) -> int:
+        """When the people tree was last looked after, nanoseconds since 1970; 0 where that is not known."""
+        return int(self._get("tree.seen") or 0)
+
+    def set_tree_seen(self, at_ns: int) -> None:
+        self._set("tree.seen", str(at_ns))
+
     def is_restored(self) -> bool:
         """Whether this is a copy that was put back, and the people tree has not been looked after since."""
         return bool(self._get("tree.restored"))

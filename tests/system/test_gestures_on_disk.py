@@ -19,6 +19,7 @@ from trees import Failing, know_two, look, regroup, shown
 
 from facewatchd.core.gestures import Deleted, Hidden, Merged
 from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.domain import Assignment, Face
 from facewatchd.errors import TreeError
 from facewatchd.people.looked import Looked
 from facewatchd.pipeline import correct
@@ -261,6 +262,65 @@ def test_a_link_moved_beside_the_one_that_is_there(archive: Archive, tree: Path)
     assert (summary.faces, summary.photos, summary.confirmed) == (7, 6, 2)
     assert archive.store.journal.entries(1)[0].title == "both.jpg: it is Person 1 and not Person 2"
     assert undone(archive) == {**BEFORE, ADA: after[ADA]}
+
+
+def put_over(archive: Archive, source: Path, to: Path) -> None:
+    """As a file manager replaces a link. No file system tells times finer than its clock ticks."""
+    while True:
+        os.utime(source.parent)
+        if os.stat(source.parent).st_ctime_ns > archive.store.tree_seen_ns():
+            break
+    os.replace(source, to)
+
+
+@pytest.mark.parametrize("how", ["over it", "beside it"])
+@pytest.mark.parametrize("pool", ["_unknown", "_review/Person 1?"])
+def test_a_link_moved_from_a_pool_onto_the_one_that_is_there(archive: Archive, tree: Path, how: str, pool: str) -> None:
+    """The other face is hers too: it is not put away. In a review, it is a yes."""
+    archive.add(b"z.jpg", [(1, unit(0)), (None, unit(7))])
+    (face,) = (face for face in faces_in(archive, b"z.jpg") if face.person_id is None)
+    if pool != "_unknown":
+        archive.store.faces.assign({face.face_id: Assignment(None, 0.4, 0.1, 1)})
+    look(archive)
+    before = shown(archive)
+    put_over(archive, tree / pool / "z.jpg", tree / "Person 1" / ("z.jpg" if how == "over it" else "z (2).jpg"))
+    after = settles(archive)
+    # a link out of a review leads nowhere from there
+    stays = how == "beside it" and pool == "_unknown"
+    assert after[ADA] == before[ADA] | ({b"z (2).jpg"} if stays else set())
+    assert [(face.person_id, face.confirmed, face.ignored) for face in faces_in(archive, b"z.jpg")] == [
+        (1, True, False)
+    ] * 2
+    assert b"z.jpg" not in after[b"_unknown"]
+    assert archive.store.journal.entries(1)[0].title == "z.jpg: it is Person 1"
+    undone(archive)
+    assert [(face.person_id, face.ignored) for face in faces_in(archive, b"z.jpg")] == [(1, False), (None, False)]
+
+
+def test_of_several_unknown_faces_nothing_tells_which_one(archive: Archive, tree: Path) -> None:
+    """No stranger becomes Ada, and none is put away: the link comes back."""
+    archive.add(b"z.jpg", [(1, unit(0)), (None, unit(7)), (None, unit(8))])
+    look(archive)
+    before = shown(archive)
+    put_over(archive, tree / "_unknown" / "z.jpg", tree / "Person 1" / "z.jpg")
+    assert settles(archive) == before
+    assert [face.ignored for face in faces_in(archive, b"z.jpg")] == [False] * 3
+    assert archive.store.journal.entries(1) == []
+
+
+def test_a_link_deleted_from_the_unknown_pool_beside_somebodys(archive: Archive, tree: Path) -> None:
+    """It is a deletion all the same: nothing was put over Ada's link, which is as we left it."""
+    archive.add(b"z.jpg", [(1, unit(0)), (None, unit(7))])
+    look(archive)
+    (tree / "_unknown" / "z.jpg").unlink()
+    settles(archive)
+    assert [face.ignored for face in faces_in(archive, b"z.jpg")] == [False, True]
+
+
+def faces_in(archive: Archive, name: bytes) -> list[Face]:
+    photo = archive.store.photos.find(archive.root.root_id, name)
+    assert photo is not None
+    return archive.store.faces.of_photo(photo.photo_id)
 
 
 def test_two_links_say_nothing_more_once_they_are_understood(archive: Archive, tree: Path) -> None:

@@ -155,6 +155,21 @@ def test_a_copy_adds_somebody(album: Archive, mode: LinkMode, how: str, source: 
     assert after[b"_unknown"] == {b"y.jpg"}
 
 
+def test_a_link_moved_from_the_unknown_pool_over_the_one_that_is_there(album: Archive, mode: LinkMode) -> None:
+    """A copy is another file: the other face is hers, too. Of hard links nothing tells more than that one is gone."""
+    album.add(b"z.jpg", [(1, unit(0)), (None, unit(7))])
+    look(album)
+    while os.stat(at(album, "_unknown")).st_ctime_ns <= album.store.tree_seen_ns():
+        os.utime(at(album, "_unknown"))
+    os.replace(at(album, "_unknown/z.jpg"), at(album, "Person 1/z.jpg"))
+    at(album, "_unknown/z.jpg").unlink(missing_ok=True)  # two names of one file: replacing does nothing
+    settles(album)
+    photo = album.store.photos.find(album.root.root_id, b"z.jpg")
+    assert photo is not None
+    faces = [(face.person_id, face.ignored) for face in album.store.faces.of_photo(photo.photo_id)]
+    assert faces == [(1, False), (1, False) if mode is LinkMode.COPY else (None, True)]
+
+
 # --- the user's own --------------------------------------------------------------------------------------------------
 
 
