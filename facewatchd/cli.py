@@ -149,19 +149,33 @@ def retry(config: Config) -> None:
 
 
 @main.command()
-@click.option("--list", "as_list", is_flag=True, help="Only show what was done, the last first.")
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.option("--list", "as_list", is_flag=True, help="Only show what was done, the last first, with its numbers.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
-def undo(config: Config, *, as_list: bool) -> None:
-    """Take back your last word: a renamed folder, a moved link, a merge."""
+def undo(config: Config, number: int | None, *, as_list: bool, as_json: bool) -> None:
+    """
+    Take back your last word: a renamed folder, moved links, a merge. With a NUMBER of the list: that word; one that says that
+    another was taken back makes that one hold again.
+    """
     from facewatchd import offline, tables  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
 
-    if as_list:
-        with Store(config.state.dir, read_only=True) as store:
-            entries = store.journal.entries(50)
-        tables.show_journal(entries)
+    if not as_list:
+        undone = offline.undo(config, number)
+        if as_json:
+            print_json(dict(undone))
+        else:
+            click.echo(undone["sentence"])
+        return
+    if number is not None:
+        raise click.UsageError("--list shows all words: leave the number out.")
+    with Store(config.state.dir, read_only=True) as store:
+        entries = store.journal.entries(50)
+    if as_json:
+        print_json({"entries": [tables.journal_entry(entry) for entry in entries]})
     else:
-        click.echo(f"Taken back: {offline.undo(config)}.")
+        tables.show_journal(entries)
 
 
 @main.command()

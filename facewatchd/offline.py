@@ -19,7 +19,7 @@ from facewatchd.daemon.control import ask
 from facewatchd.daemon.isolate import run_isolated
 from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
-from facewatchd.daemon.requests import regrouping_figures
+from facewatchd.daemon.requests import regrouping_figures, undone_figures
 from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.start import run_with
 from facewatchd.errors import FacewatchError, ModelError, TreeError, displayable
@@ -28,7 +28,7 @@ from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
 from facewatchd.pipeline.commands import carry_out, folders_of
 from facewatchd.pipeline.correct import retry as retry_all
-from facewatchd.pipeline.correct import undo as undo_last
+from facewatchd.pipeline.correct import undo as undo_word
 from facewatchd.pipeline.folders import tell_other_people_folder
 from facewatchd.pipeline.guarded import apply_guarded, objection
 from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
@@ -102,20 +102,23 @@ def retry(config: Config) -> int:
         return retry_all(store)
 
 
-def undo(config: Config) -> str:
+def undo(config: Config, entry_id: int | None = None) -> Mapping[str, Any]:
     """
-    Take back the user's last word, and bring the people tree up to date.
+    Take back the user's last word, or the one of this number, and bring the people tree up to date.
 
     Returns:
-        What it was.
+        See `undone_figures`.
+
+    Raises:
+        FacewatchError: See `pipeline.correct.undo`.
     """
     if is_running(config.state.dir):
-        return str(ask(config.state.dir, "undo", {})["title"])
+        return ask(config.state.dir, "undo", {"entry": entry_id})
     with _held(config) as store:
         _catch_up(config, store)
-        title, scope = undo_last(store)
-        materialize(store, TreeSettings.of(config), scope)
-    return title
+        undone = undo_word(store, entry_id)
+        materialize(store, TreeSettings.of(config), undone.scope)
+    return undone_figures(undone)
 
 
 def move_root(config: Config, old: Path, new: Path) -> tuple[int, str]:

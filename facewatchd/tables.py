@@ -114,11 +114,24 @@ def show_journal(entries: Sequence[Entry]) -> None:
     if not entries:
         _show("You have not said anything yet.")
         return
-    table = _table("when", "what", "")
+    table = _table("number", "when", "what", "")
     for entry in entries:
         when = dt.datetime.fromtimestamp(entry.at, dt.UTC).astimezone()
-        table.add_row(f"{when:%Y-%m-%d %H:%M}", escape(entry.title), "taken back" if entry.undone else "")
+        undone = "taken back" if entry.undone else ""
+        table.add_row(str(entry.entry_id), f"{when:%Y-%m-%d %H:%M}", escape(entry.title), undone)
     _show(table)
+
+
+def journal_entry(entry: Entry) -> dict[str, int | str | bool | None]:
+    """A word as `undo --list --json` has it."""
+    at = dt.datetime.fromtimestamp(entry.at, dt.UTC).isoformat(timespec="seconds")
+    return {
+        "number": entry.entry_id,
+        "at": at,
+        "what": entry.title,
+        "taken_back": entry.undone,
+        "takes_back": entry.undoes,
+    }
 
 
 def show_roots(figures: Sequence[RootFigures]) -> None:

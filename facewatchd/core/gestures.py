@@ -29,6 +29,7 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
@@ -156,6 +157,15 @@ class Displaced:
     path: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Links of several photos that went from one folder to another, or (`to` is None) were deleted, at once."""
+
+    photos: tuple[PhotoId, ...]
+    source: Owner | None
+    to: Owner | None
+
+
 Gesture = Displaced | Renamed | Merged | Hidden | Shown | Moved | Joined | Deleted | Founded | Answered | Parted
 
 
@@ -171,3 +181,18 @@ class Reading:
     gestures: tuple[Gesture, ...]
     doubted: int = 0
     half: tuple[Founded, ...] = ()
+
+
+def at_once(gestures: Sequence[Gesture]) -> list[Gesture | Several]:
+    """The gestures in their order, those that say the same of several photos as one, where the first of them was."""
+    together: dict[tuple[Owner | None, Owner | None], list[PhotoId]] = {}
+    order: list[Gesture | tuple[Owner | None, Owner | None]] = []
+    for gesture in gestures:
+        if not isinstance(gesture, Moved | Deleted):
+            order.append(gesture)
+            continue
+        way = (gesture.source, gesture.to if isinstance(gesture, Moved) else None)
+        if way not in together:
+            order.append(way)
+        together.setdefault(way, []).append(gesture.photo_id)
+    return [Several(tuple(together[one]), *one) if isinstance(one, tuple) else one for one in order]

@@ -14,7 +14,7 @@ from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.commands import COMMANDS, carry_out, folders_of
-from facewatchd.pipeline.correct import retry, undo
+from facewatchd.pipeline.correct import Undone, retry, undo
 from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import Scope
@@ -122,10 +122,11 @@ class Requests:
                 return self._done(batch)
             case "undo":
                 self._tree.catch_up()
-                title, scope = undo(self._store)
-                self._tree.touch(scope)
+                given = arguments.get("entry")
+                undone = undo(self._store, int(given) if given is not None else None)
+                self._tree.touch(undone.scope)
                 self._tree.materialize()
-                return {"title": title}
+                return undone_figures(undone)
             case "tree":
                 pass
             case _ if command in COMMANDS:
@@ -148,6 +149,11 @@ class Requests:
             log.info("%s", line)
         self._tree.touch_people(batch.scope)
         return batch.document()
+
+
+def undone_figures(undone: Undone) -> dict[str, int | str | None]:
+    """What `undo` tells: the word's title and number, the number to have it again by, and all of it as a sentence."""
+    return {"title": undone.title, "entry": undone.entry_id, "again": undone.again, "sentence": undone.sentence}
 
 
 def regrouping_figures(regrouping: Regrouping, held: str) -> dict[str, int | str]:

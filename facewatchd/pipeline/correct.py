@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from facewatchd.core.recluster import medoids
 from facewatchd.core.split import parts
 from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
 from facewatchd.errors import FacewatchError, displayable
-from facewatchd.pipeline.confirming import confirm, refuse
+from facewatchd.pipeline.confirming import be_known, confirm, refuse
 from facewatchd.pipeline.materialize import Scope
 from facewatchd.store import Store
 
@@ -136,7 +137,7 @@ def split(store: Store, person_id: PersonId, faces: Collection[FaceId] = ()) -> 
     with store.transaction():
         new = [store.people.add(founded=True) for _ in groups]
         title = f"{len(moved)} of the faces of {person.title} are somebody else's"
-        store.journal.remember(time.time(), title, own, (person.person_id, *new))
+        store.journal.remember(time.time(), title, own, (person.person_id, *new), made=new)
         for one, group in zip(new, groups, strict=True):
             for face in group:
                 confirm(store, face, person.person_id, one)
@@ -269,19 +270,63 @@ def _owner(face: Face) -> PersonId:
     return face.person_id
 
 
-def undo(store: Store) -> tuple[str, Scope]:
+@dataclass(frozen=True, slots=True)
+class Undone:
     """
-    Take back the user's last word that was not taken back yet.
+    What came of taking a word back.
 
-    Returns:
-        What it was, and whose folders change.
+    Attributes:
+        title: The word that does not hold any more, or, where it was taken back before, holds again.
+        entry_id: Its number.
+        again: The number by which that can be taken back; None where the word holds again, which has its old number.
+        scope: Whose folders change.
+    """
+
+    title: str
+    entry_id: int
+    again: int | None
+    scope: Scope
+
+    @property
+    def sentence(self) -> str:
+        if self.again is None:
+            return f"It holds again: {self.title}."
+        return f"Taken back: {self.title}. To have it again: facewatchd undo {self.again}."
+
+
+def undo(store: Store, entry_id: int | None = None) -> Undone:
+    """
+    Take back a word of the user's. One that took back another one is taken back by that other one's holding again.
+
+    Args:
+        store: The state.
+        entry_id: Its number; None for the last one that was not taken back yet.
 
     Raises:
-        FacewatchError: There is none.
+        FacewatchError: There is none, it was taken back before, or other words rest on it.
     """
-    entry = store.journal.last()
+    entry = store.journal.last() if entry_id is None else store.journal.get(entry_id)
+    if entry is None and entry_id is not None:
+        raise FacewatchError(f"Nothing you said has the number {entry_id}", "'facewatchd undo --list' shows them all.")
     if entry is None:
         raise FacewatchError("There is nothing to undo", "'facewatchd undo --list' shows what was done and undone.")
+    if entry.undone:
+        remedy = (
+            f"To have it again: facewatchd undo {entry.undone_by}." if entry.undone_by else "It holds again already."
+        )
+        raise FacewatchError(f"{entry.entry_id} ({entry.title}) was taken back before", remedy)
+    if resting := store.journal.resting_on(entry.entry_id):
+        first, *others = resting
+        rest = f", then {', '.join(str(other.entry_id) for other in others)}" if others else ""
+        raise FacewatchError(
+            f"{entry.entry_id} ({entry.title}) cannot be taken back alone",
+            f"What you said later rests on it. Take back {first.entry_id} first ({first.title}){rest}: facewatchd undo "
+            f"{first.entry_id}",
+        )
     with store.transaction():
-        people = store.journal.take_back(entry.entry_id)
-    return entry.title, {*people, None}
+        people = store.journal.take_back(entry.entry_id, time.time())
+        for person_id in sorted(people):
+            be_known(store, person_id)
+    original = store.journal.get(entry.undoes) if entry.undoes is not None else store.journal.get(entry.entry_id)
+    assert original is not None
+    return Undone(original.title, original.entry_id, original.undone_by, {*people, None})

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
-from facewatchd.core.gestures import Gesture
+from facewatchd.core.gestures import Gesture, at_once
 from facewatchd.core.given_names import with_given_names
 from facewatchd.core.half_moves import WHILE_S, HalfMove, open_halves
 from facewatchd.core.link_names import USUAL, Template, template
@@ -204,7 +204,7 @@ def materialize(
                     allow_same_photo=settings.allow_same_photo,
                     halves=halves,
                 )
-                for gesture in read.reading.gestures:
+                for gesture in at_once(read.reading.gestures):
                     obedience.obey(gesture)
                 idle = {(_place(store, to), photo) for photo, to in obedience.idle}
                 if is_read:

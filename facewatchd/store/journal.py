@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from facewatchd.core.undoing import Rows, Word, resting_on, word
 from facewatchd.domain import FaceId, PersonId
-
-Before = dict[str, list[list[Any]]]
-"""Table -> the rows that a word changed, as they were before it."""
 
 # where the face is in each row
 _FACE_AT = {"faces": 0, "constraints": 0, "medoids": 1}
@@ -21,12 +19,32 @@ _FACE_AT = {"faces": 0, "constraints": 0, "medoids": 1}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One word; `at` is seconds since 1970."""
+    """
+    One word.
+
+    Attributes:
+        at: Seconds since 1970.
+        undone: Whether it was taken back.
+        undoes: The word that this one takes back.
+        undone_by: The word that takes this one back.
+        kind: What several words have in common that are one; empty for a word that stands alone.
+        photos: How many photos it is about.
+    """
 
     entry_id: int
     at: float
     title: str
     undone: bool
+    undoes: int | None = None
+    undone_by: int | None = None
+    kind: str = ""
+    photos: int = 0
+
+
+_COLUMNS = (
+    "entry_id, at, title, undone, undoes,"
+    " (SELECT u.entry_id FROM journal u WHERE u.undoes = j.entry_id AND NOT u.undone), kind, photos"
+)
 
 
 class Journal:
@@ -34,8 +52,21 @@ class Journal:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        # words whose change is being made, with the faces and people that it is about
+        self._open: dict[int, tuple[set[FaceId], set[PersonId]]] = {}
 
-    def remember(self, at: float, title: str, faces: Collection[FaceId], people: Collection[PersonId]) -> int:
+    def remember(
+        self,
+        at: float,
+        title: str,
+        faces: Collection[FaceId],
+        people: Collection[PersonId],
+        *,
+        made: Collection[PersonId] = (),
+        undoes: int | None = None,
+        kind: str = "",
+        photos: int = 0,
+    ) -> int:
         """
         To be called before a change, in its transaction.
 
@@ -44,18 +75,46 @@ class Journal:
             title: What the user did, as a sentence.
             faces: The faces that it changes.
             people: The people whose rows or medoids it changes.
+            made: Of these, those who come into being by it.
+            undoes: The word that it takes back.
+            kind: See `Entry`.
+            photos: See `Entry`.
 
         Returns:
             The entry's id.
         """
+        self.finish()
+        before = {**self._now(faces, people), "made": [[person] for person in sorted(made)]}
         cursor = self._db.execute(
-            "INSERT INTO journal (at, title, before) VALUES (?, ?, ?)",
-            (at, title, json.dumps(self._now(faces, people))),
+            "INSERT INTO journal (at, title, before, undoes, kind, photos) VALUES (?, ?, ?, ?, ?, ?)",
+            (at, title, json.dumps(before), undoes, kind, photos),
         )
         assert cursor.lastrowid is not None
+        self._open[cursor.lastrowid] = ({*faces}, {*people})
         return cursor.lastrowid
 
-    def _now(self, faces: Collection[FaceId], people: Collection[PersonId]) -> Before:
+    def finish(self) -> None:
+        """The changes of all words so far are made: what they came to is written down, each in its transaction."""
+        for entry_id, (faces, people) in self._open.items():
+            row = self._db.execute("SELECT after FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
+            if row is None:
+                continue
+            now = self._now(faces, people)
+            if row[0] is not None:
+                before: Rows = json.loads(row[0])
+                known = {person[0] for person in before["people"]}
+                now["people"] = [person for person in now["people"] if person[0] not in known]
+                mine = {"faces": (0, faces), "constraints": (0, faces), "people": (0, ()), "medoids": (0, people)}
+                for table, (at, ids) in mine.items():
+                    now[table] += [one for one in before[table] if one[at] not in ids]
+            self._db.execute("UPDATE journal SET after = ? WHERE entry_id = ?", (json.dumps(now), entry_id))
+        self._open.clear()
+
+    def give_up(self) -> None:
+        """The transaction of the words so far was rolled back."""
+        self._open.clear()
+
+    def _now(self, faces: Collection[FaceId], people: Collection[PersonId]) -> Rows:
         return {
             "people": self._rows("SELECT person_id, name, merged_into, hidden FROM people WHERE person_id = ?", people),
             "medoids": self._rows("SELECT person_id, face_id FROM medoids WHERE person_id = ?", people),
@@ -71,18 +130,26 @@ class Journal:
         Returns:
             Whether it was done: not where the word was taken back, or a later one is about these faces.
         """
-        rows = self._db.execute("SELECT before, undone FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
+        self.finish()
+        rows = self._db.execute("SELECT before, undone, after FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
         later = self._db.execute("SELECT before FROM journal WHERE entry_id > ? AND NOT undone", (entry_id,))
         if rows is None or rows[1] or any(self._is_about(text, faces) for (text,) in later):
             return False
-        before: Before = json.loads(rows[0])
+        before: Rows = json.loads(rows[0])
         own = {table: [row for row in before[table] if row[_FACE_AT[table]] in faces] for table in _FACE_AT}
         for table, face_at in _FACE_AT.items():
             before[table] = [row for row in before[table] if row[face_at] not in faces]
         known = [(row[0], face) for row in before["people"] for face in faces]
         self._db.executemany("DELETE FROM medoids WHERE person_id = ? AND face_id = ?", known)
         self._restore_faces(own)
-        self._db.execute("UPDATE journal SET before = ? WHERE entry_id = ?", (json.dumps(before), entry_id))
+        after: Rows | None = json.loads(rows[2]) if rows[2] is not None else None
+        for table, face_at in _FACE_AT.items() if after is not None else ():
+            assert after is not None
+            after[table] = [row for row in after[table] if row[face_at] not in faces]
+        self._db.execute(
+            "UPDATE journal SET before = ?, after = ?, photos = max(0, photos - 1) WHERE entry_id = ?",
+            (json.dumps(before), json.dumps(after) if after is not None else None, entry_id),
+        )
         return True
 
     def strike_out(self, entry_id: int) -> None:
@@ -91,7 +158,17 @@ class Journal:
         if not json.loads(text)["faces"]:
             self._db.execute("DELETE FROM journal WHERE entry_id = ?", (entry_id,))
 
-    def extend(self, entry_id: int, title: str | None, faces: Collection[FaceId], people: Collection[PersonId]) -> None:
+    def extend(
+        self,
+        entry_id: int,
+        title: str | None,
+        faces: Collection[FaceId],
+        people: Collection[PersonId],
+        *,
+        photos: int = 0,
+        whole: bool = False,
+        at: float | None = None,
+    ) -> None:
         """
         A word says more. To be called before the change, in its transaction.
 
@@ -100,18 +177,26 @@ class Journal:
             title: What it says now, where it says nothing of other faces; None to keep its title.
             faces: The faces that it changes too.
             people: The people whose rows or medoids it changes too.
+            photos: How many photos more it is about.
+            whole: Whether the title is about all that the word says.
+            at: When it was said to its end, seconds since 1970; None to keep that.
         """
+        self.finish()
         (text,) = self._db.execute("SELECT before FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
-        before: Before = json.loads(text)
+        before: Rows = json.loads(text)
         others = {row[0] for row in before["faces"]}
         more = self._now({*faces} - others, {*people} - {row[0] for row in before["people"]})
-        whole = {table: [*before[table], *rows] for table, rows in more.items()}
+        rows = {**before, **{table: [*before[table], *added] for table, added in more.items()}}
         # what `take_out` struck out of the medoids of people who are in it already
         known = {row[0] for row in before["people"]}
         lost = self._rows("SELECT person_id, face_id FROM medoids WHERE face_id = ?", faces)
-        whole["medoids"] += [row for row in lost if row[0] in known and row not in whole["medoids"]]
-        self._db.execute("UPDATE journal SET before = ? WHERE entry_id = ?", (json.dumps(whole), entry_id))
-        if title is not None and not others:
+        rows["medoids"] += [row for row in lost if row[0] in known and row not in rows["medoids"]]
+        self._db.execute(
+            "UPDATE journal SET before = ?, photos = photos + ?, at = coalesce(?, at) WHERE entry_id = ?",
+            (json.dumps(rows), photos, at, entry_id),
+        )
+        self._open[entry_id] = ({*faces}, {*people})
+        if title is not None and (whole or not others):
             self._db.execute("UPDATE journal SET title = ? WHERE entry_id = ?", (title, entry_id))
 
     @staticmethod
@@ -120,41 +205,106 @@ class Journal:
 
     def entries(self, limit: int) -> list[Entry]:
         """The last words, the newest first."""
-        rows = self._db.execute(
-            "SELECT entry_id, at, title, undone FROM journal ORDER BY entry_id DESC LIMIT ?", (limit,)
-        )
-        return [Entry(entry_id, at, title, bool(undone)) for entry_id, at, title, undone in rows]
+        return self._entries("TRUE ORDER BY entry_id DESC LIMIT ?", (limit,))
+
+    def get(self, entry_id: int) -> Entry | None:
+        """The word of this number."""
+        return next(iter(self._entries("entry_id = ?", (entry_id,))), None)
 
     def last(self) -> Entry | None:
-        """The newest word that was not taken back."""
-        row = self._db.execute(
-            "SELECT entry_id, at, title, undone FROM journal WHERE NOT undone ORDER BY entry_id DESC LIMIT 1"
-        ).fetchone()
-        return Entry(row[0], row[1], row[2], bool(row[3])) if row else None
+        """The newest word that was not taken back, and takes back nothing itself."""
+        return next(iter(self._entries("NOT undone AND undoes IS NULL ORDER BY entry_id DESC LIMIT 1", ())), None)
 
-    def take_back(self, entry_id: int) -> set[PersonId]:
+    def newest(self) -> Entry | None:
+        """The newest word of all."""
+        return next(iter(self.entries(1)), None)
+
+    def _entries(self, condition: str, arguments: Sequence[int]) -> list[Entry]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM journal j WHERE {condition}", arguments)
+        return [
+            Entry(number, at, title, bool(undone), undoes, undone_by, kind, photos)
+            for number, at, title, undone, undoes, undone_by, kind, photos in rows
+        ]
+
+    def resting_on(self, entry_id: int) -> list[Entry]:
+        """The words that rest on one, the last first; while there are any, it cannot be taken back."""
+        self.finish()
+        rows = self._db.execute(
+            "SELECT entry_id, before, after, undone, undoes FROM journal WHERE entry_id >= ? AND (NOT undone OR entry_id = ?)"
+            " ORDER BY entry_id",
+            (entry_id, entry_id),
+        )
+        words: list[Word] = []
+        for each, before, after, undone, undoes in rows:
+            then = json.loads(after) if after is not None else None
+            words.append(word(each, json.loads(before), then, undone=bool(undone), undoes=undoes))
+        one, *later = words
+        return [entry for entry in map(self.get, resting_on(one, later)) if entry is not None]
+
+    def take_back(self, entry_id: int, at: float) -> set[PersonId]:
         """
-        Make everything that the word changed as it was before it. Faces that are gone since are left out.
+        Make everything that a word changed as it was before it. Faces that are gone since are left out. That is a word
+        itself, which can be taken back; where the word is such a one, what it took back holds again.
+
+        Args:
+            entry_id: The word.
+            at: Seconds since 1970.
 
         Returns:
             The people whose folders change.
         """
-        (text,) = self._db.execute("SELECT before FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
-        before: Before = json.loads(text)
-        concerned: set[PersonId] = {row[0] for row in before["people"]}
-        faces = [row[0] for row in before["faces"]]
+        self.finish()
+        title, text, later, undoes = self._db.execute(
+            "SELECT title, before, after, undoes FROM journal WHERE entry_id = ?", (entry_id,)
+        ).fetchone()
+        before: Rows = json.loads(text)
+        after: Rows | None = json.loads(later) if later is not None else None
+        people, faces = [row[0] for row in before["people"]], [row[0] for row in before["faces"]]
+        concerned: set[PersonId] = {*people}
         for face in faces:
             row = self._db.execute("SELECT person_id FROM faces WHERE face_id = ?", (face,)).fetchone()
             concerned |= {row[0]} if row and row[0] is not None else set()
+        if undoes is None:
+            self.remember(at, f"Taken back: {title}", faces, people, undoes=entry_id)
+        else:
+            self._db.execute("UPDATE journal SET undone = 0 WHERE entry_id = ?", (undoes,))
+        self._restore_rows("people", ("name", "merged_into", "hidden"), before, after)
+        if after is None:
+            self._restore_faces(before)
+        else:
+            self._restore_rows("faces", ("person_id", "ignored", "review_of"), before, after)
+            self._restore_constraints(before, after)
+        self._db.executemany("DELETE FROM medoids WHERE person_id = ?", [(person,) for person in people])
+        self._restore("medoids", "person_id, face_id", before["medoids"], 1)
+        # a later word may have given such a face to somebody else
         self._db.executemany(
-            "UPDATE people SET name = ?2, merged_into = ?3, hidden = ?4 WHERE person_id = ?1", before["people"]
+            "DELETE FROM medoids WHERE person_id = ?1"
+            " AND face_id NOT IN (SELECT face_id FROM faces WHERE person_id = ?1)",
+            [(person,) for person in people],
         )
-        self._db.executemany("DELETE FROM medoids WHERE person_id = ?", [(row[0],) for row in before["people"]])
-        self._restore_faces(before)
         self._db.execute("UPDATE journal SET undone = 1 WHERE entry_id = ?", (entry_id,))
         return concerned | {row[1] for row in before["faces"] if row[1] is not None}
 
-    def _restore_faces(self, before: Before) -> None:
+    def _restore_rows(self, table: str, columns: Sequence[str], before: Rows, after: Rows | None) -> None:
+        """Make the columns that changed as they were."""
+        now = {row[0]: row for row in after[table]} if after is not None else {}
+        key = "person_id" if table == "people" else "face_id"
+        for row in before[table]:
+            other = now.get(row[0])
+            for at, column in enumerate(columns, 1):
+                # older entries know nothing of reviews
+                value = row[at] if at < len(row) else None
+                if other is None or other[at] != value:
+                    self._db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row[0]))
+
+    def _restore_constraints(self, before: Rows, after: Rows) -> None:
+        was = [tuple(row) for row in before["constraints"]]
+        new = [row for row in map(tuple, after["constraints"]) if row not in was]
+        self._db.executemany("DELETE FROM constraints WHERE face_id = ? AND person_id = ?", [row[:2] for row in new])
+        gone = [row for row in was if row not in {*map(tuple, after["constraints"])}]
+        self._restore("constraints", "face_id, person_id, kind", [list(row) for row in gone], 0)
+
+    def _restore_faces(self, before: Rows) -> None:
         # older entries know nothing of reviews
         rows = [(*row, None)[:4] for row in before["faces"]]
         self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3, review_of = ?4 WHERE face_id = ?1", rows)

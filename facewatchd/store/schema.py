@@ -287,4 +287,12 @@ MIGRATIONS = (
     -- in each root's own order, so that the photos of a root that is away are not walked through
     CREATE INDEX photos_pending ON photos (root_id, photo_id) WHERE state = 'pending' AND absent_since IS NULL;
     """,
+    """
+    -- the rows as each word left them, as JSON; the word that it takes back; what it has in common with others that are one
+    -- with it; how many photos it is about
+    ALTER TABLE journal ADD COLUMN after TEXT;
+    ALTER TABLE journal ADD COLUMN undoes INTEGER;
+    ALTER TABLE journal ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+    ALTER TABLE journal ADD COLUMN photos INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -150,11 +150,13 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.journal.finish()
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 self.people.forget_gallery()
+                self.journal.give_up()
                 raise
 
     def try_writing(self) -> None:

@@ -593,6 +593,9 @@ def test_undo_goes_back_step_by_step(archive: Archive, tree: Path) -> None:
     assert undone(archive, times=3) == BEFORE
     titles = [(entry.title, entry.undone) for entry in archive.store.journal.entries(10)]
     assert titles == [
+        ("Taken back: Person 1 is Ada", False),
+        ("Taken back: a0.jpg: it is Person 2 and not Ada", False),
+        ("Taken back: Person 2 is Ada", False),
         ("Person 2 is Ada", True),
         ("a0.jpg: it is Person 2 and not Ada", True),
         ("Person 1 is Ada", True),

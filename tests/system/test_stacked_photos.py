@@ -225,7 +225,7 @@ def test_a_jpeg_that_comes_later_takes_over_everything(stack: Stack, first: byte
     assert stack.store.people.medoids(person) == [after.face_id]
     assert stack.links() == [JPG]
     with stack.store.transaction():
-        stack.store.journal.take_back(1)
+        stack.store.journal.take_back(1, NOW)
     assert stack.face()[1].state is FaceState.UNKNOWN
 
 
