@@ -14,8 +14,6 @@ from facewatchd.daemon.service import notify
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals, progress_entry, root_entry
-from facewatchd.domain import Health
-from facewatchd.errors import displayable
 from facewatchd.store import Store
 
 _EVERY_S = 2.0
@@ -108,8 +106,7 @@ class Condition:
     def _now(self) -> Vitals:
         """How things are; found out every few seconds, so that nothing is counted for it."""
         statuses = self._sources.statuses()
-        blocked = [f"{displayable(s.path)}: {s.reason}" for s in statuses if s.health is not Health.ONLINE]
-        blocked += self._intake.doubts
+        blocked = self._sources.blocked() + self._intake.doubts
         blocked += [problem for problem in (self._tree.problem, self._tree.notice, self._grouping.problem) if problem]
         if self._pause.reason:
             blocked.append(self._pause.reason)

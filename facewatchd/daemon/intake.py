@@ -110,6 +110,8 @@ class Intake:
             self._look_beside(root, path, closed=hint.closed)
         if hint.kind is HintKind.FILE:
             self._look_at(root, path, closed=hint.closed)
+            if self._discovery.is_link_instead(root, path):
+                self._sources.explain(root, path)
         elif hint.kind is HintKind.FOLDER:
             self._sources.scan(root, path)
         elif path:
@@ -121,8 +123,6 @@ class Intake:
     def scanned(self, part: ScanPart) -> None:
         """A scan found differences."""
         now = time.time()
-        for path, problem in part.difference.problems:
-            log.warning("%s: %s", displayable(path), problem)
         with self._store.transaction():
             for seen in part.difference.files:
                 # what is settled is marked in the state, and has its turn after the arrivals
@@ -143,8 +143,11 @@ class Intake:
         for status in self._sources.statuses():
             root = self._sources.at(status.path)
             with self._store.transaction():
-                scope, doubt = self._discovery.recheck(root, status.health, time.time())
-            self._tree.touch_people(scope)
+                found = self._discovery.recheck(root, status.health, time.time())
+            self._tree.touch_people(found.scope)
+            for path in found.hidden:
+                self._sources.explain(root, path)
+            doubt = found.doubt
             if doubt and doubt != self._doubts.get(root.root_id):
                 log.warning("%s: %s", displayable(root.path), doubt)
             self._doubts[root.root_id] = doubt
@@ -257,5 +260,9 @@ class Intake:
             with self._store.transaction():
                 fail(self._store, seen, result, time.time())
                 self._tree.touch_people(stand_down(self._store, seen))
+            root = self._sources.roots[seen.root_id]
+            if (closed := self._discovery.hidden_at(root, seen.path)) is not None:
+                # when its folder is open again it is tried again
+                self._sources.explain(root, closed)
             self.progress.took(0, end.seconds)
         return False

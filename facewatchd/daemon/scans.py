@@ -45,6 +45,8 @@ class ScanEnd:
         below: The folder, "" for the whole root.
         check: How the root was found after the scan, or before it where there was none to scan; None after an error.
         seconds: How long it took.
+        problems: Why parts could not be looked at, and what to do: paths relative to the root, and a sentence each. None
+            where the scan did not go to its end.
         error: What ended it early, None where it went to its end.
     """
 
@@ -52,6 +54,7 @@ class ScanEnd:
     below: bytes
     check: RootCheck | None
     seconds: float
+    problems: tuple[tuple[bytes, str], ...] | None = None
     error: FacewatchError | None = None
 
 
@@ -98,22 +101,22 @@ class Scans:
             with self._lock:
                 self._waiting.discard(job)
             started = time.monotonic()
-            check, error = None, None
+            check, problems, error = None, None, None
             try:
-                check = self._scan(*job)
+                check, problems = self._scan(*job)
             except FacewatchError as caught:
                 error = caught
             except Exception as caught:  # the boundary of one scan: the next one may do
                 log.exception("A scan went wrong")
                 error = FacewatchError("The scan failed", f"{type(caught).__name__}: {caught}.", job[0].path)
             if not self._stopping.is_set():
-                self._post(ScanEnd(*job, check, time.monotonic() - started, error))
+                self._post(ScanEnd(*job, check, time.monotonic() - started, problems, error))
 
-    def _scan(self, root: Root, below: bytes) -> RootCheck:
+    def _scan(self, root: Root, below: bytes) -> tuple[RootCheck, tuple[tuple[bytes, str], ...] | None]:
         with Store(self._state_dir, read_only=True) as store:
             check = self._check(store, root)
             if check.health is Health.OFFLINE:
-                return check
+                return check, None
             excluded = self._excluded(root)
             folders = scan(
                 root,
@@ -129,10 +132,10 @@ class Scans:
                     self._post(ScanPart(root, part))
             check = self._check(store, root)
         # a scan cut short has not seen everything, and what lies on a root that went away is not gone
+        complete = check.health is Health.ONLINE and not self._stopping.is_set()
         if part.missing:
-            complete = check.health is Health.ONLINE and not self._stopping.is_set()
             self._post(ScanPart(root, part if complete else replace(part, missing=())))
-        return check
+        return check, part.problems if complete else None
 
     @staticmethod
     def _check(store: Store, root: Root) -> RootCheck:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from facewatchd.config import Config
 from facewatchd.daemon.scans import ScanEnd, ScanPart, Scans
+from facewatchd.daemon.troubles import Troubles
 from facewatchd.domain import Health, Root, RootId, RootStatus, WatchMode
 from facewatchd.errors import displayable
 from facewatchd.pipeline.roots import SAMPLE, leave_out, settle_roots, unwatched
@@ -20,6 +21,7 @@ from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import read_mounts, trusts_ctime, watch_mode
 from facewatchd.watch.roots import RootCheck, RootIdentity, check_root, excluded_in
 from facewatchd.watch.watcher import Watcher
+from facewatchd.watch.ways import why_closed
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Sources:
         self._modes: dict[RootId, WatchMode] = {}
         for root in roots:
             self._choose_mode(root)
+        self._troubles = {root.root_id: Troubles(root) for root in roots}
         self._checks: dict[RootId, RootCheck] = {}
         self._watchers: dict[RootId, Watcher] = {}
         self._own = [os.fsencode(path) for path in (config.people.dir, config.state.dir, config.models.root)]
@@ -104,16 +107,39 @@ class Sources:
 
     def poll(self) -> None:
         """Scan the roots about which the watchers do not tell everything."""
-        for status in self.statuses():
-            if status.mode is WatchMode.POLLING or status.health is Health.DEGRADED:
-                self.scan(self.at(status.path))
+        for root_id, root in self.roots.items():
+            watcher = self._watchers.get(root_id)
+            if watcher is None or not watcher.tells_everything():
+                self.scan(root)
+
+    def explain(self, root: Root, path: bytes) -> None:
+        """Nothing can be said of photos at a path: have it said why."""
+        if path not in self._troubles[root.root_id]:
+            self.scan(root, path)
 
     def supervise(self) -> None:
-        """Take up roots that came back, let go of those that went."""
+        """Take up roots that came back, let go of those that went; look at what was closed and is open again."""
         for root in self.roots.values():
             watcher = self._watchers.get(root.root_id)
             if not self.is_online(root.root_id) or watcher is None or watcher.lost:
                 self._take_up(root)
+            # a network share is asked by the thread that scans, for the answer may be long in coming
+            elif self._modes[root.root_id] is WatchMode.INOTIFY:
+                if why_closed(root.path):
+                    self._take_up(root)
+                else:
+                    self._look_at_troubles(root, watcher)
+
+    def _look_at_troubles(self, root: Root, watcher: Watcher) -> None:
+        troubles = self._troubles[root.root_id]
+        # their photos may have been found elsewhere
+        troubles.forget([path for path in troubles.links() if not self._store.photos.are_in(root.root_id, path)])
+        for path in troubles.changed():
+            self.scan(root, path)
+        for folder in watcher.closed():
+            if not why_closed(folder):
+                watcher.again(folder)
+                self.scan(root, os.path.relpath(folder, root.path) if folder != root.path else b"")
 
     def scanned(self, end: ScanEnd) -> None:
         """A scan is over. One that failed is tried again; after some failures the rest of the work waits no longer."""
@@ -127,6 +153,11 @@ class Sources:
             return
         self._failed_scans[root_id] = 0
         self._found(end.root, end.check)
+        if end.problems is not None:
+            opened = self._troubles[root_id].scanned(end.below, end.problems)
+            with self._store.transaction():
+                for path in opened:
+                    self._store.photos.retry_in(root_id, path)
         if not end.below and end.check.health is Health.ONLINE:
             self._unscanned.discard(end.root.root_id)
             if end.root.root_id in self._watchers:
@@ -148,16 +179,29 @@ class Sources:
 
     def statuses(self) -> list[RootStatus]:
         """How each root fares: what is wrong with the folder itself goes before what is wrong with watching it."""
-        found = []
+        return [self._status(root) for root in self.roots.values()]
+
+    def blocked(self) -> list[str]:
+        """What is wrong with the roots, and with folders in them, a sentence each with what to do."""
+        said = []
         for root_id, root in self.roots.items():
-            mode, check = self._modes[root_id], self._checks.get(root_id)
-            if check is not None and check.health is not Health.ONLINE:
-                found.append(RootStatus(root.path, mode, check.health, check.reason))
-            elif root_id in self._watchers:
-                found.append(self._watchers[root_id].status())
-            else:
-                found.append(RootStatus(root.path, mode, Health.DEGRADED, "It has not been looked at yet."))
-        return found
+            status, troubles = self._status(root), self._troubles[root_id].sentences()
+            if status.health is not Health.ONLINE and status.reason not in troubles:
+                said.append(f"{displayable(root.path)}: {status.reason}")
+            if status.health is not Health.OFFLINE:
+                said += troubles
+        return said
+
+    def _status(self, root: Root) -> RootStatus:
+        mode, check = self._modes[root.root_id], self._checks.get(root.root_id)
+        if check is not None and check.health is not Health.ONLINE:
+            return RootStatus(root.path, mode, check.health, check.reason)
+        watcher = self._watchers.get(root.root_id)
+        if watcher is None:
+            return RootStatus(root.path, mode, Health.DEGRADED, "It has not been looked at yet.")
+        if self._troubles[root.root_id] and watcher.tells_what_it_can():
+            return RootStatus(root.path, mode, Health.DEGRADED, self._troubles[root.root_id].sentences()[0])
+        return watcher.status()
 
     def _choose_mode(self, root: Root) -> None:
         """How to watch a root, by what is mounted there now."""
@@ -197,6 +241,9 @@ class Sources:
                     self._store.roots.set_identity(root.root_id, *now)
         if before is None or before.health is not check.health:
             if check.health is Health.ONLINE:
+                if before is not None:
+                    with self._store.transaction():
+                        self._store.photos.retry_in(root.root_id)
                 log.info("Photos in %s", displayable(root.path))
             else:
                 log.warning("%s is %s: %s", displayable(root.path), check.health, check.reason)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facewatchd.core.inventory import Absence, doubt, is_gone
 from facewatchd.core.roots import common_end
@@ -15,10 +15,12 @@ from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState,
 from facewatchd.photos.beside import fingerprint, names_beside
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.places import Place, Places
 from facewatchd.pipeline.stacks import leave, move
 from facewatchd.store import Store
 from facewatchd.watch.ignore import is_ignored_file
-from facewatchd.watch.scanner import ScannedFolder, is_open, stat_photo
+from facewatchd.watch.scanner import ScannedFolder, stat_photo
+from facewatchd.watch.ways import WayKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,31 @@ class Difference:
 
     Attributes:
         files: New, changed or reappeared files.
-        missing: Photos that were not seen where they should be.
+        missing: Photos that were not seen where they should be. Not those in folders that could not be looked into.
         beside: Paths relative to the root of sidecars that came, changed or went while their photos stayed as they were.
-        problems: Why parts could not be looked at, one sentence each with the path in front.
+        problems: Why parts could not be looked at, and what to do: paths relative to the root, and a sentence each.
     """
 
     files: tuple[SeenFile, ...] = ()
     missing: tuple[PhotoId, ...] = ()
     problems: tuple[tuple[bytes, str], ...] = ()
     beside: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """
+    What another look for the photos that were not seen has come to.
+
+    Attributes:
+        scope: Whose folders change.
+        doubt: Why a disappearance is not believed; empty where it is, or nothing is missing.
+        hidden: Where nothing can be said of photos: paths relative to the root. A scan of them says why.
+    """
+
+    scope: Scope = field(default_factory=set)
+    doubt: str = ""
+    hidden: frozenset[bytes] = frozenset()
 
 
 def differences(
@@ -58,12 +76,10 @@ def differences(
     known = store.photos.under(root.root_id, below) if below else store.photos.known(root.root_id)
     files: list[SeenFile] = []
     beside: list[bytes] = []
-    blind: list[bytes] = []
-    problems: list[tuple[bytes, str]] = []
+    problems: dict[bytes, str] = {}
     for folder in folders:
         if folder.problem:
-            blind.append(folder.path)
-            problems.append((os.path.join(root.path, folder.path) if folder.path else root.path, folder.problem))
+            problems[folder.path] = folder.problem
         around = {os.path.basename(seen.path): seen.stat for seen in folder.beside}
         for seen in folder.files:
             photo = known.pop(seen.path, None)
@@ -74,7 +90,8 @@ def differences(
         if len(files) + len(beside) >= batch:
             yield Difference(tuple(files), beside=tuple(beside))
             files, beside = [], []
-    yield Difference(tuple(files), tuple(_missing(root, known, blind)), tuple(problems), tuple(beside))
+    missing, hidden = _missing(store, root, known, list(problems))
+    yield Difference(tuple(files), tuple(missing), tuple({**hidden, **problems}.items()), tuple(beside))
 
 
 def _changed_beside(path: bytes, photo: KnownPhoto, around: Mapping[bytes, FileStat]) -> Iterator[bytes]:
@@ -86,27 +103,34 @@ def _changed_beside(path: bytes, photo: KnownPhoto, around: Mapping[bytes, FileS
             yield os.path.join(folder, sidecar)
 
 
-def _missing(root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]) -> Iterator[PhotoId]:
+def _missing(
+    store: Store, root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]
+) -> tuple[list[PhotoId], dict[bytes, str]]:
+    """Of the photos that a scan did not see, those that are not there; and why nothing can be said of others, by path."""
+    places = Places(store, root)
+    missing: list[PhotoId] = []
+    hidden: dict[bytes, str] = {}
     for path, photo in unseen.items():
-        hidden = any(not folder or path.startswith(folder + b"/") for folder in blind)
+        if photo.state is PhotoState.MISSING or any(not top or path.startswith(top + b"/") for top in blind):
+            continue
         # a scan tells of a file with several names under the first of them only
-        if photo.state is not PhotoState.MISSING and not hidden and _look(root, path) is None:
-            yield photo.photo_id
-
-
-def _look(root: Root, path: bytes) -> FileStat | None:
-    """What is where the index has a photo; nothing, if the way is ignored by now (R4), or leads through a symlink (R8)."""
-    there = stat_photo(os.path.join(root.path, path))
-    folder = os.path.dirname(path)
-    return there if there is not None and (not folder or is_open(root.path, folder)) else None
+        place = places.look(path)
+        if place.is_empty:
+            missing.append(photo.photo_id)
+        elif place.is_hidden and place.way.at not in hidden:
+            hidden[place.way.at] = places.why_hidden(place.way)
+    return missing, hidden
 
 
 def is_there(store: Store, placed: PlacedPhoto) -> bool:
     """Whether a photo's file is seen where the index has it, as it was."""
-    if b"\0" in placed.path:
-        return False
-    there = _look(store.roots.all()[placed.root_id], placed.path)
-    return there is not None and there.same_content(placed.photo.stat)
+    place = _place_of(store, placed)
+    return place is not None and place.stat is not None and place.stat.same_content(placed.photo.stat)
+
+
+def _place_of(store: Store, placed: PlacedPhoto) -> Place | None:
+    """None for a photo that had to make room."""
+    return None if b"\0" in placed.path else Places(store, store.roots.all()[placed.root_id]).look(placed.path)
 
 
 def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:
@@ -124,7 +148,9 @@ def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:
         return False
     if store.roots.identity(placed.root_id) not in {None, (found.st_dev, found.st_ino)}:
         return False
-    return not is_there(store, placed)
+    place = _place_of(store, placed)
+    # behind a link the very bytes may be, and be looked at from elsewhere now; behind a closed door they are where they were
+    return place is None or (place.way.kind is not WayKind.CLOSED and not is_there(store, placed))
 
 
 def the_same_photo(candidates: Iterable[PlacedPhoto], path: bytes) -> PlacedPhoto | None:
@@ -226,9 +252,19 @@ class Discovery:
         stat = stat_photo(os.path.join(root.path, path))
         if stat is None:
             self._gate.forget((root.root_id, path))
-            self.went(root, path, now)
+            if Places(self._store, root).look(path).is_empty:
+                self.went(root, path, now)
             return None, set()
         return self.see(SeenFile(root.root_id, path, stat), closed=closed, now=now, again=again)
+
+    def is_link_instead(self, root: Root, path: bytes) -> bool:
+        """Whether a symbolic link is where a photo, or a folder of photos, was."""
+        return os.path.islink(os.path.join(root.path, path)) and self._store.photos.are_in(root.root_id, path)
+
+    def hidden_at(self, root: Root, path: bytes) -> bytes | None:
+        """Where the way to a photo is closed; None where it is not."""
+        place = Places(self._store, root).look(path)
+        return place.way.at if place.is_hidden else None
 
     def is_settled(self, root: Root, path: bytes, *, closed: bool, now: float) -> bool:
         """A hint about a file that is no photo, or its turn at the gate: whether it is settled, or gone."""
@@ -236,7 +272,7 @@ class Discovery:
         stat = stat_photo(os.path.join(root.path, path))
         if stat is None:
             self._gate.forget(key)
-            return True
+            return Places(self._store, root).look(path).is_empty
         return self._gate.observe(key, stat, closed=closed, now=now, trust_ctime=root.root_id in self._trusted)
 
     def forget(self, root: Root, path: bytes) -> None:
@@ -256,31 +292,33 @@ class Discovery:
         gone = [known] if known is not None else list(photos.under(root.root_id, path).values())
         photos.absent([photo.photo_id for photo in gone if photo.state is not PhotoState.MISSING], now, 1)
 
-    def recheck(self, root: Root, health: Health, now: float) -> tuple[Scope, str]:
-        """
-        Look once more for the photos that were not seen.
-
-        Returns:
-            Whose folders change, and why a disappearance is not believed (empty where it is, or nothing is missing).
-        """
+    def recheck(self, root: Root, health: Health, now: float) -> Recheck:
+        """Look once more for the photos that were not seen."""
         photos = self._store.photos
+        places = Places(self._store, root)
         back: list[PhotoId] = []
         still: list[tuple[PhotoId, Absence]] = []
+        hidden: set[bytes] = set()
         for photo_id, path, absence in photos.absences(root.root_id):
-            if _look(root, path) is not None:
-                back.append(photo_id)
-            else:
+            place = places.look(path)
+            if place.is_empty:
                 still.append((photo_id, absence))
+            elif place.way.kind is WayKind.CLOSED:
+                hidden.add(place.way.at)
+            else:
+                back.append(photo_id)
+                hidden |= {place.way.at} if place.is_hidden else set()
         photos.present(back)
         if not still:
-            return set(), ""
+            return Recheck(hidden=frozenset(hidden))
         # a clock that has been set back must not keep them
         photos.absent([photo_id for photo_id, absence in still if absence.since > now], now, 0)
         latest = max(min(absence.since, now) for _, absence in still)
         why = doubt(health, photos.count(root.root_id), len(still), now - latest)
         if why:
-            return set(), why
+            return Recheck(doubt=why, hidden=frozenset(hidden))
         photos.absent([photo_id for photo_id, _ in still], now, 1)
         gone = [photo_id for photo_id, absence in still if is_gone(absence, now)]
         photos.miss(gone)
-        return ({*photos.people_in(gone), None, *leave(self._store, gone)} if gone else set()), ""
+        scope: Scope = {*photos.people_in(gone), None, *leave(self._store, gone)} if gone else set()
+        return Recheck(scope, "", frozenset(hidden))

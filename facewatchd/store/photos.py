@@ -80,6 +80,14 @@ class Photos:
         )
         return {path: _known(row) for path, *row in rows}
 
+    def are_in(self, root_id: RootId, path: bytes) -> bool:
+        """Whether there is a photo under a path, or below it; tombstones are none."""
+        row = self._db.execute(
+            "SELECT 1 FROM photos WHERE root_id = ?1 AND (path = ?2 OR (path >= ?3 AND path < ?4)) AND state != 'missing'",
+            (root_id, path, path + b"/", path + b"0"),
+        ).fetchone()
+        return row is not None
+
     def same_file(self, stat: FileStat) -> list[PlacedPhoto]:
         """Photos taken in that were this very file when last seen, under whatever path."""
         rows = self._db.execute(
@@ -187,6 +195,14 @@ class Photos:
             (now is None, now, RETRY_AFTER_S[-1]),
         )
         return cursor.rowcount
+
+    def retry_in(self, root_id: RootId, folder: bytes = b"") -> None:
+        """The failed photos of a folder and below it, "" for the root, are to be tried again: it was closed for a while."""
+        self._db.execute(
+            "UPDATE photos SET state = 'pending', attempts = 0 WHERE state = 'failed' AND root_id = ?1"
+            " AND (?2 = x'' OR path >= ?3 AND path < ?4)",
+            (root_id, folder, folder + b"/", folder + b"0"),
+        )
 
     def _put(self, seen: SeenFile, state: PhotoState, reason: str) -> None:
         stat = seen.stat

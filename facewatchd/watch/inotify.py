@@ -27,6 +27,7 @@ from facewatchd.errors import displayable
 from facewatchd.watch.hints import Hint, HintKind
 from facewatchd.watch.ignore import MARKERS, is_ignored_file, is_ignored_folder
 from facewatchd.watch.scanner import list_folder
+from facewatchd.watch.ways import why_closed
 
 _logger = logging.getLogger(__name__)
 
@@ -223,11 +224,21 @@ class WatchTree:
         if event.is_moved_to:
             self._drop(path, and_below=True)
         elif event.is_attrib:
-            if path not in self._unwatched:
-                return None
+            return self._permissions_changed(path)
         elif path in self._watches:
             return None  # found while its parent was listed, which was reported
         self.add(path)
+        return Hint(path, HintKind.FOLDER)
+
+    def _permissions_changed(self, path: bytes) -> Hint | None:
+        """A folder may be closed to us by now, or open again; what it was closed for is found by a scan."""
+        number = why_closed(path)
+        if number in _VANISHED or bool(number) == (path in self._unwatched):
+            return None
+        if number:
+            self._leave_unwatched(path, number)
+        else:
+            self.add(path)
         return Hint(path, HintKind.FOLDER)
 
     def _marker_changed(self, folder: _Folder) -> Hint | None:

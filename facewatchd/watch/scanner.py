@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from facewatchd.domain import FileStat, Root, SeenFile
 from facewatchd.errors import displayable
 from facewatchd.watch.ignore import MARKERS, is_ignored_file, is_ignored_folder
+from facewatchd.watch.ways import is_open
 
 _logger = logging.getLogger(__name__)
 
@@ -249,21 +250,3 @@ class _Walk:
                 self._linked.add(identity)
             files.append(SeenFile(self._root_id, prefix + entry.name, known))
         return ScannedFolder(path, tuple(files), listing.symlinks, hard_links, problem, tuple(beside))
-
-
-def is_open(root: bytes, below: bytes, excluded: frozenset[bytes] = frozenset()) -> bool:
-    """Whether the walk from the root would come to a folder: no part of the way is ignored, excluded or a symlink."""
-    full = root
-    for name in below.split(b"/"):
-        full = os.path.join(full, name)
-        if is_ignored_folder(name) or full in excluded:
-            return False
-        try:
-            if not stat.S_ISDIR(os.lstat(full).st_mode):
-                return False
-        except OSError:
-            return False
-        # the folder itself is checked by the walk
-        if any(os.path.lexists(os.path.join(full, marker)) for marker in MARKERS):
-            return False
-    return True

@@ -97,6 +97,31 @@ class Watcher:
         if self._tree is not None and not self._tree.lost:
             self._tree.recover()
 
+    def again(self, folder: bytes) -> None:
+        """To be called when a folder that could not be watched may be, or was closed for a while: it is watched again."""
+        if self._tree is not None and not self._tree.lost:
+            self._tree.add(folder)
+
+    def tells_everything(self) -> bool:
+        """Whether no change in the root goes unheard."""
+        return self._mode is WatchMode.INOTIFY and self.status().health is Health.ONLINE
+
+    def tells_what_it_can(self) -> bool:
+        """Whether nothing but closed folders keeps it from telling everything, if anything does."""
+        health, _ = self._judge()
+        return health is Health.ONLINE or (health is Health.DEGRADED and self._is_kept_out_only())
+
+    def _is_kept_out_only(self) -> bool:
+        tree, reader = self._tree, self._reader
+        if tree is None or reader is None or not reader.is_alive() or tree.overflowed:
+            return False
+        return len(self.closed()) == len(tree.unwatched())
+
+    def closed(self) -> dict[bytes, int]:
+        """The folders that cannot be watched for reasons of their own, with the errno: absolute paths."""
+        unwatched = self._tree.unwatched() if self._tree is not None else {}
+        return {path: number for path, number in unwatched.items() if number != errno.ENOSPC}
+
     @property
     def lost(self) -> bool:
         """Whether the root was deleted, moved away, unmounted or mounted over, so that a new watcher is needed."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import NOW, READER, Archive, open_archive
+from helpers import NOW, READER, Archive, open_archive, rights_count
 
 from facewatchd.config import Config
 from facewatchd.core.thresholds import Thresholds
@@ -29,6 +29,13 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     made = open_archive(tmp_path)
     with made.store:
         yield made
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """See `rights_count`."""
+    with rights_count():
+        yield
 
 
 @pytest.fixture

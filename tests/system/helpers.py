@@ -5,6 +5,7 @@ in `archive_fixtures`.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import itertools
 import os
@@ -12,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -226,6 +228,22 @@ def without_roots_rights(script: str, *arguments: str | Path) -> subprocess.Comp
         check=False,
         timeout=60,
     )
+
+
+@contextmanager
+def rights_count() -> Iterator[None]:
+    """In this thread, and in those that it starts, the rights of files and folders count, also where the tests are root's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    before = (ctypes.c_uint32 * 6)()  # twice: effective, permitted, inheritable
+    assert libc.capget(header, before) == 0
+    # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    now = (ctypes.c_uint32 * 6)(int(before[0]) & ~0b110, *before[1:])
+    assert libc.capset(header, now) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0
 
 
 def in_namespace(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -179,6 +179,72 @@ def test_a_root_that_goes_and_comes_back(home: Home, daemon: Daemon) -> None:
     wait_until(lambda: home.linked("new.jpg"), SLACK_S)
 
 
+# --- folders that are closed, and links in the place of folders
+
+
+def said(home: Home, path: Path) -> list[str]:
+    """What `status` says of a path."""
+    return [sentence for sentence in home.status()["blocked"] if sentence.startswith(f"{path}: ")]
+
+
+@pytest.mark.parametrize("mode", ["inotify", "polling"])
+def test_a_folder_that_is_closed_and_opened_again(home: Home, mode: str) -> None:
+    """`status` names it and says what to do, its photos stay where they are, and what came meanwhile is found at once."""
+    folder = home.album / "old"
+    folder.mkdir()
+    photos = next(iter(portraits(home).values()))
+    (folder / "known.jpg").write_bytes(retake(photos[0]))
+    home.configure(watch={"settle_s": 0.2, "settle_open_s": 0.4, "mode": mode, "poll_s": 2})
+    with home.daemon(strict=True) as daemon:
+        daemon.wait_for("watching for changes")
+        wait_until(lambda: home.linked("old/known.jpg"), SLACK_S)
+        folder.chmod(0o000)
+        (sentence,) = wait_until(lambda: said(home, folder), 5 + SLACK_S)
+        assert "cannot be read (Permission denied). Give the user that facewatchd runs as the right to" in sentence
+        (folder / "new.jpg").write_bytes(retake(photos[1]))
+        (folder / "closed.jpg").write_bytes(retake(photos[1], 0.9))
+        (folder / "closed.jpg").chmod(0o000)
+        folder.chmod(0o755)
+        wait_until(lambda: home.linked("old/new.jpg"), 5 + SLACK_S)
+        assert home.linked("old/known.jpg")
+        wait_until(lambda: not said(home, folder), 5 + SLACK_S)
+        wait_until(lambda: home.status()["photos"]["failed"] == 1, 5 + SLACK_S)
+        (folder / "closed.jpg").chmod(0o644)
+        wait_until(lambda: home.linked("old/closed.jpg"), 5 + SLACK_S)
+        assert home.status()["blocked"] == []
+        if mode == "inotify":
+            home.album.chmod(0o000)
+            wait_until(lambda: home.status()["roots"][0]["health"] == "offline", 10 + SLACK_S)
+            assert len(said(home, home.album)) == 1
+            home.album.chmod(0o755)
+            wait_until(lambda: home.status()["roots"][0]["health"] == "online", 10 + SLACK_S)
+            assert home.status()["photos"]["failed"] == 0
+        daemon.stop()
+
+
+def test_a_folder_that_a_link_has_replaced(home: Home) -> None:
+    """`status` says so as long as photos are behind it; the links of the people tree still lead to them."""
+    folder, away = home.album / "travels", home.path / "big disk"
+    folder.mkdir()
+    photos = next(iter(portraits(home).values()))
+    (folder / "1.jpg").write_bytes(retake(photos[0]))
+    with home.watching() as daemon:
+        wait_until(lambda: home.linked("travels/1.jpg"), SLACK_S)
+        before = home.status()["photos"]
+        shutil.move(folder, away)
+        folder.symlink_to(away)
+        (sentence,) = wait_until(lambda: said(home, folder), 5 + SLACK_S)
+        assert "symbolic link by now" in sentence
+        assert str(away) in sentence
+        assert home.status()["photos"] == before
+        assert home.linked("travels/1.jpg")
+        folder.unlink()
+        shutil.move(away, folder)
+        wait_until(lambda: not home.status()["blocked"], 10 + SLACK_S)
+        assert home.linked("travels/1.jpg")
+        daemon.stop()
+
+
 # --- the user's word
 
 

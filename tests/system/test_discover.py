@@ -6,13 +6,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from helpers import MODEL, NASTY_NAMES, Archive, jpeg, links, unit
 
 from facewatchd.domain import Health, PhotoState, Root, SeenFile, TakenPhoto
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.discover import Discovery, differences
+from facewatchd.pipeline.discover import Discovery, differences, is_gone_from
 from facewatchd.pipeline.materialize import materialize
 from facewatchd.watch.scanner import ScannedFolder, scan
 
@@ -52,10 +53,16 @@ class Watch:
 
     def recheck(self, health: Health = Health.ONLINE) -> str:
         with self.archive.store.transaction():
-            return self.discovery.recheck(self.archive.root, health, self.now)[1]
+            return self.discovery.recheck(self.archive.root, health, self.now).doubt
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
+
+    def problems(self) -> tuple[tuple[bytes, str], ...]:
+        """What a scan cannot look at."""
+        root, store = self.archive.root, self.archive.store
+        *_, last = differences(store, root, b"", scan(root, is_photo_name), 500)
+        return last.problems
 
     def pending(self) -> set[bytes]:
         return {seen.path for seen in self.archive.store.photos.pending(list(self.roots), 1000)}
@@ -518,7 +525,141 @@ def test_what_could_not_be_looked_at_is_not_missed(archive: Archive) -> None:
     seen = ScannedFolder(b"", (archive.write(b"4.jpg"),))
     closed = ScannedFolder(b"a", (), problem="closed")
     *_, last = differences(archive.store, archive.root, b"", iter((seen, closed)), 500)
-    assert last.problems == ((full(archive, b"a"), "closed"),)
+    assert last.problems == ((b"a", "closed"),)
+
+
+# --- links in the place of folders and photos
+
+
+def linked(watch: Watch, tmp_path: Path, what: bytes) -> Path:
+    """A folder (or file) of the album is moved away, and a link put in its place."""
+    target = tmp_path / "elsewhere" / os.fsdecode(what)
+    target.parent.mkdir(parents=True)
+    shutil.move(os.fsdecode(full(watch.archive, what)), target)
+    os.symlink(target, full(watch.archive, what))
+    return target
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+@pytest.mark.parametrize("what", [b"a", b"a/b", b"a/1.jpg"])
+def test_what_a_link_has_replaced_is_kept_and_said(watch: Watch, tmp_path: Path, what: bytes, hinted: bool) -> None:
+    """Links are not followed (R8), but photos behind one are not deleted: they stay as they were, however long."""
+    for path in (b"a/1.jpg", b"a/b/2.jpg", b"3.jpg"):
+        watch.archive.add(path)
+    target = linked(watch, tmp_path, what)
+    if hinted:
+        watch.discovery.went(watch.archive.root, what, watch.now)
+    problems = dict(watch.problems())
+    assert list(problems) == [what]
+    assert "symbolic link by now" in problems[what]
+    assert os.fspath(target) in problems[what]
+    assert "under `photos` in the configuration" in problems[what]
+    for _ in range(4):
+        watch.scan()
+        watch.wait(DAY_S)
+        assert watch.recheck() == ""
+    assert set(watch.states().values()) == {PhotoState.DONE}
+    # the user takes the link away
+    os.unlink(full(watch.archive, what))
+    lose(watch)
+    assert watch.states()[b"3.jpg"] is PhotoState.DONE
+    gone = {path for path, state in watch.states().items() if state is PhotoState.MISSING}
+    assert gone == {path for path in watch.states() if path == what or path.startswith(what + b"/")} != set()
+
+
+@pytest.mark.parametrize("dangling", [True, False])
+def test_the_folder_that_a_link_leads_to_is_added(archive: Archive, tmp_path: Path, dangling: bool) -> None:
+    """Its photos are the same photos, found there; nothing is left to say of the link."""
+    archive.add(b"a/1.jpg")
+    first = Watch(archive)
+    before = first.ids()
+    target = linked(first, tmp_path, b"a")
+    if dangling:
+        target.rename(away := tmp_path / "away")
+        first.scan()
+        first.wait(DAY_S)
+        assert first.recheck() == ""
+        away.rename(target)
+    with archive.store.transaction():
+        other = archive.store.roots.ensure(os.fsencode(target))
+        archive.store.roots.watch([archive.root.root_id, other.root_id])
+    watch = Watch(archive, other)
+    watch.scan(root=other)
+    assert watch.ids(other) == {b"1.jpg": before[b"a/1.jpg"]}
+    assert watch.problems() == ()
+
+
+def test_a_folder_moved_within_the_album_with_a_link_to_it(watch: Watch) -> None:
+    """The photos are found where they are now; the link is nothing to speak of."""
+    watch.archive.add(b"2019/1.jpg")
+    before = watch.ids()[b"2019/1.jpg"]
+    os.mkdir(full(watch.archive, b"old"))
+    os.rename(full(watch.archive, b"2019"), full(watch.archive, b"old/2019"))
+    os.symlink("old/2019", full(watch.archive, b"2019"))
+    assert watch.problems() == ()
+    watch.scan()
+    assert watch.ids() == {b"old/2019/1.jpg": before}
+
+
+def test_photos_that_are_links_into_a_hidden_folder_are_kept(watch: Watch) -> None:
+    """As git-annex does it: where the link leads is in the album, but not looked at."""
+    watch.archive.add(b"1.jpg")
+    os.makedirs(full(watch.archive, b".git/annex"))
+    os.rename(full(watch.archive, b"1.jpg"), full(watch.archive, b".git/annex/1.jpg"))
+    os.symlink(".git/annex/1.jpg", full(watch.archive, b"1.jpg"))
+    watch.scan()
+    watch.wait(DAY_S)
+    assert watch.recheck() == ""
+    assert watch.states() == {b"1.jpg": PhotoState.DONE}
+    assert [path for path, _ in watch.problems()] == [b"1.jpg"]
+
+
+# --- what is closed
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100, 0o200])
+@pytest.mark.parametrize("closed", [b"a", b"a/b"])
+def test_photos_in_a_closed_folder_are_kept(watch: Watch, closed: bytes, mode: int) -> None:
+    """Whatever may not be done in it, and whatever a watcher says meanwhile: of what cannot be seen nothing is gone."""
+    for path in (b"a/b/1.jpg", b"a/b/c/2.jpg"):
+        watch.archive.add(path)
+    os.chmod(full(watch.archive, closed), mode)
+    try:
+        assert closed in dict(watch.problems()) or any(path.startswith(closed) for path, _ in watch.problems())
+        for path in (b"a/b/1.jpg", b"a/b/c/2.jpg"):
+            watch.hint(path)
+        for _ in range(4):
+            watch.scan()
+            watch.scan(b"a/b/c")
+            watch.wait(DAY_S)
+            assert watch.recheck() == ""
+        assert set(watch.states().values()) == {PhotoState.DONE}
+        # told by the kernel, which knows
+        watch.discovery.went(watch.archive.root, b"a/b", watch.now)
+        watch.wait(DAY_S)
+        assert watch.recheck() == ""
+        assert set(watch.states().values()) == {PhotoState.DONE}
+    finally:
+        os.chmod(full(watch.archive, closed), 0o700)
+    watch.scan()
+    watch.recheck()
+    assert set(watch.states().values()) == {PhotoState.DONE}
+    assert watch.problems() == ()
+    lose(watch, b"a/b/1.jpg")
+    assert watch.states()[b"a/b/1.jpg"] is PhotoState.MISSING
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_copy_of_a_photo_that_cannot_be_seen_is_another_photo(watch: Watch) -> None:
+    """Of a photo behind a closed door it is not believed that it is gone."""
+    watch.archive.add(b"a/1.jpg")
+    os.chmod(full(watch.archive, b"a"), 0o000)
+    try:
+        known = watch.archive.store.photos.same_content(b"hash of a/1.jpg")
+        assert [is_gone_from(watch.archive.store, placed) for placed in known] == [False]
+    finally:
+        os.chmod(full(watch.archive, b"a"), 0o700)
 
 
 def test_a_scan_that_breaks_off_misses_nobody(archive: Archive) -> None:

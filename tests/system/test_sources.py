@@ -1,31 +1,39 @@
 """
-Which photo folders there are: what becomes of the photos of one that the user takes out of the configuration.
+Which photo folders there are: what becomes of the photos of one that the user takes out of the configuration, and what is
+said of folders that cannot be looked into.
 """
 
 from __future__ import annotations
 
+import os
+import queue
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers import Archive, unit
 
 from facewatchd.config import load_config
+from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.sources import Sources
-from facewatchd.domain import PhotoState
+from facewatchd.daemon.troubles import Troubles
+from facewatchd.domain import Health, PhotoState, Root
 from facewatchd.pipeline.discover import Discovery
 from facewatchd.pipeline.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 
 
-def sources(archive: Archive, *folders: Path) -> Sources:
+def sources(
+    archive: Archive, *folders: Path, on_scan: Callable[[ScanPart | ScanEnd], None] = lambda part: None
+) -> Sources:
     overrides = {
         "photos": folders,
         "people": {"dir": archive.folder / "People"},
         "state": {"dir": archive.folder / "state"},
     }
-    return Sources(load_config(None, overrides), archive.store, lambda root, hint: None, lambda part: None)
+    return Sources(load_config(None, overrides), archive.store, lambda root, hint: None, on_scan)
 
 
 def test_a_folder_taken_out_of_the_configuration(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
@@ -68,3 +76,89 @@ def test_a_disk_that_is_not_mounted_may_hold_the_link_to_a_folder(archive: Archi
     (disk / "Pictures").mkdir()
     assert sources(archive, disk / "Pictures").leave_out()
     assert archive.store.photos.counts()[PhotoState.DONE] == 0
+
+
+# --- what could not be looked at
+
+
+def test_what_could_not_be_looked_at_is_said_until_it_can_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each change of a folder is told once; the first after the scan even where nothing has changed since."""
+    for name in ("a", "b", "c", "d", "e"):
+        (tmp_path / name).mkdir()
+    troubles = Troubles(Root(1, bytes(tmp_path)))
+    problems = [(name, "It is closed.") for name in (b"a", b"b", b"c", b"d", b"e")]
+    assert troubles.scanned(b"", problems) == []
+    assert caplog.text.count("It is closed.") == 3
+    assert "so it is with 2 more" in caplog.text
+    assert troubles.sentences()[:3] == [f"{tmp_path / name}: It is closed." for name in "abc"]
+    assert troubles.sentences()[3].startswith("2 more folders and files are kept from facewatchd in ")
+    assert set(troubles.changed()) == {b"a", b"b", b"c", b"d", b"e"}
+    assert troubles.scanned(b"", problems) == []
+    assert troubles.changed() == []
+    assert caplog.text.count("It is closed.") == 3
+    (tmp_path / "a").rmdir()
+    (tmp_path / "b").rmdir()
+    (tmp_path / "b").symlink_to(tmp_path / "c")
+    assert set(troubles.changed()) == {b"a", b"b"}
+    assert troubles.changed() == []
+    assert troubles.links() == [b"b"]
+    assert troubles.scanned(b"a", []) == [b"a"]
+    assert b"a" not in troubles
+    assert set(troubles.scanned(b"", [(b"b", "It is a link.")])) == {b"c", b"d", b"e"}
+    troubles.forget([b"b"])
+    assert not troubles
+
+
+@pytest.mark.usefixtures("strict")
+def test_photos_that_failed_in_a_closed_folder_are_tried_again_when_it_is_open(archive: Archive) -> None:
+    """Nothing about the photos themselves changes: neither a scan nor the kernel tells of them."""
+    seen = archive.write(b"a/1.jpg")
+    other = archive.write(b"b/2.jpg")
+    ends: queue.SimpleQueue[ScanPart | ScanEnd] = queue.SimpleQueue()
+    watched = sources(archive, archive.folder / "Photos", on_scan=ends.put)
+    watched.start()
+    try:
+
+        def scanned(below: bytes) -> None:
+            while True:
+                found = ends.get(timeout=30)
+                if isinstance(found, ScanEnd):
+                    watched.scanned(found)
+                    if found.below == below:
+                        return
+
+        scanned(b"")
+        with archive.store.transaction():
+            for each in (seen, other):
+                archive.store.photos.fail(each, "Permission is denied.", 0, passing=False)
+        os.chmod(archive.photos + b"/a", 0o000)
+        watched.explain(watched.at(archive.photos), b"a")
+        scanned(b"a")
+        (said,) = watched.blocked()
+        assert said.startswith(
+            f"{archive.folder / 'Photos' / 'a'}: The folder cannot be read (Permission denied). Give"
+        )
+        assert watched.statuses()[0].health is Health.DEGRADED
+        watched.supervise()
+        scanned(b"a")
+        os.chmod(archive.photos + b"/a", 0o755)
+        watched.supervise()
+        scanned(b"a")
+        assert watched.blocked() == []
+        states = {path: photo.state for path, photo in archive.store.photos.known(1).items()}
+        assert states == {b"a/1.jpg": PhotoState.PENDING, b"b/2.jpg": PhotoState.FAILED}
+        # the root itself
+        os.chmod(archive.photos, 0o000)
+        watched.supervise()
+        assert watched.statuses()[0].health is Health.OFFLINE
+        (said,) = watched.blocked()
+        assert said.startswith(f"{archive.folder / 'Photos'}: The folder cannot be read (Permission denied). Give")
+        os.chmod(archive.photos, 0o755)
+        watched.supervise()
+        scanned(b"")
+        assert watched.blocked() == []
+        assert archive.store.photos.counts()[PhotoState.PENDING] == 2
+    finally:
+        os.chmod(archive.photos, 0o755)
+        os.chmod(archive.photos + b"/a", 0o755)
+        watched.stop()

@@ -25,6 +25,8 @@ from facewatchd.watch.inotify import WatchTree
 from facewatchd.watch.scanner import scan
 from facewatchd.watch.watcher import Watcher, wanted_limit
 
+pytest_plugins = "archive_fixtures"
+
 LIMIT_S = 30.0
 """After this a hint is not expected any more; on a busy machine an overflowing queue takes more than 10 s to read."""
 
@@ -402,6 +404,57 @@ def test_folders_that_may_not_be_read_are_said(path: bytes) -> None:
     assert done.stdout.startswith("degraded 2 folders are not watched, such as ")
     assert "/a; changes there are found by the rescan only (Permission denied). Give the user" in done.stdout
     assert done.stdout.endswith(" 2\n")
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100])
+def test_a_folder_that_is_closed_and_opened_again(watch: Callable[..., Heard], path: bytes, mode: int) -> None:
+    """Both are heard of, and what was made in it and below it meanwhile is watched (the kernel tells of attributes)."""
+    os.makedirs(path + b"/a/b")
+    heard = watch()
+    os.chmod(path + b"/a", mode)
+    heard.until(Hint(heard.at(b"a"), FOLDER))
+    assert heard.watcher.status().health is Health.DEGRADED
+    assert list(heard.watcher.closed()) == [heard.at(b"a")]
+    os.chmod(path + b"/a", 0o755)
+    heard.until(Hint(heard.at(b"a"), FOLDER))
+    assert heard.watcher.status().health is Health.ONLINE
+    heard.put(b"a/b/c/1.jpg")
+    heard.until(Hint(heard.at(b"a/b/c"), FOLDER))
+    wait_for(lambda: heard.watcher.status().health is Health.ONLINE)
+    heard.put(b"a/b/c/2.jpg")
+    heard.until(Hint(heard.at(b"a/b/c/2.jpg"), FILE, closed=True))
+
+
+@pytest.mark.usefixtures("strict")
+def test_other_attributes_of_folders_are_nothing_to_speak_of(watch: Callable[..., Heard], path: bytes) -> None:
+    """A chmod of a whole archive that closes nothing has no folder scanned."""
+    os.makedirs(path + b"/a/b")
+    heard = watch()
+    for _ in range(3):
+        for name in (b"/a", b"/a/b"):
+            os.chmod(path + name, 0o700)
+            os.utime(path + name, (1, 1))
+            os.chmod(path + name, 0o755)
+    assert heard.until_now() == []
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_folder_that_was_closed_at_the_start_is_watched_when_it_is_opened(path: bytes) -> None:
+    """No watch could be set on it; its parent tells."""
+    os.makedirs(path + b"/a/b")
+    os.chmod(path + b"/a", 0o000)
+    heard = Heard(path)
+    heard.watcher.start()
+    try:
+        assert heard.watcher.status().health is Health.DEGRADED
+        os.chmod(path + b"/a", 0o755)
+        heard.until(Hint(heard.at(b"a"), FOLDER))
+        assert heard.watcher.status().health is Health.ONLINE
+        heard.put(b"a/b/1.jpg")
+        heard.until(Hint(heard.at(b"a/b/1.jpg"), FILE, closed=True))
+    finally:
+        heard.watcher.stop()
 
 
 @pytest.mark.parametrize("what", ["deleted", "moved", "replaced", "parent moved"])
