@@ -102,12 +102,8 @@ def people_show(config: Config, typed: tuple[str, ...], *, as_json: bool) -> Non
 @configured
 def people_rename(config: Config, person: str, name: str) -> None:
     """Give a person a name."""
-    from facewatchd.core.names import folder_difference  # noqa: PLC0415
-
     said = _say(config, "rename", person=person, name=name)
-    why = folder_difference(_title(said), said["folders"][0]) if said["folders"][0] else ""
-    folder = f" The folder is called {displayable(said['folders'][0])}, {why}." if why else ""
-    click.echo(f"{said['was']} is {_title(said)} now.{folder}")
+    click.echo(f"{said['was']} is {_title(said)} now.{_folder(said)}")
 
 
 @people.command("merge")
@@ -152,7 +148,7 @@ def people_hide(config: Config, person: str) -> None:
 def people_unhide(config: Config, person: str) -> None:
     """Show a hidden person again."""
     said = _say(config, "unhide", person=person)
-    click.echo(f"{_title(said)} is shown again.")
+    click.echo(f"{_title(said)} is shown again.{_folder(said)}")
 
 
 @click.group()
@@ -212,3 +208,12 @@ def _title(said: Mapping[str, Any]) -> str:
     """The first person whom a command was about."""
     title: str = said["people"][0]["title"]
     return title
+
+
+def _folder(said: Mapping[str, Any]) -> str:
+    """What the first person's folder is called, where it has another name than the person; begins with a space."""
+    from facewatchd.core.names import folder_difference  # noqa: PLC0415
+
+    (folder, *_) = said["folders"]
+    why = folder_difference(_title(said), folder) if folder else ""
+    return f" The folder is called {displayable(folder)}, {why}." if why else ""
