@@ -318,6 +318,9 @@ class Home:
         """
         shutil.copytree(self.path, path, symlinks=True, ignore=shutil.ignore_patterns("daemon.log", "*.sock"))
         home = Home(path, self.settings)
+        owner = home.people / ".facewatchd"  # the people folder says whose state it belongs to
+        if owner.exists():
+            owner.write_bytes(owner.read_bytes().replace(os.fsencode(self.state), os.fsencode(home.state)))
         with closing(sqlite3.connect(home.state / "facewatchd.sqlite")) as state, state:
             album = os.lstat(home.album)
             state.execute(
