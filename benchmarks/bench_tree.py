@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,19 +37,23 @@ from facewatchd.domain import (
     FileStat,
     FoundFace,
     PersonId,
+    Pool,
     Precision,
     Quality,
     Root,
     SeenFile,
     TakenPhoto,
 )
+from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked
+from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.isolated import DecodeLimits, Decoders
 from facewatchd.pipeline.materialize import InPool, Scope, TreeSettings, materialize
 from facewatchd.store import PersonFace, Store, StoredModel
 
 BUILD_S, UNCHANGED_S, ONE_MORE_S = 30.0, 2.0, 0.1
 COVERS, COVER_S, COVER_WAIT_S = 20, 1.0, 0.25
+NINE = 9
 MODEL = "bench"
 PICTURE = (4000, 3000)
 
@@ -81,11 +85,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what the people tree costs.")
     parser.add_argument("--links", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=1_000)
+    parser.add_argument("--pictures", type=int, default=500, help="of the newest unknown faces")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="facewatchd-bench-") as folder:
         top = Path(os.path.realpath(folder))
         with Store(top / "state") as store:
             bench = fill(store, top, arguments.links, arguments.people)
+            bench.tree = replace(bench.tree, pictures=arguments.pictures)
             run(bench, arguments.links)
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     return 0 if bench.met else 1
@@ -109,7 +115,7 @@ def fill(store: Store, top: Path, links: int, people: int) -> Bench:
     return Bench(store, root, settings)
 
 
-def add(store: Store, root: Root, number: int, person: PersonId | None) -> Scope:
+def add(store: Store, root: Root, number: int, person: PersonId | None, content: bytes | None = None) -> Scope:
     """A photo with one face, in the state only. Returns whose folders it changes."""
     taken_at = dt.datetime(2010, 1, 1) + dt.timedelta(hours=number)  # noqa: DTZ001 - as cameras have it
     date = DateFinding(taken_at, Precision.SECOND, DateSource.EXIF, 0.9)
@@ -120,7 +126,8 @@ def add(store: Store, root: Root, number: int, person: PersonId | None) -> Scope
     embedding[number % 16] = 1
     landmarks = np.zeros((5, 2), np.float32)
     found = FoundFace(Detection(Box(1800, 1000, 700, 900), landmarks, 0.9), Quality(0.5, 50.0, ""), embedding)
-    taken = TakenPhoto(seen, b"hash %d" % number, *PICTURE, date, (found,))
+    shows = b"%032d" % number if content is None else content_hash(content)
+    taken = TakenPhoto(seen, shows, *PICTURE, date, (found,))
     photo_id = store.photos.take(taken, MODEL)
     (face_id,) = store.faces.replace(photo_id, (found,), [None], MODEL)
     if person is not None:
@@ -166,7 +173,7 @@ def covers(bench: Bench) -> None:
     number = 10**6
     for person in people:
         with bench.store.transaction():
-            add(bench.store, bench.root, number, person)
+            add(bench.store, bench.root, number, person, content)
         path = os.path.join(photos, path_of(number))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -193,6 +200,31 @@ def covers(bench: Bench) -> None:
 
     bench.measure(f"{COVERS} covers out of photos of 12 megapixels", COVERS * COVER_S, cut)
     bench.met &= longest <= COVER_WAIT_S
+    cutter.stop()
+    pictures(bench, content)
+
+
+def pictures(bench: Bench, content: bytes) -> None:
+    """What pictures of faces that are asked about cost: the photo has nine, and is decoded once."""
+    path = bench.root.path + b"/nine.jpg"
+    with open(path, "wb") as file:
+        file.write(content)
+    ready: queue.SimpleQueue[Owner] = queue.SimpleQueue()
+    kept = KeptPictures(bench.store.folder)
+    cutter = CoverCutter(Decoders(), DecodeLimits(50, 60, 1 << 30), ready.put, kept)
+    faces = [
+        PersonFace(10**9 + at, path, Box(300 + 380 * at, 1000, 330, 420), content_hash(content)) for at in range(NINE)
+    ]
+
+    def cut() -> str:
+        for face in faces:
+            cutter.cut(Pool.UNKNOWN, face)
+        for _ in faces:
+            ready.get()
+        sizes = [len(cutter.cut(Pool.UNKNOWN, face) or b"") for face in faces]
+        return f"{sum(sizes) / NINE / 1000:.0f} kB each"
+
+    bench.measure(f"pictures of {NINE} faces out of a photo of 12 megapixels", COVER_S, cut)
     cutter.stop()
 
 

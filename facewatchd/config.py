@@ -175,6 +175,8 @@ class PeopleConfig(Section):
     years: bool = False
     together: Annotated[int, BeforeValidator(_photos_or_false), Says("false, or a whole number, 1 or more")] = 0
     """Photos that two people need in common; 0 (`false`): no such folders."""
+    face_pictures: Annotated[int, BeforeValidator(_photos_or_false), Says("false, or a whole number, 1 or more")] = 500
+    """Of the newest unknown faces; 0 (`false`): no face has a picture, not in `_review` either."""
 
 
 class StateConfig(Section):

@@ -17,6 +17,7 @@ from facewatchd.core.gestures import (
     Merged,
     Moved,
     Parted,
+    Pointed,
     Renamed,
     Shown,
 )
@@ -82,6 +83,11 @@ def gesture_said(gesture: Gesture) -> str:
             return f"the link to photo {photo_id} was moved from {owner_said(source)} to {owner_said(to)}"
         case Deleted(photo_id, source):
             return f"the link to photo {photo_id} was deleted from {owner_said(source)}"
+        case Pointed(faces, source, to):
+            what = "picture of a face was" if len(faces) == 1 else "pictures of faces were"
+            how = "deleted" if to is None else "copied" if source is None else "moved"
+            places = f"{f' from {owner_said(source)}' if source is not None else ''}{f' to {owner_said(to)}' if to is not None else ''}"
+            return f"{len(faces)} {what} {how}{places}"
         case Founded(path, photos):
             return f"the folder {displayable(path)} was made, with {len(photos)} links"
         case Answered(person_id, photos, to):

@@ -24,25 +24,30 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | does one of these with the whole folder, or renames it to `Anna` | the same for all that is in it |
 | moves `_review/Anna + Person 7?` into the folder of one of them, or renames it to `Anna + Person 7` | the two are one |
 | deletes it, or moves it to `_ignored` | the two are two, for good |
+| moves, copies or deletes the picture of a face, alone or with its link | the same about this very face |
 | moves a link into a folder in `_review` or `_together`, deletes one that is only an example there | nothing: it comes back |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
-from facewatchd.domain import PersonId, PhotoId, Pool
+from facewatchd.domain import FaceId, PersonId, PhotoId, Pool
 
 
 @dataclass(frozen=True, slots=True)
 class LeftFolder:
-    """A folder as it was left: whose, where (relative to the tree), and the photos that it surely linked to."""
+    """
+    A folder as it was left: whose, where (relative to the tree), the photos that it surely linked to, and the faces that it
+    had pictures of, each with its photo.
+    """
 
     owner: Owner
     path: bytes
     photos: frozenset[PhotoId]
+    faces: Mapping[FaceId, PhotoId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,19 @@ class FoundFolder:
         photos: Those that it links to.
         again: Of these, those with more links than the person has faces in them, and those whose link somebody put there in
             the place of ours.
+        faces: Those that there are pictures of, each with its photo; of folders that are as they were left, none.
     """
 
     path: bytes
     marker: Owner | None
     photos: frozenset[PhotoId]
     again: frozenset[PhotoId] = frozenset()
+    faces: Mapping[FaceId, PhotoId] = field(default_factory=dict)
+
+    def is_the_users(self, owned: Collection[bytes]) -> bool:
+        """Whether it is a folder of the user's making, where somebody new may be; `owned` are the paths of ours."""
+        is_marked = self.marker is not None and not isinstance(self.marker, Review)
+        return not (self.path in owned or is_marked or b"/" in self.path or self.path.startswith((b"_", b".")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +135,27 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Pointed:
+    """
+    Pictures of faces went from one owner's folder to another's, alone or with their links: these faces are meant, each given
+    with its photo. `source` is None for copies, `to` for what is gone.
+    """
+
+    faces: tuple[tuple[PhotoId, FaceId], ...]
+    source: Owner | None
+    to: Owner | None
+
+
+@dataclass(frozen=True, slots=True)
 class Founded:
-    """A folder of the user's making with links in it; each photo with the owner whose link it was, if it was one."""
+    """
+    A folder of the user's making with links in it; each photo with the owner whose link it was, if it was one. `faces` are
+    those whose pictures are in it.
+    """
 
     path: bytes
     photos: tuple[tuple[PhotoId, Owner | None], ...]
+    faces: frozenset[FaceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +194,9 @@ class Several:
     to: Owner | None
 
 
-Gesture = Displaced | Renamed | Merged | Hidden | Shown | Moved | Joined | Deleted | Founded | Answered | Parted
+Gesture = (
+    Displaced | Renamed | Merged | Hidden | Shown | Moved | Joined | Pointed | Deleted | Founded | Answered | Parted
+)
 
 
 @dataclass(frozen=True, slots=True)

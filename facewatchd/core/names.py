@@ -171,6 +171,11 @@ def beginning(name: bytes) -> bytes:
     return _bytes(_split(_text(name))[0])
 
 
+def with_word(name: bytes, word: str, ending: bytes) -> bytes:
+    """A name with a word after it and another extension, for what stands beside it; as long as a name may be."""
+    return _bytes(_cut(_split(_text(name))[0], MAX_NAME_BYTES - _ROOM - len(word) - len(ending)) + word) + ending
+
+
 def is_variant(name: bytes, base: bytes) -> bool:
     """Whether `unique` may have made this name out of the base."""
     if name == base:

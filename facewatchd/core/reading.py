@@ -8,8 +8,10 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from facewatchd.core.answers import MOVED_SHARE, Target, read_emptied, read_moved
+from facewatchd.core.face_words import read_faces
 from facewatchd.core.gestures import (
     Answered,
     Deleted,
@@ -22,6 +24,7 @@ from facewatchd.core.gestures import (
     Merged,
     Moved,
     Parted,
+    Pointed,
     Reading,
     Renamed,
     Shown,
@@ -61,6 +64,7 @@ def read_gestures(
     gone = [folder for folder in gone if folder.owner not in merged]
 
     removed, added = _changes(left, found, homes, merged | answers.answered)
+    faces = read_faces(left, found, homes, merged | answers.answered, removed, added)
     deletions: list[Gesture] = []
     theirs = {folder.owner: folder.photos for folder in left}
     for folder in gone:
@@ -83,9 +87,11 @@ def read_gestures(
     gestures += [gesture for gesture in said if not (isinstance(gesture, Merged) and gesture.person_id in fates)]
     again = {photo: owner for owner, home in homes.items() if isinstance(owner, int) for photo in home.again}
     linked, founded, deleted = _links(removed, added, again, halves)
+    linked = [*faces.moved, *linked]
+    founded = [replace(gesture, faces=faces.founding.get(gesture.path, frozenset())) for gesture in founded]
     half = tuple(gesture for gesture in founded if is_whole_copy(gesture, left))
     founded = [gesture for gesture in founded if gesture not in half]
-    deletions += _at_once(deleted, homes)
+    deletions += [*faces.deleted, *_at_once(deleted, homes)]
     count = sum(_weight(gesture, left) for gesture in deletions)
     total = sum(len(folder.photos) for folder in left)
     if count > max(least_doubted, max_deletions * total):
@@ -189,9 +195,7 @@ def _changes(
         removed.pop(photo, None)
     pools = {pool.encode(): pool for pool in Pool}
     for seen in found:
-        is_marked = seen.marker is not None and not isinstance(seen.marker, Review)
-        is_ours = seen.path in owned or is_marked or b"/" in seen.path
-        if not is_ours and not seen.path.startswith((b"_", b".")):
+        if seen.is_the_users(owned):
             for photo in seen.photos:
                 added[photo].add(seen.path)
         elif seen.path in pools and seen.path not in owned:
@@ -309,5 +313,7 @@ def _weight(gesture: Gesture, left: Sequence[LeftFolder]) -> int:
             return next(len(folder.photos) for folder in left if folder.owner == Suggestion(one, other))
         case Answered(_, photos):
             return len(photos)
+        case Pointed(faces):
+            return len(faces)
         case _:
             return 1

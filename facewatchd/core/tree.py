@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from facewatchd.core.owners import REVIEW, TOGETHER, Owner
-from facewatchd.domain import PhotoId, Pool
+from facewatchd.domain import FaceId, PhotoId, Pool
 
 UNKNOWN = Pool.UNKNOWN.encode()
 RESERVED = frozenset({UNKNOWN, REVIEW, Pool.IGNORED.encode(), TOGETHER, b"index.html"})
@@ -102,6 +102,21 @@ class WantedFile:
     version: str
 
 
+class WantedPicture(NamedTuple):
+    """
+    A picture of a face, which stands beside the link to its photo, or under a name of its own.
+
+    Attributes:
+        face_id: The face.
+        photo_id: The photo whose link it stands beside; None for a picture that stands alone.
+        name: The name wanted of one that stands alone.
+    """
+
+    face_id: FaceId
+    photo_id: PhotoId | None
+    name: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class WantedFolder:
     """An owner's folder; `title` is the name wanted, which may have to be made legal and unique."""
@@ -110,6 +125,7 @@ class WantedFolder:
     title: str
     links: tuple[WantedLink, ...]
     files: tuple[WantedFile, ...] = ()
+    pictures: tuple[WantedPicture, ...] = ()
 
 
 # --- what was written, what is there --------------------------------------------------------------------------------
@@ -150,11 +166,13 @@ class PresentEntry(NamedTuple):
 
     Attributes:
         only_name: It is a photo's, and the only name that this file has: without it the picture would be gone.
+        face: The face that it is a picture of, if we made it or it is a copy of one that we made.
     """
 
     target: bytes | None = None
     signature: bytes | None = None
     only_name: bool = False
+    face: FaceId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from facewatchd.core.face_pictures import name_pictures
 from facewatchd.core.litter import is_litter
 from facewatchd.core.names import are_told_apart, beginning, fold, folder_name, is_variant, unique
 from facewatchd.core.owners import Owner, place_of
@@ -100,11 +101,15 @@ def narrowed(folder: PresentFolder, links: Sequence[WantedLink], written: Sequen
         written: Those that are written down for the same photos.
     """
     names = {entry.name for entry in written}
-    beginnings = tuple(fold(beginning(link.name)) for link in links)
-    return PresentFolder(
-        folder.marker,
-        {name: entry for name, entry in folder.entries.items() if name in names or fold(name).startswith(beginnings)},
-    )
+    beginnings = {fold(beginning(link.name)) for link in links}
+    # of few lengths, so that not every name is held against every link
+    lengths = sorted({len(begins) for begins in beginnings})
+    near = {
+        name: entry
+        for name, entry in folder.entries.items()
+        if name in names or any(folded[:length] in beginnings for folded in (fold(name),) for length in lengths)
+    }
+    return PresentFolder(folder.marker, near)
 
 
 def _standing(present: Present, vacated: AbstractSet[bytes], places: AbstractSet[bytes]) -> dict[bytes, Counter[str]]:
@@ -184,13 +189,20 @@ def _fill(
     files = {file.name for file in folder.files}
     wanted = [_in_the_open(link, entries) for link in folder.links]
     links = _named_links(wanted, written, ours, foreign | {fold(file) for file in files}, entries)
+    pictures = name_pictures(
+        folder.pictures,
+        {link.photo_id: at for at, link in links.items()},
+        ours.values(),
+        foreign | {fold(name) for name in (*files, *links)},
+    )
+    files |= {picture.name for picture in pictures}
     for entry in written:
         if entry.name not in ours:
             if entry.name in entries or entry.name not in files | links.keys():
                 yield Forget(name, entry.name)
         elif entry.name not in (files if entry.photo_id is None else links):
             yield _taken_out(name, entry, entries[entry.name])
-    for file in folder.files:
+    for file in (*folder.files, *pictures):
         mine = ours.get(file.name)
         if mine is not None and mine.photo_id is None:
             now = entries[file.name].signature
@@ -226,7 +238,9 @@ def _is_filled(folder: WantedFolder, written: Sequence[Written], entries: Mappin
     if photos != {entry.name: entry.photo_id for entry in written if entry.photo_id is not None}:
         return False
     files = [entry for entry in written if entry.photo_id is None]
-    if {file.name: file.version.encode() for file in folder.files} != {file.name: file.content for file in files}:
+    pictures = name_pictures(folder.pictures, {link.photo_id: link.name for link in folder.links}, files, ())
+    wanted_files = {file.name: file.version.encode() for file in (*folder.files, *pictures)}
+    if wanted_files != {file.name: file.content for file in files}:
         return False
     if any(file.name not in entries or entries[file.name].signature != file.signature for file in files):
         return False

@@ -40,6 +40,7 @@ from facewatchd.daemon.service import notify, notify_reloading
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.errors import FacewatchError, StoreFullError, displayable
+from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
@@ -89,7 +90,9 @@ class Daemon:
         self._thresholds = thresholds_in_use(config, store, engine.info)
         decoders = Decoders()
         limits = decode_limits(config, engine.info.provider)
-        self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)))
+        kept = KeptPictures(store.folder)
+        self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)), kept)
+        self._covers.calm = False
         self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
         self._grouping = Grouping(
             store,
@@ -306,6 +309,8 @@ class Daemon:
             case Chore.RECHECK:
                 self._intake.recheck()
             case Chore.RETRY:
+                for owner in self._covers.to_retry():
+                    self._tree.covered(owner)
                 with self._store.transaction():
                     self._store.photos.retry(time.time())
             case Chore.RECLUSTER:
@@ -328,9 +333,16 @@ class Daemon:
                 self._grouping.start()
         elif self._grouping.wanted:
             self._grouping.start()
+        self._be_calm(idle and not self._grouping.running)
         self._tree.tend(idle=idle)
         self.progress.tell(self.condition.doing())
         self.condition.tell()
+
+    def _be_calm(self, calm: bool) -> None:
+        """While photos stream in and faces are grouped, other faces are asked about every moment: no pictures of them yet."""
+        if calm and not self._covers.calm:
+            self._tree.look_for_pictures()
+        self._covers.calm = calm
 
     def _should_group(self) -> bool:
         if self._grouping.running:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from facewatchd.core.owners import Owner
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.looked import Looked, last_changed
-from facewatchd.pipeline.materialize import Materialized, Scope, TreeSettings, materialize
-from facewatchd.pipeline.tree_deeds import Cutter
+from facewatchd.pipeline.materialize import PICTURES, Materialized, Scope, TreeSettings, materialize
+from facewatchd.pipeline.pictures import Cutter
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -107,8 +107,12 @@ class TreeKeeper:
             self.touch(scope)
 
     def covered(self, owner: Owner) -> None:
-        """The cover of an owner's folder has been cut."""
-        self.touch({owner if isinstance(owner, int) else None})
+        """The cover of a person's folder, or a picture of a face that is asked about, has been cut."""
+        self.touch({owner if isinstance(owner, int) else PICTURES})
+
+    def look_for_pictures(self) -> None:
+        """It is settled which faces are asked about, so that pictures of them can be cut."""
+        self.touch({PICTURES})
 
     @property
     def is_busy(self) -> bool:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from facewatchd.core.face_pictures import pictured
 from facewatchd.core.tree import (
     MARKER,
     PresentEntry,
@@ -79,7 +80,8 @@ class Entries:
             return PresentEntry()
         target = self._files.identify(name, folder, there)
         is_last = target is not None and is_hard_link(target) and there.st_nlink == 1
-        return PresentEntry(target, signature_of(there), is_last)
+        face = self._files.face_of(name, folder, there) if target is None else None
+        return PresentEntry(target, signature_of(there), is_last, face)
 
     def at(self, name: bytes, folder: int) -> PresentEntry | None:
         """What stands under a name, None for nothing; half done things of ours are nothing."""
@@ -131,6 +133,10 @@ class Entries:
         is_put = self._replace(folder, file.name, file.action)
         if is_put and isinstance(file.action, PutLink):
             self._files.copies[file.signature] = file.action.target
+        elif (
+            is_put and isinstance(file.action, PutFile) and (face := pictured(file.action.version.encode())) is not None
+        ):
+            self._files.faces[file.signature] = face
         return is_put
 
     def _replace(self, folder: int, temporary: bytes, action: PutFile | PutLink) -> bool:

@@ -7,6 +7,7 @@ where the user made it, by being the photo byte for byte.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -14,8 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from facewatchd.core.tree import PutLink, copied, hard_link, is_hard_link, linked_inode
-from facewatchd.domain import PhotoId
+from facewatchd.domain import FaceId, PhotoId
 from facewatchd.errors import TreeError
+from facewatchd.people.covers import COVER
 
 HARD_LINK = b"hard link"
 """Stands for a hard link's signature, which changes with the photo."""
@@ -26,6 +28,10 @@ _CHUNK = 1 << 20
 
 
 def _nobody(_: int) -> Iterable[tuple[bytes, bytes]]:
+    return ()
+
+
+def _nobody_pictured(_: int) -> Iterable[tuple[bytes, FaceId]]:
     return ()
 
 
@@ -46,6 +52,8 @@ class PhotoFiles:
         twins: Size in bytes -> path and target of the photos that a file of this size may be a copy of by the user's
             doing.
         compared: Signature -> target, or None, of files that were compared; may be kept by the caller.
+        faces: Signature -> face, of our pictures of faces; those that are made come in.
+        pictures: Size in bytes -> path and face of the pictures that a file of this size may be a copy of.
     """
 
     path_of: Callable[[PhotoId], bytes | None]
@@ -54,6 +62,19 @@ class PhotoFiles:
     is_photo: Callable[[int], bool] = _no_photo
     twins: Callable[[int], Iterable[tuple[bytes, bytes]]] = _nobody
     compared: dict[bytes, bytes | None] = field(default_factory=dict)
+    faces: dict[bytes, FaceId] = field(default_factory=dict)
+    pictures: Callable[[int], Iterable[tuple[bytes, FaceId]]] = _nobody_pictured
+
+    def face_of(self, name: bytes, folder: int, found: os.stat_result) -> FaceId | None:
+        """The face that a regular file is a picture of, if it is one of ours or a copy of one. A cover never is."""
+        face = self.faces.get(signature_of(found))
+        if face is not None or name == COVER:
+            return face
+        for path, other in self.pictures(found.st_size):
+            with contextlib.suppress(OSError):
+                if _same_bytes(name, folder, path):
+                    return other
+        return None
 
     def identify(self, name: bytes, folder: int, found: os.stat_result) -> bytes | None:
         """The target of a regular file, None where it is no photo's."""

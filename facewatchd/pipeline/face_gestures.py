@@ -264,9 +264,11 @@ class FaceWords:
 
     # --- looking up
 
-    def _candidates(self, photo_id: PhotoId) -> list[Candidate]:
+    def _candidates(self, photo_id: PhotoId, pointed: Collection[FaceId] = ()) -> list[Candidate]:
+        """The faces of a photo; of these only those that are pointed at, if any is."""
         store = self._store
         faces = store.faces.of_photo(photo_id)
+        faces = [face for face in faces if face.face_id in pointed] or faces
         embeddings = store.faces.embeddings([face.face_id for face in faces], self._model.id if self._model else "")
         named = {person.person_id for person in store.people.named()}
         return [

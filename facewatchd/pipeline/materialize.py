@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from facewatchd.config import Config
 from facewatchd.core.dates import date_prefix
+from facewatchd.core.face_pictures import pictures_in
 from facewatchd.core.gestures import Gesture, at_once
 from facewatchd.core.given_names import with_given_names
 from facewatchd.core.half_moves import WHILE_S, HalfMove, open_halves
@@ -37,6 +38,7 @@ from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
 from facewatchd.people.covers import COVER
+from facewatchd.people.kept_pictures import KeptPictures, picture_key
 from facewatchd.people.looked import Looked, last_changed
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
@@ -44,8 +46,9 @@ from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.given_names import keep_given_names
 from facewatchd.pipeline.idle_copies import Undone, due_foundings, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
-from facewatchd.pipeline.shown import wanted_reviews, wanted_together
-from facewatchd.pipeline.tree_deeds import Cutter, carry_out, content_maker, cut_now
+from facewatchd.pipeline.pictures import Cutter, cut_now
+from facewatchd.pipeline.shown import wanted_reviews, wanted_together, wanted_unknown
+from facewatchd.pipeline.tree_deeds import carry_out, content_maker
 from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
 from facewatchd.pipeline.tree_owner import is_ours, owner_of, refuse_other
 from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over, take_over_all
@@ -60,6 +63,10 @@ class InPool:
 
     photo_id: PhotoId
 
+
+NO_PHOTO: Final = 0
+PICTURES = InPool(NO_PHOTO)
+"""Nothing of the pool but what has come and gone of its pictures of faces: no photo has this number."""
 
 Scope = set[PersonId | InPool | None]
 """Whose folders to look after, with those of several people that they are among; None stands for the pools."""
@@ -80,6 +87,8 @@ class TreeSettings:
         years: Whether people's links are in a folder per year.
         together: Two people with so many photos in common have a folder of these; 0 for none.
         name: How links are named.
+        pictures: So many of the newest unknown faces have a picture beside their link, and so has every face in `_review`;
+            0: none has.
     """
 
     path: bytes
@@ -91,6 +100,7 @@ class TreeSettings:
     years: bool = False
     together: int = 0
     name: Template = field(default_factory=lambda: template(USUAL))
+    pictures: int = 0
 
     @classmethod
     def of(cls, config: Config) -> TreeSettings:
@@ -104,6 +114,7 @@ class TreeSettings:
             config.people.years,
             config.people.together,
             template(config.people.link_name),
+            config.people.face_pictures,
         )
 
 
@@ -165,7 +176,8 @@ def materialize(
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
     files = photo_files(store, settings.links, looked.compared)
-    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels)))
+    kept = KeptPictures(store.folder)
+    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels), kept))
     owner = owner_of(store) if not dry_run else None
     claim = Claim(
         settings.links is not LinkMode.COPY,
@@ -239,6 +251,8 @@ def materialize(
                 store.set_tree_place(settings.path)
                 # those of a copy that was put back said nothing until now
                 store.manifest.end()
+    if not dry_run and scope is None:
+        _let_go(store, kept)
     for sentence in undone.told:
         log.warning("%s", sentence)
     return Materialized(
@@ -253,6 +267,12 @@ def materialize(
 def _place(store: Store, to: PersonId | bytes) -> bytes:
     """The path of the folder that a link came to."""
     return to if isinstance(to, bytes) else store.manifest.names().get(to, b"")
+
+
+def _let_go(store: Store, kept: KeptPictures) -> None:
+    """Of the pictures of faces that are kept, those of faces that are asked about no more."""
+    faces = {*pictures_in(store.manifest.pictures()).values()}
+    kept.keep_only({picture_key(*source) for source in store.pictures.sources(faces).values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,23 +291,37 @@ def _few_of_pool(
     store: Store, settings: TreeSettings, scope: Scope, present: Present
 ) -> _FewOfPool | Literal["all"] | None:
     """What single photos are about; `_ALL` where the whole pool is to be looked after for them, None where nothing."""
-    photos = {one.photo_id for one in scope if isinstance(one, InPool)}
+    photos: set[PhotoId] = {one.photo_id for one in scope if isinstance(one, InPool)}
     if not photos or None in scope:
         return None
     # somebody who gets a folder of their own takes their photos out of the pool
     for person_id in scope:
         if isinstance(person_id, int) and not _has_name(store, person_id):
             photos |= {photo.photo_id for photo in store.people.photos(person_id)}
+    pictures = wanted_unknown(store, settings.min_faces, settings.pictures)
+    shown = pictures_in(store.manifest.pictures_of(Pool.UNKNOWN))
+    # the newest faces are others now
+    changed = {picture.face_id for picture in pictures} ^ {*shown.values()}
+    photos |= {photo for picture in pictures if picture.face_id in changed and (photo := picture.photo_id) is not None}
+    photos.discard(NO_PHOTO)
     there, written = present.folders.get(UNKNOWN), store.manifest.of_photos(Pool.UNKNOWN, photos)
     target = target_maker(store, settings.path, settings.links)
     links = _links(settings, store.people.unknown_photos(settings.min_faces, photos), target)
     links = with_given_names(links, store.given_names.of_owner(Pool.UNKNOWN))
-    if not links and (written is None or not written.entries):
+    if not changed and not links and (written is None or not written.entries):
         return None
-    if written is None or there is None or not links:
+    if written is None or there is None or (photos and not links):
         # the pool may begin or end with them
         return _ALL
-    wanted = WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), links)
+    on_photo = store.pictures.photos({*shown.values()})
+    stale = [
+        entry
+        for entry in store.manifest.pictures_of(Pool.UNKNOWN)
+        if shown[entry.name] in changed or on_photo.get(shown[entry.name]) in photos
+    ]
+    written = WrittenFolder(written.owner, written.name, (*written.entries, *stale))
+    near = tuple(picture for picture in pictures if picture.photo_id in photos)
+    wanted = WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), links, pictures=near)
     return _FewOfPool(wanted, written, narrowed(there, links, written.entries))
 
 
@@ -379,7 +413,8 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
         unknown = _links(settings, store.people.unknown_photos(settings.min_faces), target)
         unknown = with_given_names(unknown, store.given_names.of_owner(Pool.UNKNOWN))
         if unknown:
-            folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown, hidden_files))
+            pictures = wanted_unknown(store, settings.min_faces, settings.pictures)
+            folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown, hidden_files, pictures))
         ignored = _links(settings, store.people.ignored_photos(), target)
         ignored = with_given_names(ignored, store.given_names.of_owner(Pool.IGNORED))
         if ignored or hidden_files or Pool.IGNORED in store.manifest.names():
@@ -388,7 +423,7 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
         return _links(settings, photos, lambda photo: deeper(target(photo)))
 
-    several = wanted_reviews(store, below, hidden_files)
+    several = wanted_reviews(store, below, hidden_files, pictures=settings.pictures > 0)
     if settings.together:
         people = None if scope is None else {who for who in scope if isinstance(who, int)}
         several += wanted_together(store, below, settings.together, people)

@@ -6,7 +6,7 @@ be taken back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from facewatchd.core.corrections import meant_together
 from facewatchd.core.gestures import (
@@ -20,6 +20,7 @@ from facewatchd.core.gestures import (
     Merged,
     Moved,
     Parted,
+    Pointed,
     Renamed,
     Several,
     Shown,
@@ -27,10 +28,11 @@ from facewatchd.core.gestures import (
 from facewatchd.core.half_moves import HalfMove
 from facewatchd.core.names import folder_name, is_same_name, is_variant, name_in
 from facewatchd.core.owners import Owner, Suggestion
-from facewatchd.domain import Constraint, ConstraintKind, PersonId, PhotoId
+from facewatchd.domain import Constraint, ConstraintKind, FaceId, PersonId, PhotoId
 from facewatchd.errors import displayable
 from facewatchd.pipeline.confirming import confirm
 from facewatchd.pipeline.face_gestures import FaceWords, losing_of, whose_was, with_unknown
+from facewatchd.pipeline.pointing import Pointing
 from facewatchd.pipeline.shown import EXAMPLES
 from facewatchd.store import Store
 
@@ -99,8 +101,10 @@ class Obedience(FaceWords):
             case Several(photos, source, to):
                 assert to is not None
                 return self._moved(photos, source, to)
-            case Founded(path, photos):
-                return self._found(path, photos)
+            case Pointed():
+                return self._point(gesture)
+            case Founded(path, photos, faces):
+                return self._found(path, photos, faces)
 
     # --- people
 
@@ -173,11 +177,13 @@ class Obedience(FaceWords):
         store.people.rename(person_id, name)
         return f"{person.title} is shown again, as their folder is back, and is {name} now, as it is called"
 
-    def _found(self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...]) -> str:
+    def _found(
+        self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...], pointed: Collection[FaceId] = ()
+    ) -> str:
         store = self._store
         for photo, source in photos:
             self._halves.complete(photo, source, None)
-        chosen = meant_together({photo: (self._candidates(photo), source) for photo, source in photos})
+        chosen = meant_together({photo: (self._candidates(photo, pointed), source) for photo, source in photos})
         taken = [photo for photo, source in photos if source is None and photo not in chosen]
         self.idle += [(photo, path) for photo in taken if self._store.faces.of_photo(photo)]
         if not chosen:
@@ -220,4 +226,11 @@ class Obedience(FaceWords):
         store.journal.remember(self._now, title, [word.face_id for word in words], ())
         store.people.say(words)
         self.scope |= {Suggestion(one, other), *with_unknown()}
+        return title
+
+    def _point(self, gesture: Pointed) -> str:
+        pointing = Pointing(self._store, self._now, gesture, allow_same_photo=self._allow_same_photo)
+        two = pointing.two_in_one()
+        title = self._merge(*two) if two is not None else pointing.carry_out()
+        self.scope |= pointing.scope
         return title

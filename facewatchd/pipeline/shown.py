@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from facewatchd.core.names import folder_name, link_name
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
 from facewatchd.core.suggest import MOST
-from facewatchd.core.tree import MARKER, WantedFile, WantedFolder, WantedLink
+from facewatchd.core.tree import MARKER, WantedFile, WantedFolder, WantedLink, WantedPicture
 from facewatchd.domain import Person, PersonId
-from facewatchd.store import PersonPhoto, Store
+from facewatchd.store import FaceOnPhoto, PersonPhoto, Store
 
 EXAMPLES = 3
 """So many photos of either show who two people are that may be one."""
@@ -20,28 +20,54 @@ Links = Callable[[Sequence[PersonPhoto]], tuple[WantedLink, ...]]
 """Makes the links of folders that lie one level below the top."""
 
 
-def wanted_reviews(store: Store, links: Links, more: tuple[WantedFile, ...] = ()) -> list[WantedFolder]:
-    """`_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one; with `more` in each."""
+def wanted_reviews(
+    store: Store, links: Links, more: tuple[WantedFile, ...] = (), *, pictures: bool = False
+) -> list[WantedFolder]:
+    """
+    `_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one.
+
+    Args:
+        store: The state; only read.
+        links: See there.
+        more: Files that are in each, too.
+        pictures: Whether each face that is asked about has a picture.
+    """
+    files = (_marker(store), *more)
     folders = [
         WantedFolder(
             Review(person.person_id),
             f"{person.title}?",
             links(store.reviews.photos(person.person_id)),
-            (_marker(store), *more),
+            files,
+            _beside(store.pictures.in_review(person.person_id)) if pictures else (),
         )
         for person in store.reviews.people()
     ]
     for one, other in store.reviews.suggestions()[:MOST]:
+        owner = Suggestion(one.person_id, other.person_id)
         examples = (*_examples(store, one, other, links), *_examples(store, other, one, links))
-        folders.append(
-            WantedFolder(
-                Suggestion(one.person_id, other.person_id),
-                f"{one.title} + {other.title}?",
-                examples,
-                (_marker(store), *more),
-            )
-        )
+        covers = _covers(store, (one, other)) if pictures else ()
+        folders.append(WantedFolder(owner, f"{one.title} + {other.title}?", examples, files, covers))
     return [folder for folder in folders if folder.links]
+
+
+def wanted_unknown(store: Store, least: int, most: int) -> tuple[WantedPicture, ...]:
+    """Pictures of the newest faces of the unknown pool; see `Pictures.unknown`."""
+    return _beside(store.pictures.unknown(least, most)) if most else ()
+
+
+def _beside(faces: Sequence[FaceOnPhoto]) -> tuple[WantedPicture, ...]:
+    return tuple(WantedPicture(face_id, photo_id) for face_id, photo_id in faces)
+
+
+def _covers(store: Store, people: Sequence[Person]) -> tuple[WantedPicture, ...]:
+    """Who they are, each by their name: sorted with the examples, which begin with it."""
+    covers = [(person, store.people.cover(person.person_id)) for person in people]
+    return tuple(
+        WantedPicture(face_id, None, folder_name(person.title) + b".jpg")
+        for person, face_id in covers
+        if face_id is not None
+    )
 
 
 def wanted_together(store: Store, links: Links, least: int, only: set[PersonId] | None) -> list[WantedFolder]:

@@ -5,9 +5,9 @@ in the tree is ours.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection
 
+from facewatchd.core.face_pictures import pictured
 from facewatchd.core.owners import Owner
 from facewatchd.core.tree import (
     MARKER,
@@ -23,34 +23,12 @@ from facewatchd.core.tree import (
     RenameFolder,
     Written,
 )
-from facewatchd.errors import PhotoBusyError, PhotoError, TreeError
+from facewatchd.errors import TreeError
 from facewatchd.people.claims import HIDDEN
-from facewatchd.people.covers import cut_cover
 from facewatchd.people.markers import marker_text
 from facewatchd.people.tree import Done, PeopleTree
-from facewatchd.photos.read import PhotoReader
-from facewatchd.pipeline.pictures import read_picture
-from facewatchd.store import PersonFace, Store
-
-log = logging.getLogger(__name__)
-
-Cutter = Callable[[Owner, PersonFace], bytes | None]
-"""Cuts the cover of an owner's folder out of a photo; None where it cannot, or cannot yet."""
-
-
-def cut_now(reader: PhotoReader) -> Cutter:
-    """Cuts covers out of what this reads, while everything else waits."""
-
-    def cut(_: Owner, face: PersonFace) -> bytes | None:
-        try:
-            return cut_cover(read_picture(face.path, reader), face.box)
-        except PhotoError as error:
-            # one that is gone, or not read because everything ends, is nothing to look after
-            level = logging.INFO if isinstance(error, PhotoBusyError) else logging.WARNING
-            log.log(level, "No folder.jpg could be made: %s", error)
-            return None
-
-    return cut
+from facewatchd.pipeline.pictures import Cutter
+from facewatchd.store import Store
 
 
 def content_maker(store: Store, cut: Cutter) -> Callable[[PutFile], bytes | None]:
@@ -61,7 +39,8 @@ def content_maker(store: Store, cut: Cutter) -> Callable[[PutFile], bytes | None
             return marker_text(action.owner, action.version)
         if action.name == HIDDEN:
             return b""
-        face = store.people.face(int(action.version))
+        asked = pictured(action.version.encode())
+        face = store.people.face(int(action.version) if asked is None else asked)
         return cut(action.owner, face) if face is not None else None
 
     return content

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+from facewatchd.core.face_pictures import pictured
 from facewatchd.core.tree import LinkMode, copied, copy_of, hard_link, is_copy, is_hard_link, is_symlink, linked_inode
-from facewatchd.domain import PhotoId
+from facewatchd.domain import FaceId, PhotoId
+from facewatchd.people.kept_pictures import KeptPictures, picture_key
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.store import PersonPhoto, Store
 
@@ -34,12 +36,30 @@ def photo_files(store: Store, mode: LinkMode, compared: dict[bytes, bytes | None
                 yield path, copy_of(photo_id, stat.size, stat.mtime_ns)
 
     files = PhotoFiles(store.photos.path_of, copies, inodes, compared=compared)
+    _know_pictures(store, files)
     if mode is LinkMode.HARDLINK:
         files.is_photo = lambda inode: bool(store.files.with_inode(inode))
     # where photos are links, a file that the user copied is just that
     if mode in _FILES:
         files.twins = twins
     return files
+
+
+def _know_pictures(store: Store, files: PhotoFiles) -> None:
+    """The pictures of faces that we made, and what a copy of one is known by: also of one that has just gone."""
+    for entry in store.manifest.pictures():
+        face = pictured(entry.content)
+        if face is not None and entry.signature:
+            files.faces[entry.signature] = face
+    kept = KeptPictures(store.folder)
+
+    def pictures(size: int) -> Iterator[tuple[bytes, FaceId]]:
+        for path, content in kept.of_size(size):
+            for face, box in store.pictures.with_content(content).items():
+                if os.path.basename(path) == os.fsencode(picture_key(content, box)):
+                    yield path, face
+
+    files.pictures = pictures
 
 
 def target_maker(store: Store, tree: bytes, mode: LinkMode) -> Callable[[PersonPhoto], bytes]:

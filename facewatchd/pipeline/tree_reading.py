@@ -25,6 +25,7 @@ from facewatchd.core.tree import (
     is_symlink,
 )
 from facewatchd.domain import PhotoId, Pool
+from facewatchd.pipeline.picture_reading import has_its_pictures, read_pictures, take_over_pictures
 from facewatchd.pipeline.tree_files import photo_of_file
 from facewatchd.store import Store
 
@@ -117,6 +118,7 @@ def take_over(store: Store, tree: bytes, present: Present, written: Sequence[Wri
                 photo = photo or here
             if photo is not None:
                 store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
+        take_over_pictures(store, path, folder)
         marker = folder.entries.get(MARKER)
         if isinstance(folder.marker, Review) and folder.marker != owner and marker is not None and marker.signature:
             store.manifest.put(path, Written(MARKER, None, b"", marker.signature))
@@ -172,7 +174,8 @@ def read_tree(
         links = {entry.name: entry.content for entry in folder.entries if entry.photo_id is not None}
         photos = _as_shown({entry.photo_id for entry in folder.entries if entry.photo_id is not None}, shown)
         left.append(LeftFolder(folder.owner, folder.name, photos))
-        if not _is_there(folder.name, links, present):
+        there = present.folders.get(folder.name)
+        if there is None or not _is_there(links, there) or not has_its_pictures(folder, there):
             changed.add(folder.owner)
         elif len(links) == len(photos):
             same[folder.name] = photos
@@ -196,6 +199,9 @@ def read_tree(
         if at not in busy
     ]
     found = _put_over(store, path, written, present, found, ours)
+    pictures = read_pictures(store, written, present, shown, same)
+    left = [replace(folder, faces=pictures.left.get(folder.path, {})) for folder in left]
+    found = [replace(folder, faces=pictures.found.get(folder.path, {})) for folder in found]
     return TreeReading(
         read_gestures(left, found, store.people.hidden(), max_deletions, halves=halves),
         frozenset(changed),
@@ -259,12 +265,9 @@ def _as_shown(photos: set[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> frozens
     return frozenset(photos - others | {shown[photo] for photo in others})
 
 
-def _is_there(folder: bytes, links: Mapping[bytes, bytes], present: Present) -> bool:
+def _is_there(links: Mapping[bytes, bytes], there: PresentFolder) -> bool:
     """Whether a folder has these links, by name, and no others."""
-    there = present.folders.get(folder)
-    return there is not None and links == {
-        name: entry.target for name, entry in there.entries.items() if entry.target is not None
-    }
+    return links == {name: entry.target for name, entry in there.entries.items() if entry.target is not None}
 
 
 def _counted(photos: Iterator[PhotoId], shown: Mapping[PhotoId, PhotoId]) -> Counter[PhotoId]:

@@ -6,6 +6,7 @@ from facewatchd.store.date_journal import Change, DateWrite, WriteState
 from facewatchd.store.faces import ExportedFace, FaceTable
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
 from facewatchd.store.photo_dates import DatedPhoto
+from facewatchd.store.pictures import FaceOnPhoto
 from facewatchd.store.store import Folders, HeldRecluster, LastRecluster, Store, StoredCalibration, StoredModel
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "DateWrite",
     "DatedPhoto",
     "ExportedFace",
+    "FaceOnPhoto",
     "FaceTable",
     "Folders",
     "HeldRecluster",

@@ -11,6 +11,8 @@ from facewatchd.core.owners import Owner, owner_of, owner_text
 from facewatchd.core.tree import INTENDED, Written, WrittenFolder, is_copy, is_hard_link, linked_inode
 from facewatchd.domain import PhotoId
 
+_IS_PICTURE = "photo_id IS NULL AND substr(content, 1, 5) = CAST('face ' AS BLOB)"
+
 
 class Manifest:
     """Rows of `tree_folders` and `tree_entries`."""
@@ -107,6 +109,24 @@ class Manifest:
             if intended:
                 found[intended] = INTENDED
         return found, inodes
+
+    def pictures(self) -> list[Written]:
+        """The pictures of faces in all folders."""
+        rows = self._db.execute(
+            "SELECT name, photo_id, content, signature, intended FROM tree_entries INDEXED BY tree_files"
+            f" WHERE (signature != x'' OR intended != x'') AND {_IS_PICTURE}"
+        )
+        return [Written(*row) for row in rows]
+
+    def pictures_of(self, owner: Owner) -> list[Written]:
+        """The pictures of faces in the owner's folder."""
+        rows = self._db.execute(
+            "SELECT name, photo_id, content, signature, intended FROM tree_entries INDEXED BY tree_files"
+            f" WHERE (signature != x'' OR intended != x'') AND {_IS_PICTURE}"
+            " AND folder_id = (SELECT folder_id FROM tree_folders WHERE owner = ?)",
+            (owner_text(owner),),
+        )
+        return [Written(*row) for row in rows]
 
     def dropped(self, folder: bytes, name: bytes) -> None:
         self._db.execute(

@@ -35,14 +35,25 @@ class PersonPhoto(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PersonFace:
-    """A face with the absolute path of its photo."""
+    """A face with the absolute path of its photo, and the hash of what that shows."""
 
     face_id: FaceId
     path: bytes
     box: Box
+    content: bytes = b""
 
 
 _PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
+
+
+UNKNOWN_FACE = (
+    "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
+    "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
+    "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
+    "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
+    "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = '' AND NOT n.hidden))"
+)
+"""A face `f` of the unknown pool: of nobody, or of somebody unnamed with fewer faces than ?."""
 
 
 def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> Iterator[PersonPhoto]:
@@ -310,11 +321,7 @@ class People:
         chosen = "" if among is None else f"f.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
         return photos_where(
             self._db,
-            chosen + "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
-            "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
-            "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
-            "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
-            "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = '' AND NOT n.hidden))",
+            chosen + UNKNOWN_FACE,
             (least,),
         )
 
@@ -335,8 +342,8 @@ class People:
 
     def face(self, face_id: FaceId) -> PersonFace | None:
         row = self._db.execute(
-            f"SELECT f.face_id, {_PATH}, f.x, f.y, f.w, f.h FROM faces f JOIN photos p USING (photo_id)"
+            f"SELECT f.face_id, {_PATH}, p.content_hash, f.x, f.y, f.w, f.h FROM faces f JOIN photos p USING (photo_id)"
             " JOIN roots r USING (root_id) WHERE f.face_id = ?",
             (face_id,),
         ).fetchone()
-        return PersonFace(row[0], row[1], Box(*row[2:])) if row else None
+        return PersonFace(row[0], row[1], Box(*row[3:]), row[2] or b"") if row else None

@@ -27,6 +27,7 @@ from facewatchd.store.manifest import Manifest
 from facewatchd.store.people import People
 from facewatchd.store.photo_dates import PhotoDates
 from facewatchd.store.photos import Photos
+from facewatchd.store.pictures import Pictures
 from facewatchd.store.quarantine import Quarantine
 from facewatchd.store.reviews import Reviews
 from facewatchd.store.roots import Roots
@@ -116,11 +117,17 @@ class Store:
         self.faces = Faces(self._db)
         self.people = People(self._db)
         self.reviews = Reviews(self._db)
+        self.pictures = Pictures(self._db)
         self.manifest = Manifest(self._db)
         self.journal = Journal(self._db)
         self.given_names = GivenNames(self._db)
         self.half_moves = HalfMoves(self._db)
         self.date_journal = DateJournal(self._db)
+
+    @property
+    def folder(self) -> Path:
+        """The state folder."""
+        return self.path.parent
 
     def __enter__(self) -> Self:
         return self

@@ -34,6 +34,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.people.covers import COVER
+from facewatchd.photos.content_hash import content_hash
 from facewatchd.pipeline.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 
@@ -109,7 +110,7 @@ class _Archive:
                 path.write_bytes(tiny(number))
                 seen = SeenFile(root.root_id, os.fsencode(path.name), FileStat.of(os.lstat(path)))
                 faces = tuple(_face(at) for at in range(3))
-                taken = TakenPhoto(seen, b"picture %d" % number, 64, 48, None, faces)
+                taken = TakenPhoto(seen, content_hash(tiny(number)), 64, 48, None, faces)
                 photo = store.photos.take(taken, "model")
                 owners = (ids[number % PEOPLE], ids[(number * 7 + 1) % PEOPLE], None)
                 for face, owner in zip(store.faces.replace(photo, faces, [None] * 3, "model"), owners, strict=True):

@@ -41,6 +41,7 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
+from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.materialize import TreeSettings
 from facewatchd.store import Store
@@ -131,7 +132,8 @@ class Archive:
         seen = self.write(path)
         given = list(faces)
         found = tuple(found_face(embedding, at, poor, quality) for at, (_, embedding) in enumerate(given))
-        taken = TakenPhoto(seen, b"hash of " + path, 48, 32, date, found)
+        content = content_hash(Path(os.fsdecode(os.path.join(self.photos, path))).read_bytes())
+        taken = TakenPhoto(seen, content, 48, 32, date, found)
         with self.store.transaction():
             photo_id = self.store.photos.take(taken, MODEL)
             ids = self.store.faces.replace(photo_id, found, [None] * len(found), MODEL)

@@ -544,3 +544,31 @@ def test_a_long_state_path(tmp_path_factory: pytest.TempPathFactory, tmp_path: P
         assert home.run("tree").out
         daemon.stop()
     assert not (home.state / "control.sock").exists()
+
+
+# --- pictures of faces
+
+
+def test_a_picture_of_a_face_names_it(home: Home) -> None:
+    """It is cut in the background; put into a new folder it is somebody, and the link to its photo takes its place."""
+    home.configure(people={"min_faces": 99})
+    with home.watching() as daemon:
+        pool = home.people / "_unknown"
+        (picture, *_) = wait_until(lambda: sorted(pool.glob("* face*.jpg")), 3 * SLACK_S)
+        (photo,) = {
+            str(link.resolve().relative_to(home.album))
+            for link in pool.iterdir()
+            if link.is_symlink() and picture.name.partition(" face")[0] == link.stem
+        }
+        zoe = home.people / "Zoe"
+        zoe.mkdir()
+        picture.rename(zoe / picture.name)
+        wait_until(lambda: home.links().get("Zoe") == {photo}, 3 + SLACK_S)
+        wait_until(lambda: not (zoe / picture.name).exists(), SLACK_S)
+        assert "Zoe" in home.named().values()
+        daemon.stop()
+    kept = {path.name: path.stat().st_mtime_ns for path in (home.state / "faces").iterdir()}
+    assert len(kept) > 1
+    with home.watching() as daemon:
+        daemon.stop()
+    assert kept.items() >= {path.name: path.stat().st_mtime_ns for path in (home.state / "faces").iterdir()}.items()

@@ -39,6 +39,7 @@ from facewatchd.errors import TreeError
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
+from facewatchd.photos.content_hash import content_hash
 from facewatchd.pipeline import correct
 from facewatchd.pipeline.ingest import keep
 from facewatchd.pipeline.materialize import Materialized, materialize
@@ -159,7 +160,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.pictures.add(picture)
         seen = self.archive.write(b"p%03d.jpg" % number, picture)
         faces = tuple(found_face(unit(one, 0.05 * (number % 5), 8 + one), at) for at, one in enumerate(who))
-        taken = TakenPhoto(seen, b"picture %d" % number, 48, 32, None, faces)
+        taken = TakenPhoto(seen, content_hash(picture), 48, 32, None, faces)
         keep(self.archive.store, taken, MODEL, DIM, THRESHOLDS)
         found = self.archive.store.photos.find(seen.root_id, seen.path)
         assert found is not None
