@@ -150,13 +150,13 @@ def retry(config: Config) -> None:
 
 @main.command()
 @click.argument("number", type=click.IntRange(min=1), required=False)
-@click.option("--list", "as_list", is_flag=True, help="Only show what was done, the last first, with its numbers.")
+@click.option("--list", "as_list", is_flag=True, help="List your corrections with their numbers, the last first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configured
 def undo(config: Config, number: int | None, *, as_list: bool, as_json: bool) -> None:
     """
-    Take back your last word: a renamed folder, moved links, a merge. With a NUMBER of the list: that word; one that says that
-    another was taken back makes that one hold again.
+    Take back your last correction: a renamed folder, moved links, a merge. With a NUMBER from the list: that correction. To
+    take back an undo, which is in the list, too: its number.
     """
     from facewatchd import offline, tables  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
@@ -169,7 +169,7 @@ def undo(config: Config, number: int | None, *, as_list: bool, as_json: bool) ->
             click.echo(undone["sentence"])
         return
     if number is not None:
-        raise click.UsageError("--list shows all words: leave the number out.")
+        raise click.UsageError("--list shows all corrections: leave the number out.")
     with Store(config.state.dir, read_only=True) as store:
         entries = store.journal.entries(50)
     if as_json:

@@ -147,7 +147,7 @@ def _decoder(config: Config) -> Iterator[Finding]:
     try:
         took = _seconds(lambda: try_decoder(decoders, decode_limits(config, "CPUExecutionProvider")))
     except OSError as error:
-        found = f"it could not be tried: {error}"
+        found = f"it could not be tested: {error}"
         yield Finding("decoder", Verdict.WARNING, found, "Name a folder that can be written by TMPDIR.")
         return
     finally:

@@ -19,6 +19,7 @@ from rich.table import Table
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 from facewatchd.plan_words import action_said, gesture_said
+from facewatchd.times import local_time
 
 if TYPE_CHECKING:
     from facewatchd.doctor import Finding
@@ -112,13 +113,12 @@ def show_plan(plan: Materialized) -> None:
 def show_journal(entries: Sequence[Entry]) -> None:
     """`undo --list`."""
     if not entries:
-        _show("You have not said anything yet.")
+        _show("There are no corrections yet: nothing was renamed, moved or merged.")
         return
     table = _table("number", "when", "what", "")
     for entry in entries:
-        when = dt.datetime.fromtimestamp(entry.at, dt.UTC).astimezone()
         undone = "taken back" if entry.undone else ""
-        table.add_row(str(entry.entry_id), f"{when:%Y-%m-%d %H:%M}", escape(entry.title), undone)
+        table.add_row(str(entry.entry_id), local_time(entry.at), escape(entry.title), undone)
     _show(table)
 
 

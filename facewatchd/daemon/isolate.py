@@ -78,7 +78,7 @@ class Isolated(Generic[A, R]):
                 "more (MemoryMax=).",
             )
         except ValueError as error:
-            why = f"What it came to cannot be read: {error}"
+            why = f"Its result cannot be read: {error}"
         return FacewatchError("The computation failed", why)
 
 

@@ -179,8 +179,8 @@ class Daemon:
         if self._stopping:
             pending = self._store.photos.count_pending()
             raise FacewatchError(
-                "The run was broken off",
-                f"{pending} photos are still to be taken in, and the faces to be grouped: start it again, it goes on from here.",
+                "The run was interrupted",
+                f"{pending} photos are not taken in yet, and the faces are not grouped. Start it again: it continues from here.",
             )
         if not self._sources.online():
             status = self._sources.statuses()[0]

@@ -29,7 +29,7 @@ _MOST_DIFFERENCE = 8.0
 _PATIENCE_S = 60.0
 """Even where `ingest.max_seconds` is more: decoding it takes a hundredth of a second."""
 
-_ADVICE = "Install facewatchd again, in an environment of its own (README, 'Two commands'), and report this where that is no help."
+_ADVICE = "Install facewatchd again, in an environment of its own (README, 'Two commands'); if that does not help, report this."
 
 
 def try_out(decoders: Decoders, limits: DecodeLimits, engine: FaceEngine) -> None:
@@ -42,7 +42,7 @@ def try_out(decoders: Decoders, limits: DecodeLimits, engine: FaceEngine) -> Non
     try:
         try_decoder(decoders, limits)
     except OSError as error:
-        log.warning("It could not be tried whether photos can be decoded: %s", error)
+        log.warning("The decoder could not be tested: %s", error)
     try_engine(engine)
 
 
@@ -78,12 +78,14 @@ def try_decoder(decoders: Decoders, limits: DecodeLimits) -> None:
     except PhotoError as error:
         why = f"the decoder {error.why}." if isinstance(error, PhotoCrashError) else error.message
         raise FacewatchError(
-            "Photos cannot be decoded here", f"A small JPEG that was made to try it failed: {why} {_ADVICE}"
+            "Photos cannot be decoded here", f"A small test JPEG could not be decoded: {why} {_ADVICE}"
         ) from error
     finally:
         reader.close()
     if not same:
-        raise FacewatchError("Photos cannot be decoded here", f"A small JPEG came out as another picture. {_ADVICE}")
+        raise FacewatchError(
+            "Photos cannot be decoded here", f"A small test JPEG was decoded to a wrong picture. {_ADVICE}"
+        )
 
 
 def try_engine(engine: FaceEngine) -> None:

@@ -148,7 +148,7 @@ def test_decoders_that_do_not_work_are_found_at_once(home: Home, monkeypatch: py
         monkeypatch.setenv(name, value)
     ended = home.run("run", "--once", code=1)
     (sentence,) = [line for line in ended.err.splitlines() if line.startswith("facewatchd:")]
-    assert "Photos cannot be decoded here: A small JPEG that was made to try it failed" in sentence
+    assert "Photos cannot be decoded here: A small test JPEG could not be decoded" in sentence
     assert "gave an answer that is none" in sentence
     assert home.status()["quarantined"] == 0
     findings = home.run("doctor", "--json", code=1).json["findings"]

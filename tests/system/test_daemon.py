@@ -397,7 +397,7 @@ def test_a_run_that_is_broken_off_is_no_success(
         assert once.process.wait(timeout=10) == 1
         assert "Traceback" not in once.log
         if moment == "while photos are taken in":
-            assert "facewatchd: The run was broken off: " in once.log
+            assert "facewatchd: The run was interrupted: " in once.log
             assert "start it again" in once.log
 
 
