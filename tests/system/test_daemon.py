@@ -398,7 +398,7 @@ def test_a_run_that_is_broken_off_is_no_success(
         assert "Traceback" not in once.log
         if moment == "while photos are taken in":
             assert "facewatchd: The run was interrupted: " in once.log
-            assert "start it again" in once.log
+            assert "Start it again" in once.log
 
 
 def test_stopping_while_everything_is_grouped(home: Home) -> None:
