@@ -121,12 +121,18 @@ def _models(config: Config) -> Iterator[Finding]:
             stored = store.model()
     from facewatchd.daemon.models import open_installed  # noqa: PLC0415 - needs what `_libraries` looks for
     from facewatchd.daemon.selftest import try_engine  # noqa: PLC0415
+    from facewatchd.faces.sessions import choose_provider  # noqa: PLC0415
 
     engine = open_installed(config, stored.pack if stored else None)
     info = engine.info
     yield Finding("models", Verdict.OK, f"{info.pack} ({info.id[:12]}, {info.dim} numbers a face)")
     yield Finding("licence", Verdict.OK, info.licence)
-    yield Finding("provider", Verdict.OK, f"{info.provider} (models.provider is {config.models.provider})")
+    provider = choose_provider(config.models.provider)
+    told = f"{info.provider} (models.provider is {config.models.provider})"
+    if provider.wasted:
+        yield Finding("provider", Verdict.WARNING, told, provider.reason)
+    else:
+        yield Finding("provider", Verdict.OK, f"{told}. {provider.reason}")
     if stored is not None and stored.id != info.id:
         yield Finding(
             "models of the state",

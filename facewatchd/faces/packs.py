@@ -21,7 +21,7 @@ from facewatchd.faces.builtin import BuiltinEngine
 from facewatchd.faces.fetch import DEFAULT_LIMITS, Limits, Progress, fetch_pack, is_complete
 from facewatchd.faces.insight import USAGE, Identity, InsightEngine, PackFiles
 from facewatchd.faces.known import BUFFALO_L, KNOWN_PACKS, OTHER_LICENCE, KnownPack
-from facewatchd.faces.sessions import Provider, choose_provider, onnxruntime
+from facewatchd.faces.sessions import CPU, Provider, choose_provider, onnxruntime
 
 log = logging.getLogger(__name__)
 
@@ -235,5 +235,7 @@ def _how_to_get(pack: str) -> str:
 
 def _provider(wanted: str) -> Provider:
     provider = choose_provider(wanted)
-    log.info("the face models run on %s: %s", provider.name, provider.reason)
+    # that a machine has no GPU is no news to its owner
+    level = logging.INFO if provider.wasted or provider.name != CPU else logging.DEBUG
+    log.log(level, "The face models run on %s: %s", provider.name, provider.reason)
     return provider

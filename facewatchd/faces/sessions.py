@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from facewatchd.errors import ModelError
@@ -19,6 +20,9 @@ CUDA = "CUDAExecutionProvider"
 
 _ERRORS_ONLY = 3
 """ONNX Runtime's log severity; its warnings are about the models' making, which the user cannot change."""
+
+_NVIDIA, _DISPLAY = "0x10de", "0x03"
+"""PCI's numbers of the maker, and of the class of display controllers."""
 
 _CUDA_OPTIONS = {
     # the default search times every algorithm anew for each size of photo
@@ -35,11 +39,13 @@ class Provider:
         name: ONNX Runtime's execution provider, `CPU` or `CUDA`.
         reason: Why this one, a sentence for the log and for `doctor`.
         batch: How many faces to hand over at once: on one CPU thread more than one gains nothing, on a GPU it is the point.
+        wasted: Whether there is a GPU that could do it, and does not.
     """
 
     name: str
     reason: str
     batch: int = 1
+    wasted: bool = False
 
 
 def choose_provider(wanted: str) -> Provider:
@@ -59,7 +65,28 @@ def choose_provider(wanted: str) -> Provider:
         return Provider(CUDA, "CUDA works.", batch=32)
     if wanted == "cuda":
         raise ModelError("CUDA cannot be used", f"{obstacle} Or set models.provider to auto or cpu.")
-    return Provider(CPU, obstacle)
+    if has_nvidia_gpu():
+        return Provider(CPU, f"There is an NVIDIA GPU, but {obstacle}", wasted=True)
+    return Provider(CPU, "There is no NVIDIA GPU here.")
+
+
+def has_nvidia_gpu(root: Path = Path("/")) -> bool:
+    """
+    Whether this machine has a display controller of NVIDIA's, by what the system says (services often see no /dev/nvidia0).
+
+    Args:
+        root: Where /proc, /sys and /dev are.
+    """
+    if (root / "proc/driver/nvidia/version").exists() or (root / "dev/nvidia0").exists():
+        return True
+    for device in (root / "sys/bus/pci/devices").glob("*"):
+        try:
+            vendor, kind = (device / "vendor").read_text("ascii"), (device / "class").read_text("ascii")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if vendor.strip() == _NVIDIA and kind.startswith(_DISPLAY):
+            return True
+    return False
 
 
 def session_options() -> Any:
@@ -127,9 +154,9 @@ def _cuda_obstacle() -> str:
     if CUDA not in runtime.get_available_providers():
         if "onnxruntime-gpu" in runtime_wheels():
             return (
-                "The CPU build of ONNX Runtime lies over its GPU build: run `make gpu`, which installs them in order."
+                "the CPU build of ONNX Runtime lies over its GPU build: run `make gpu`, which installs them in order."
             )
-        return "ONNX Runtime is installed without CUDA: run `make gpu` where there is an NVIDIA GPU."
+        return "ONNX Runtime is installed without CUDA: run `make gpu`."
     preload = getattr(runtime, "preload_dlls", None)
     if preload is not None:
         preload()  # finds CUDA and cuDNN where pip has put them

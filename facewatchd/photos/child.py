@@ -36,8 +36,9 @@ from facewatchd.photos.channel import (
     shortened,
     unpack_order,
 )
-from facewatchd.photos.decode import Decoded, no_room
+from facewatchd.photos.decode import Decoded
 from facewatchd.photos.read import PhotoRead, read_photo
+from facewatchd.photos.reasons import no_room
 from facewatchd.photos.sandbox import confine, limit, rest
 
 READ_S = 300.0

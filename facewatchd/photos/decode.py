@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ from PIL import (
 from PIL import Image as PillowImage
 
 from facewatchd.domain import Image
-from facewatchd.errors import PhotoError, PhotoRoomError
+from facewatchd.errors import PhotoError
 from facewatchd.photos.exif import Exif, read_exif
 from facewatchd.photos.formats import (
     JPEG_APP0,
@@ -56,6 +55,7 @@ from facewatchd.photos.formats import (
     webp_size,
 )
 from facewatchd.photos.raw import decode_raw
+from facewatchd.photos.reasons import TITLE, failure, no_photo
 
 # The cap is ours, checked on every header before decoding; Pillow's own is lower and cannot be given per call.
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -88,10 +88,6 @@ _REDUCED = MappingProxyType(
 """By how much libjpeg can reduce a picture while it decodes it, and how OpenCV is asked to."""
 
 _DEEP_GREYS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-# what the libraries say when they get no memory; none says so with an exception of its own
-_MEMORY = re.compile(
-    r"insufficient memory|out of memory|memory allocation|failed to allocate|cannot allocate|bad_alloc", re.IGNORECASE
-)
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 
 
@@ -182,35 +178,55 @@ def decode(
     kind = kind_of(data)
     if kind is None:
         raise no_photo(data, path)
+    check = _SizeCheck(path, max_megapixels)
     try:
         if kind is PhotoKind.JPEG:
-            return _decode_jpeg(data, path, max_megapixels, enough, canvas)
+            return _decode_jpeg(data, check, enough, canvas)
         if kind is PhotoKind.HEIC:
-            return _decode_heic(data, path, max_megapixels)
+            return _decode_heic(data, check)
         if kind is PhotoKind.RAW:
-            return _decode_raw(data, path, max_megapixels)
+            return _decode_raw(data, check)
         if kind is PhotoKind.JPEG_XL:
-            return _decode_jpeg_xl(data, path, max_megapixels)
-        return _decode_pillow(data, kind, path, max_megapixels)
+            return _decode_jpeg_xl(data, path, check)
+        return _decode_pillow(data, kind, check)
     except PhotoError:
         raise
-    except MemoryError as error:
-        raise no_room(path) from error
     except Exception as error:  # a decoder fails in its own ways, and a stranger's file must cost no more than itself
-        if _MEMORY.search(str(error)):
-            raise no_room(path) from error
-        raise PhotoError(
-            "The photo cannot be decoded",
-            f"This {kind} is damaged or incomplete ({_reason(error)}): copy it again from its source.",
-            path,
-        ) from error
+        raise failure(kind, data, path, error, check.pixels) from error
 
 
-def no_room(path: bytes) -> PhotoRoomError:
-    """The error for want of memory."""
-    return PhotoRoomError(
-        "The photo cannot be decoded", "There is not enough memory for it: raise ingest.max_memory.", path
-    )
+class _SizeCheck:
+    """
+    Holds the size that a header claims against the cap.
+
+    Args:
+        path: For the error only.
+        max_megapixels: Larger pictures are refused.
+
+    Attributes:
+        pixels: How many were claimed; 0 while no header was understood.
+    """
+
+    def __init__(self, path: bytes, max_megapixels: float) -> None:
+        self._path = path
+        self._max_megapixels = max_megapixels
+        self.pixels = 0
+
+    def __call__(self, width: int, height: int) -> None:
+        """
+        Raises:
+            PhotoError: It is too large, or none.
+        """
+        if width <= 0 or height <= 0:
+            raise PhotoError(TITLE, "Its header gives no size: copy it again from its source.", self._path)
+        if width * height > self._max_megapixels * 1e6:
+            raise PhotoError(
+                "The photo is too large",
+                f"It has {width} x {height} pixels, more than ingest.max_megapixels ({self._max_megapixels:g}) allows:"
+                " raise that, or make the photo smaller.",
+                self._path,
+            )
+        self.pixels = max(self.pixels, width * height)
 
 
 def stored_orientation(data: bytes) -> int:
@@ -221,38 +237,6 @@ def stored_orientation(data: bytes) -> int:
     return 1 if kind is None or kind in turned else _exif(data, kind).orientation
 
 
-def no_photo(data: bytes, path: bytes) -> PhotoError:
-    """The error for content that is none of the supported formats."""
-    if not data:
-        return PhotoError("The photo cannot be decoded", "The file is empty: copy it again or delete it.", path)
-    return PhotoError(
-        "The photo cannot be decoded",
-        "The content is none of JPEG, PNG, WebP, TIFF, GIF, BMP, HEIC, AVIF or camera RAW: convert it to one of them or"
-        " move it away.",
-        path,
-    )
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what a library says, kept short."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:120].rstrip(".: ")
-
-
-def _check_size(width: int, height: int, path: bytes, max_megapixels: float) -> None:
-    if width <= 0 or height <= 0:
-        raise PhotoError(
-            "The photo cannot be decoded", "Its header gives no size: copy it again from its source.", path
-        )
-    if width * height > max_megapixels * 1e6:
-        raise PhotoError(
-            "The photo is too large",
-            f"It has {width} x {height} pixels, more than ingest.max_megapixels ({max_megapixels:g}) allows:"
-            " raise that, or make the photo smaller.",
-            path,
-        )
-
-
 def _exif(data: bytes, kind: PhotoKind) -> Exif:
     """A damaged block must not cost the picture: without one it is taken for upright."""
     try:
@@ -261,9 +245,7 @@ def _exif(data: bytes, kind: PhotoKind) -> Exif:
         return Exif()
 
 
-def _decode_jpeg(
-    data: bytes, path: bytes, max_megapixels: float, enough: int | None = None, canvas: Canvas | None = None
-) -> Decoded:
+def _decode_jpeg(data: bytes, check: _SizeCheck, enough: int | None = None, canvas: Canvas | None = None) -> Decoded:
     # Older OpenCV returns half a picture for half a file; walking to the end of the image is how to know.
     parts = list(jpeg_segments(data))
     names = [part.name[0] for part in parts]
@@ -271,7 +253,7 @@ def _decode_jpeg(
     if frame is None or JPEG_SOS not in names:
         raise ValueError("it holds no picture")
     height, width = (int.from_bytes(data[frame.body + at : frame.body + at + 2], "big") for at in (1, 3))
-    _check_size(width, height, path, max_megapixels)
+    check(width, height)
     components = data[frame.body + 5]
     orientation = _exif(data, PhotoKind.JPEG).orientation
     turned, canvas = orientation >= 5, canvas or _Own()
@@ -311,28 +293,27 @@ def _without_metadata(data: bytes, parts: list[Part]) -> bytes:
     )
 
 
-def _decode_heic(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+def _decode_heic(data: bytes, check: _SizeCheck) -> Decoded:
     """HEIC carries its orientation in the container, where the library applies it; the Exif tag is a copy (ISO 23008-12)."""
     heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, bgr_mode=True)
     width, height = heif.size
-    _check_size(width, height, path, max_megapixels)
+    check(width, height)
     if heif.mode == "BGR":
         return Decoded(np.ascontiguousarray(np.asarray(heif), dtype=np.uint8), PhotoKind.HEIC)
     heif = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     return Decoded(_pixels(heif.to_pillow()), PhotoKind.HEIC)
 
 
-def _decode_raw(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+def _decode_raw(data: bytes, check: _SizeCheck) -> Decoded:
     image, orientation = decode_raw(
         data,
-        path,
-        lambda width, height: _check_size(width, height, path, max_megapixels),
-        lambda preview: _decode_jpeg(preview, path, max_megapixels).image,
+        check,
+        lambda preview: _decode_jpeg(preview, check).image,
     )
     return Decoded(upright(image, orientation), PhotoKind.RAW, orientation)
 
 
-def _decode_jpeg_xl(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
+def _decode_jpeg_xl(data: bytes, path: bytes, check: _SizeCheck) -> Decoded:
     """By whichever plugin of Pillow's says that it reads this. Its decoder turns the picture by itself."""
     PillowImage.init()
     formats = [name for name, mime in PillowImage.MIME.items() if mime == "image/jxl" and name in PillowImage.OPEN]
@@ -343,15 +324,15 @@ def _decode_jpeg_xl(data: bytes, path: bytes, max_megapixels: float) -> Decoded:
             path,
         )
     with PillowImage.open(io.BytesIO(data), formats=formats) as opened:
-        _check_size(*opened.size, path, max_megapixels)
+        check(*opened.size)
         return Decoded(_pixels(opened), PhotoKind.JPEG_XL)
 
 
-def _decode_pillow(data: bytes, kind: PhotoKind, path: bytes, max_megapixels: float) -> Decoded:
+def _decode_pillow(data: bytes, kind: PhotoKind, check: _SizeCheck) -> Decoded:
     if kind is PhotoKind.WEBP and (size := webp_size(data)) is not None:
-        _check_size(*size, path, max_megapixels)
+        check(*size)
     with _PLUGINS[kind](io.BytesIO(data)) as opened:
-        _check_size(*opened.size, path, max_megapixels)
+        check(*opened.size)
         # Pillow turns TIFFs itself, and puts AVIF's own transforms into the tag
         orientation = 1 if kind is PhotoKind.TIFF else _exif(data, kind).orientation
         image = _pixels(opened)

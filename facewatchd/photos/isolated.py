@@ -326,8 +326,8 @@ def _why(error: Exception, status: int, *, slow: bool) -> str:
     """What became of a decoder, as the end of a sentence about it."""
     if slow:
         return "took longer than ingest.max_seconds allows"
-    if isinstance(error, ValueError):
-        # it was ended for it
+    if isinstance(error, ValueError | BlockingIOError) or str(error) == "bad message length":
+        # it was ended for it: nonsense, half of something, or more than there can be (by multiprocessing.connection)
         return "gave an answer that is none"
     return ending(status)
 

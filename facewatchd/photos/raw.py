@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from facewatchd.domain import Image
-from facewatchd.errors import PhotoError
 from facewatchd.photos.exif import ORIENTATION, is_exif, read_exif
 from facewatchd.photos.formats import PhotoKind, jpeg_segments
+from facewatchd.photos.reasons import UnsupportedRawError
 
 if TYPE_CHECKING:
     import rawpy
@@ -35,14 +35,13 @@ _ORIENTATIONS = (1, 2, 4, 3, 5, 8, 6, 7)
 
 
 def decode_raw(
-    data: bytes, path: bytes, check_size: Callable[[int, int], None], decode_jpeg: Callable[[bytes], Image]
+    data: bytes, check_size: Callable[[int, int], None], decode_jpeg: Callable[[bytes], Image]
 ) -> tuple[Image, int]:
     """
     The picture of a RAW file.
 
     Args:
         data: The whole file.
-        path: For the error only.
         check_size: Refuses too large a width and height in pixels by raising `PhotoError`.
         decode_jpeg: Decodes a preview and turns it as its own Exif orientation wants it.
 
@@ -50,7 +49,9 @@ def decode_raw(
         BGR pixels, and the Exif orientation (1..8) by which they are still to be turned.
 
     Raises:
-        PhotoError: LibRaw does not know this camera, or the file is damaged.
+        PhotoError: What `check_size` raises.
+        UnsupportedRawError: LibRaw does not recognise it: it does not know the camera, or the file is damaged.
+        Exception: The file is damaged.
     """
     import rawpy  # noqa: PLC0415 - 10 MB that most archives have no use for
 
@@ -63,11 +64,10 @@ def decode_raw(
             found = _preview(raw, min(ENOUGH_PIXELS, longest), turn, decode_jpeg)
             return found if found is not None else (_develop(raw, half=longest >= 2 * ENOUGH_PIXELS), turn)
     except rawpy.LibRawFileUnsupportedError as error:
-        raise PhotoError(
-            "The photo cannot be decoded",
-            "LibRaw does not know this camera's RAW format: update rawpy, or put the camera's JPEG beside it.",
-            path,
-        ) from error
+        raise UnsupportedRawError from error
+    except rawpy.LibRawIOError as error:
+        # all of it is in memory
+        raise ValueError("it is shorter than its header says") from error
     except rawpy.LibRawUnsufficientMemoryError as error:
         raise MemoryError from error
 

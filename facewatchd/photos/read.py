@@ -20,9 +20,10 @@ from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.beside import fingerprint_at
 from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import Canvas, Decoded, decode, no_photo, stored_orientation
+from facewatchd.photos.decode import Canvas, Decoded, decode, stored_orientation
 from facewatchd.photos.formats import SNIFF_BYTES, kind_of
 from facewatchd.photos.metadata import read_sidecar, read_tags, read_takeout
+from facewatchd.photos.reasons import no_photo
 
 MAX_BYTES = 1 << 30
 """No photo of the largest allowed size has more; a film that is called a photo must not fill the memory."""

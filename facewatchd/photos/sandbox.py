@@ -97,6 +97,12 @@ def mapped() -> int:
     return pages * resource.getpagesize()
 
 
+def headroom() -> int | None:
+    """Bytes that this process may still map; None where nothing limits it."""
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if most == resource.RLIM_INFINITY else max(0, most - mapped())
+
+
 def was_slow(status: int) -> bool:
     """Whether a process, by its wait status, was ended for taking longer than `limit` had allowed."""
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) in _TIME_OVER
