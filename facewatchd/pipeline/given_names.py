@@ -27,6 +27,7 @@ def keep_given_names(
     present: Present,
     ours: Ours,
     owners: Collection[Owner],
+    least: int,
     *,
     dry_run: bool,
 ) -> list[WantedFolder]:
@@ -41,6 +42,7 @@ def keep_given_names(
         present: What is there now.
         ours: The links that were written.
         owners: Whose folders are not as they were left.
+        least: See `GivenNames.of_owner`.
         dry_run: Only tell.
 
     Returns:
@@ -58,13 +60,13 @@ def keep_given_names(
             found = links_in(store, tree, path, there, ours)
             names = given_names(folder.links, before.get(folder.owner, ()), found, called, _RESERVED)
             if names and not dry_run:
-                _give(store, folder.owner, names)
+                _give(store, folder.owner, names, least)
         links = with_given_names(folder.links, {given.photo_id: given.name for given in names})
         folders.append(replace(folder, links=links) if names else folder)
     return folders
 
 
-def _give(store: Store, owner: PersonId | Pool, names: Sequence[GivenName]) -> None:
+def _give(store: Store, owner: PersonId | Pool, names: Sequence[GivenName], least: int) -> None:
     with store.transaction():
         for given in names:
-            store.given_names.give(owner, given.photo_id, given.name)
+            store.given_names.give(owner, given.photo_id, given.name, least)

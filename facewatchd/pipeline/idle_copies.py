@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from facewatchd.core.gestures import Founded
+from facewatchd.core.gestures import Founded, Gesture, Moved
 from facewatchd.core.half_moves import WHILE_S
 from facewatchd.core.tree import Present, RemoveLink, is_copy
-from facewatchd.domain import PhotoId
+from facewatchd.domain import PersonId, PhotoId
 from facewatchd.errors import displayable
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.pipeline.tree_reading import Ours, links_in
@@ -55,6 +55,17 @@ def due_foundings(store: Store, half: Sequence[Founded], now: float) -> tuple[li
 def next_due(store: Store) -> float | None:
     """When the first of the waiting copies has waited long enough, seconds since 1970."""
     return min((since + WHILE_S for since in store.half_moves.waiting().values()), default=None)
+
+
+def is_idle(gesture: Gesture, idle: Collection[tuple[PhotoId, PersonId | bytes]]) -> bool:
+    """Whether a gesture says nothing: copies that take no face, by the photo and the person or folder that they came to."""
+    match gesture:
+        case Moved(photo_id, None, to):
+            return (photo_id, to) in idle
+        case Founded(path, photos):
+            return all((photo_id, path) in idle for photo_id, _ in photos)
+        case _:
+            return False
 
 
 def undo_idle(

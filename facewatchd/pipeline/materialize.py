@@ -9,12 +9,11 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from facewatchd.config import Config
-from facewatchd.core.dates import date_prefix
 from facewatchd.core.face_pictures import pictures_in
 from facewatchd.core.gestures import Gesture, at_once
 from facewatchd.core.given_names import with_given_names
@@ -44,7 +43,7 @@ from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.given_names import keep_given_names
-from facewatchd.pipeline.idle_copies import Undone, due_foundings, next_due, undo_idle
+from facewatchd.pipeline.idle_copies import Undone, due_foundings, is_idle, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.pictures import Cutter, cut_now
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together, wanted_unknown
@@ -52,6 +51,7 @@ from facewatchd.pipeline.tree_deeds import carry_out, content_maker
 from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
 from facewatchd.pipeline.tree_owner import is_ours, owner_of, refuse_other
 from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over, take_over_all
+from facewatchd.pipeline.wanted_links import links_by_year, links_to
 from facewatchd.store import PersonPhoto, Store
 
 log = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ def materialize(
             # where nobody looked for longer, what came or went did so when the tree was last changed, or before
             halves = store.half_moves.since(min(now, last_changed(settings.path)) - WHILE_S)
             read = read_tree(store, settings.path, present, written, settings.max_deletions, open_halves(halves))
-        is_read = tree.changed or is_due
+        is_read, gestures = tree.changed or is_due, read.reading.gestures
         changed = {*read.changed}
         if not dry_run and (
             read.changed or read.reading.gestures or read.reading.half or (is_read and due is not None)
@@ -216,8 +216,10 @@ def materialize(
                     allow_same_photo=settings.allow_same_photo,
                     halves=halves,
                 )
-                for gesture in at_once(read.reading.gestures):
+                gestures = read.reading.gestures
+                for gesture in at_once(gestures):
                     obedience.obey(gesture)
+                gestures = tuple(one for one in gestures if not is_idle(one, obedience.idle))
                 idle = {(_place(store, to), photo) for photo, to in obedience.idle}
                 if is_read:
                     undone = undo_idle(store, settings.path, present, read.ours, files, idle, waiting, now)
@@ -233,7 +235,9 @@ def materialize(
             written = _written(store, scope)
         wanted = _wanted(store, settings, scope)
         if read.ours:
-            wanted = keep_given_names(store, settings.path, wanted, left, present, read.ours, changed, dry_run=dry_run)
+            wanted = keep_given_names(
+                store, settings.path, wanted, left, present, read.ours, changed, settings.min_faces, dry_run=dry_run
+            )
         if isinstance(few, _FewOfPool):
             wanted, written = [*wanted, few.wanted], [*written, few.written]
             present = Present(present.names, {**present.folders, UNKNOWN: few.present})
@@ -256,7 +260,7 @@ def materialize(
     for sentence in undone.told:
         log.warning("%s", sentence)
     return Materialized(
-        read.reading.gestures,
+        gestures,
         tuple(actions),
         read.reading.doubted,
         undone.told,
@@ -306,8 +310,8 @@ def _few_of_pool(
     photos.discard(NO_PHOTO)
     there, written = present.folders.get(UNKNOWN), store.manifest.of_photos(Pool.UNKNOWN, photos)
     target = target_maker(store, settings.path, settings.links)
-    links = _links(settings, store.people.unknown_photos(settings.min_faces, photos), target)
-    links = with_given_names(links, store.given_names.of_owner(Pool.UNKNOWN))
+    links = links_to(settings.name, store.people.unknown_photos(settings.min_faces, photos), target)
+    links = with_given_names(links, store.given_names.of_owner(Pool.UNKNOWN, settings.min_faces))
     if not changed and not links and (written is None or not written.entries):
         return None
     if written is None or there is None or (photos and not links):
@@ -406,45 +410,27 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
             continue
         cover = store.people.cover(person.person_id)
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)
-        links = (_links_by_year if settings.years else _links)(settings, store.people.photos(person.person_id), target)
-        links = with_given_names(links, store.given_names.of_owner(person.person_id))
+        links = (links_by_year if settings.years else links_to)(
+            settings.name, store.people.photos(person.person_id), target
+        )
+        links = with_given_names(links, store.given_names.of_owner(person.person_id, settings.min_faces))
         folders.append(WantedFolder(person.person_id, person.title, links, files))
     if scope is None or None in scope:
-        unknown = _links(settings, store.people.unknown_photos(settings.min_faces), target)
-        unknown = with_given_names(unknown, store.given_names.of_owner(Pool.UNKNOWN))
+        unknown = links_to(settings.name, store.people.unknown_photos(settings.min_faces), target)
+        unknown = with_given_names(unknown, store.given_names.of_owner(Pool.UNKNOWN, settings.min_faces))
         if unknown:
             pictures = wanted_unknown(store, settings.min_faces, settings.pictures)
             folders.append(WantedFolder(Pool.UNKNOWN, UNKNOWN.decode(), unknown, hidden_files, pictures))
-        ignored = _links(settings, store.people.ignored_photos(), target)
-        ignored = with_given_names(ignored, store.given_names.of_owner(Pool.IGNORED))
+        ignored = links_to(settings.name, store.people.ignored_photos(), target)
+        ignored = with_given_names(ignored, store.given_names.of_owner(Pool.IGNORED, settings.min_faces))
         if ignored or hidden_files or Pool.IGNORED in store.manifest.names():
             folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored, hidden_files))
 
     def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
-        return _links(settings, photos, lambda photo: deeper(target(photo)))
+        return links_to(settings.name, photos, lambda photo: deeper(target(photo)))
 
     several = wanted_reviews(store, below, hidden_files, pictures=settings.pictures > 0)
     if settings.together:
         people = None if scope is None else {who for who in scope if isinstance(who, int)}
         several += wanted_together(store, below, settings.together, people)
     return folders + [folder for folder in several if scope is None or _concerns(scope, folder.owner)]
-
-
-def _links(
-    settings: TreeSettings, photos: Iterable[PersonPhoto], target: Callable[[PersonPhoto], bytes]
-) -> tuple[WantedLink, ...]:
-    name = settings.name.name
-    return tuple([WantedLink(photo.photo_id, name(photo.path, photo.date), target(photo)) for photo in photos])
-
-
-def _links_by_year(
-    settings: TreeSettings, photos: Sequence[PersonPhoto], target: Callable[[PersonPhoto], bytes]
-) -> tuple[WantedLink, ...]:
-    """Those with a date in a folder per year."""
-    prefixes = {photo.photo_id: date_prefix(photo.date) if photo.date else "" for photo in photos}
-    return tuple(
-        link._replace(name=b"%s/%s" % (prefixes[link.photo_id][:4].encode(), link.name), target=deeper(link.target))
-        if prefixes[link.photo_id]
-        else link
-        for link in _links(settings, photos, target)
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 
 from facewatchd.domain import PersonId, PhotoId, Pool
+from facewatchd.store.people import UNKNOWN_FACE
 
 
 class GivenNames:
@@ -16,9 +17,17 @@ class GivenNames:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def of_owner(self, owner: PersonId | Pool) -> dict[PhotoId, bytes]:
-        """Per photo the name of its link in an owner's folder, where the user gave one."""
-        condition, arguments = _shown(owner)
+    def of_owner(self, owner: PersonId | Pool, least: int) -> dict[PhotoId, bytes]:
+        """
+        Per photo the name of its link in an owner's folder, where the user gave one.
+
+        Args:
+            owner: Whose.
+            least: People without a name and with fewer faces have no folder, and are in the unknown pool.
+        """
+        if not self._db.execute("SELECT 1 FROM given_names LIMIT 1").fetchone():
+            return {}  # nearly everywhere; who is in the pool takes a while to tell
+        condition, arguments = _shown(owner, least)
         rows = self._db.execute(
             "SELECT f.photo_id, g.name FROM given_names g JOIN faces f USING (face_id)"
             f" WHERE {condition} ORDER BY g.face_id DESC",
@@ -26,9 +35,9 @@ class GivenNames:
         )
         return dict(rows.fetchall())
 
-    def give(self, owner: PersonId | Pool, photo_id: PhotoId, name: bytes) -> None:
+    def give(self, owner: PersonId | Pool, photo_id: PhotoId, name: bytes, least: int) -> None:
         """The photo's link in an owner's folder has this name."""
-        condition, arguments = _shown(owner)
+        condition, arguments = _shown(owner, least)
         self._db.execute(
             "INSERT OR REPLACE INTO given_names (face_id, name) SELECT f.face_id, ? FROM faces f"
             f" WHERE f.photo_id = ? AND {condition}",
@@ -36,16 +45,12 @@ class GivenNames:
         )
 
 
-def _shown(owner: PersonId | Pool) -> tuple[str, tuple[int, ...]]:
+def _shown(owner: PersonId | Pool, least: int) -> tuple[str, tuple[int, ...]]:
     """The faces that a photo is in an owner's folder for."""
     match owner:
         case Pool.IGNORED:
             return "f.ignored", ()
         case Pool.UNKNOWN:
-            # people without a name may have too few faces for a folder
-            return (
-                "NOT f.ignored"
-                " AND (f.person_id IS NULL OR f.person_id IN (SELECT person_id FROM people WHERE name = ''))"
-            ), ()
+            return UNKNOWN_FACE, (least,)
         case _:
             return "f.person_id = ?", (owner,)

@@ -368,6 +368,37 @@ class TreeMachine(RuleBasedStateMachine):
         self.say(Word("out", source, number), Word("in", to, number))
         self.run()
 
+    @rule(data=st.data(), deleted_first=st.booleans(), found=st.booleans())
+    def moves_a_link_in_halves(self, data: st.DataObject, deleted_first: bool, found: bool) -> None:
+        """A copy comes, and the original goes, or the other way round; the program looks in between if it runs."""
+        source, to = self.a_person(data, with_links=True), self.a_person(data)
+        if source is None or to is None or source == to:
+            return
+        number, name = data.draw(st.sampled_from(sorted(self.links(source).items())))
+        self.fresh += 1
+        place = f"New {self.fresh}" if found else self.persons()[to]
+        old, kept = self.top(self.persons()[source], name), os.fsencode(self.folder / f"half {self.fresh}")
+        if not found and (number in self.shown()[self.persons()[to]] or os.path.lexists(self.top(place, name))):
+            return
+        if self.mode is LinkMode.HARDLINK:
+            os.link(old, kept)
+        else:
+            shutil.copy2(old, kept, follow_symlinks=False)
+        self.look()
+        for is_deletion in (deleted_first, not deleted_first):
+            if not is_deletion:
+                os.makedirs(self.top(place), exist_ok=True)
+                os.rename(kept, self.top(place, name))
+            elif os.path.lexists(old):
+                os.unlink(old)
+            self.busy |= {source, to, ("photo", number)}
+            self.run()
+        if found:
+            self.look()
+            (to,) = (one.person_id for one in self.archive.store.people.named() if one.name == place)
+            self.words.add(Word("name", to, name=str(place)))
+        self.say(Word("out", source, number), Word("in", to, number))
+
     @rule(data=st.data())
     def ignores_a_link(self, data: st.DataObject) -> None:
         person = self.a_person(data, with_links=True)
