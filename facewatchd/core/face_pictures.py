@@ -40,20 +40,23 @@ def name_pictures(
     links: Mapping[PhotoId, bytes],
     written: Iterable[Written],
     taken: Collection[str],
+    foreign: Collection[str] = (),
 ) -> tuple[WantedFile, ...]:
     """
-    Give every picture its name: the one that it had, if that still fits, else the next free one.
+    Give every picture its name: the one that it had, if that still fits, else the next free one. Where the user has a file of
+    that name, such as a picture that they changed, there is none of ours.
 
     Args:
         pictures: Those wanted; those of photos that have no link are left out.
         links: Photo -> the name of its link.
         written: What was written into the folder last, and still is as it was.
         taken: Folded names that are not to be had.
+        foreign: Folded names of what is not ours.
     """
     if not pictures:
         return ()
     had = {face: name for name, face in pictures_in(written).items()}
-    used = {*taken}
+    used = {*taken, *foreign}
     bases = [
         (picture, picture.name if picture.photo_id is None else _beside(links[picture.photo_id]))
         for picture in pictures
@@ -66,10 +69,14 @@ def name_pictures(
             named[picture.face_id] = own
             used.add(fold(own))
     for picture, base in bases:
-        if picture.face_id not in named:
+        if picture.face_id not in named and fold(base) not in foreign:
             named[picture.face_id] = unique(base, used)
             used.add(fold(named[picture.face_id]))
-    return tuple(WantedFile(named[picture.face_id], picture_version(picture.face_id)) for picture, _ in bases)
+    return tuple(
+        WantedFile(named[picture.face_id], picture_version(picture.face_id))
+        for picture, _ in bases
+        if picture.face_id in named
+    )
 
 
 def _beside(link: bytes) -> bytes:

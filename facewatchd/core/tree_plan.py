@@ -193,7 +193,8 @@ def _fill(
         folder.pictures,
         {link.photo_id: at for at, link in links.items()},
         ours.values(),
-        foreign | {fold(name) for name in (*files, *links)},
+        {fold(name) for name in (*files, *links)},
+        foreign,
     )
     files |= {picture.name for picture in pictures}
     for entry in written:

@@ -37,7 +37,7 @@ from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
 from facewatchd.people.covers import COVER
-from facewatchd.people.kept_pictures import KeptPictures, picture_key
+from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked, last_changed
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
@@ -45,7 +45,7 @@ from facewatchd.photos.read import PlainReader
 from facewatchd.pipeline.given_names import keep_given_names
 from facewatchd.pipeline.idle_copies import Undone, due_foundings, is_idle, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
-from facewatchd.pipeline.pictures import Cutter, cut_now
+from facewatchd.pipeline.pictures import Cutter, cut_now, let_go
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together, wanted_unknown
 from facewatchd.pipeline.tree_deeds import carry_out, content_maker
 from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
@@ -256,7 +256,7 @@ def materialize(
                 # those of a copy that was put back said nothing until now
                 store.manifest.end()
     if not dry_run and scope is None:
-        _let_go(store, kept)
+        let_go(store, kept)
     for sentence in undone.told:
         log.warning("%s", sentence)
     return Materialized(
@@ -271,12 +271,6 @@ def materialize(
 def _place(store: Store, to: PersonId | bytes) -> bytes:
     """The path of the folder that a link came to."""
     return to if isinstance(to, bytes) else store.manifest.names().get(to, b"")
-
-
-def _let_go(store: Store, kept: KeptPictures) -> None:
-    """Of the pictures of faces that are kept, those of faces that are asked about no more."""
-    faces = {*pictures_in(store.manifest.pictures()).values()}
-    kept.keep_only({picture_key(*source) for source in store.pictures.sources(faces).values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,9 +298,10 @@ def _few_of_pool(
             photos |= {photo.photo_id for photo in store.people.photos(person_id)}
     pictures = wanted_unknown(store, settings.min_faces, settings.pictures)
     shown = pictures_in(store.manifest.pictures_of(Pool.UNKNOWN))
-    # the newest faces are others now
-    changed = {picture.face_id for picture in pictures} ^ {*shown.values()}
-    photos |= {photo for picture in pictures if picture.face_id in changed and (photo := picture.photo_id) is not None}
+    # the newest faces are others now; of those that are not about these photos, pictures are made when all is settled
+    new = [p for p in pictures if p.face_id not in shown.values() and (PICTURES in scope or p.photo_id in photos)]
+    changed = {p.face_id for p in new} | ({*shown.values()} - {p.face_id for p in pictures})
+    photos |= {p.photo_id for p in new if p.photo_id is not None}
     photos.discard(NO_PHOTO)
     there, written = present.folders.get(UNKNOWN), store.manifest.of_photos(Pool.UNKNOWN, photos)
     target = target_maker(store, settings.path, settings.links)
@@ -429,8 +424,11 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
         return links_to(settings.name, photos, lambda photo: deeper(target(photo)))
 
-    several = wanted_reviews(store, below, hidden_files, pictures=settings.pictures > 0)
+    def concerned(owner: Owner) -> bool:
+        return scope is None or _concerns(scope, owner)
+
+    several = wanted_reviews(store, below, concerned, hidden_files, pictures=settings.pictures > 0)
     if settings.together:
         people = None if scope is None else {who for who in scope if isinstance(who, int)}
         several += wanted_together(store, below, settings.together, people)
-    return folders + [folder for folder in several if scope is None or _concerns(scope, folder.owner)]
+    return folders + [folder for folder in several if concerned(folder.owner)]

@@ -8,13 +8,14 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 
+from facewatchd.core.face_pictures import pictures_in
 from facewatchd.core.owners import Owner
 from facewatchd.domain import FileStat, Image
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.people.covers import cut_cover
 from facewatchd.people.kept_pictures import KeptPictures, picture_key
 from facewatchd.photos.read import PhotoRead, PhotoReader
-from facewatchd.store import PersonFace
+from facewatchd.store import PersonFace, Store
 
 log = logging.getLogger(__name__)
 
@@ -102,3 +103,9 @@ def cut_now(reader: PhotoReader, kept: KeptPictures | None = None) -> Cutter:
 def is_cover(owner: Owner) -> bool:
     """Whether the picture in an owner's folder is a person's cover, and not that of a face that is asked about."""
     return isinstance(owner, int)
+
+
+def let_go(store: Store, kept: KeptPictures) -> None:
+    """Of the pictures of faces that are kept, those of faces that are asked about no more."""
+    faces = {*pictures_in(store.manifest.pictures()).values()}
+    kept.keep_only({picture_key(*source) for source in store.pictures.sources(faces).values()})

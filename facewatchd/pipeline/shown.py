@@ -21,7 +21,12 @@ Links = Callable[[Sequence[PersonPhoto]], tuple[WantedLink, ...]]
 
 
 def wanted_reviews(
-    store: Store, links: Links, more: tuple[WantedFile, ...] = (), *, pictures: bool = False
+    store: Store,
+    links: Links,
+    concerned: Callable[[Owner], bool],
+    more: tuple[WantedFile, ...] = (),
+    *,
+    pictures: bool = False,
 ) -> list[WantedFolder]:
     """
     `_review/Grandma?` for everyone with faces that may be theirs, `_review/Grandma + Person 31?` for who may be one.
@@ -29,6 +34,7 @@ def wanted_reviews(
     Args:
         store: The state; only read.
         links: See there.
+        concerned: Which folders are wanted.
         more: Files that are in each, too.
         pictures: Whether each face that is asked about has a picture.
     """
@@ -42,9 +48,12 @@ def wanted_reviews(
             _beside(store.pictures.in_review(person.person_id)) if pictures else (),
         )
         for person in store.reviews.people()
+        if concerned(Review(person.person_id))
     ]
     for one, other in store.reviews.suggestions()[:MOST]:
         owner = Suggestion(one.person_id, other.person_id)
+        if not concerned(owner):
+            continue
         examples = (*_examples(store, one, other, links), *_examples(store, other, one, links))
         covers = _covers(store, (one, other)) if pictures else ()
         folders.append(WantedFolder(owner, f"{one.title} + {other.title}?", examples, files, covers))

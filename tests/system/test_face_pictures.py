@@ -155,6 +155,17 @@ def test_only_the_newest_unknown_faces_have_one(tree: Archive) -> None:
     assert names(none, "_review/Ada + Person 3?").isdisjoint({"Ada.jpg", "Person 3.jpg"})
 
 
+def test_in_every_kind_of_link(archive: Archive, tree: Archive) -> None:
+    """One kind becomes another, and the pictures stay as they are."""
+    before = {path: path.stat().st_mtime_ns for path in at(tree, ".").rglob("* face*.jpg")}
+    assert len(before) == 8
+    for mode in (LinkMode.HARDLINK, LinkMode.ABSOLUTE, LinkMode.COPY, LinkMode.RELATIVE):
+        changed = replace(tree, tree=replace(tree.tree, links=mode))
+        look(changed)
+        assert look(changed).actions == ()
+        assert {path: path.stat().st_mtime_ns for path in at(tree, ".").rglob("* face*.jpg")} == before
+
+
 def test_nothing_is_cut_twice(tree: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not after a restart, nor where a question goes and comes again; a photo with two faces is read once."""
     read: list[bytes] = []
@@ -425,6 +436,7 @@ def test_one_that_the_user_changed_is_theirs(tree: Archive) -> None:
     move(tree, ("r0.jpg",), "_review/Ada?", "Ada")
     settles(tree, mine=mine)
     assert at(tree, mine).read_bytes() == b"mine, and of another size"
+    assert names(tree, "_review/Ada?") == {"r0 face.jpg", "r1.jpg", "r1 face.jpg"}
 
 
 def test_a_copy_takes_nothing_from_who_has_a_name(tree: Archive) -> None:
