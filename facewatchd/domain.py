@@ -190,6 +190,7 @@ class DateFinding:
         zone: Offset such as "+02:00", or empty where unknown.
         problem: What is wrong with the photo's own metadata, empty where they are right.
         zone_source: Where `zone` came from.
+        hangs: Whether a later clock would find another date, as something was not believed for lying in the future.
     """
 
     value: datetime
@@ -199,6 +200,7 @@ class DateFinding:
     zone: str = ""
     problem: str = ""
     zone_source: ZoneSource = ZoneSource.NONE
+    hangs: bool = False
 
 
 class KnownDate(NamedTuple):

@@ -8,7 +8,8 @@ reported. Where in doubt: reported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -145,6 +146,36 @@ def unwritable(evidence: Evidence, finding: DateFinding, *, write_date_only: boo
     if precision is Precision.DAY and not write_date_only:
         return "only the day is known (dates.write_date_only)"
     return ""
+
+
+def may_correct(written: DateSource, found: DateFinding, sources: Sequence[DateSource]) -> bool:
+    """
+    Whether a date that we wrote gives way to one found since: only to the user's word, and to a source that is believed
+    more than the one it came from. A photo that merely got another name keeps what was written by its former one.
+
+    Args:
+        written: Where the date that we wrote came from.
+        found: What would be found had we written nothing.
+        sources: The most believed first.
+    """
+    if DateSource.USER in {found.source, written}:
+        return found.source is DateSource.USER
+    place = {source: at for at, source in enumerate(sources)}
+    return place.get(found.source, len(place)) < place.get(written, len(place))
+
+
+def without_write(evidence: Evidence, value: datetime, *, in_sidecar: bool) -> Evidence:
+    """What spoke of a photo's date before we wrote one, as far as that is to be seen in what speaks of it now."""
+    if in_sidecar:
+        return replace(evidence, sidecar=None)
+
+    def kept(text: str) -> str:
+        stamp = parse_stamp(text)
+        return "" if stamp is not None and stamp.value == value else text
+
+    tags = evidence.tags
+    bare = replace(tags, original=kept(tags.original), digitized=kept(tags.digitized), modified=kept(tags.modified))
+    return replace(evidence, tags=bare)
 
 
 def plan(

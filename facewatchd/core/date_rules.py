@@ -16,6 +16,8 @@ from facewatchd.domain import DateFinding, DateSource, Precision
 
 CONFIDENCE_USER = 1.0
 
+# the year 2200, in seconds since 1970: by then everything that any clock of ours has seen is past
+_FAR = 7_258_118_400.0
 _SHIFT = re.compile(r"(?P<sign>[+-])\s*(?:(?P<days>\d{1,5})d)?\s*(?:(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2}))?)?")
 _KEEP = {Precision.YEAR: 1, Precision.MONTH: 2, Precision.DAY: 3, Precision.SECOND: 6}
 
@@ -76,12 +78,18 @@ class DateRules:
     sources: tuple[DateSource, ...] = SOURCES
 
     def finding(self, evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFinding:
-        """`core.dates.date_of`, under these rules."""
+        """`core.dates.date_of`, under these rules; and whether it hangs on the clock."""
+        found = self._found(evidence, now, timezone)
+        return found if self._found(evidence, _FAR, timezone) == found else replace(found, hangs=True)
+
+    def rule_for(self, path: bytes) -> FolderRule | None:
+        """The rule that holds for a photo, by its path relative to the root; None where none does."""
+        return next((rule for rule in self.folders if rule.covers(path)), None)
+
+    def _found(self, evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFinding:
         found = self._shifted(evidence, date_of(evidence, now, timezone, self.sources), now)
-        for rule in self.folders:
-            if rule.covers(evidence.path):
-                return _stated(rule, evidence, found, now)
-        return found
+        rule = self.rule_for(evidence.path)
+        return _stated(rule, evidence, found, now) if rule is not None else found
 
     def _shifted(self, evidence: Evidence, found: DateFinding, now: float) -> DateFinding:
         if not _by_the_cameras_clock(evidence, found):

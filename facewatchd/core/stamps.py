@@ -175,6 +175,11 @@ def local(stamp: Stamp, zone: str, timezone: tzinfo | None) -> Stamp | None:
     return Stamp(there.replace(tzinfo=None), stamp.precision, zone_text(there.utcoffset() or timedelta()))
 
 
+def latest_date(now: float) -> datetime:
+    """The latest date that is not in the future, on any wall clock; `now` in seconds since 1970."""
+    return _EPOCH + timedelta(seconds=now) + AHEAD
+
+
 def fault(stamp: Stamp, now: float) -> str:
     """
     Why a date cannot be when a photo was taken, in words that follow the date; empty where it can.
@@ -187,6 +192,6 @@ def fault(stamp: Stamp, now: float) -> str:
         return NONSENSE[stamp.value]
     if stamp.value.year < FIRST_YEAR:
         return "is before the first photograph"
-    if stamp.value > _EPOCH + timedelta(seconds=now) + AHEAD:
+    if stamp.value > latest_date(now):
         return "is in the future"
     return ""

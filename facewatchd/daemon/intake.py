@@ -128,7 +128,7 @@ class Intake:
                 # what is settled is marked in the state, and has its turn after the arrivals
                 _, scope = self._discovery.see(seen, closed=False, now=now)
                 self._tree.touch_people(scope)
-            self._store.photos.absent(part.difference.missing, now, 1)
+            self._discovery.missed(part.root, part.difference.missing, now)
         for path in part.difference.beside:
             self._look_beside(part.root, path, closed=False)
 

@@ -106,7 +106,7 @@ class Daemon:
         self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
         self._intake = Intake(config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post)
         self.progress = self._intake.progress
-        self._dates = DateKeeper(store, DateSettings.of(config))
+        self._dates = DateKeeper(store, DateSettings.of(config), self._sources, self._tree)
         self._pause = Pause()
         self.condition = Condition(
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
@@ -232,6 +232,8 @@ class Daemon:
         if self._pause.reason:
             # nobody would serve what is due
             return self._next_event(patience)
+        if self._ready and self._dates.is_busy:
+            return self._next_event(0.0)
         if (due := self._intake.next_due(wall)) is not None:
             patience = min(patience, due - wall)
         if (due := self._tree.next_due()) is not None:
@@ -325,9 +327,11 @@ class Daemon:
         if idle and self._intake.is_in_doubt():
             # fewer than would tell by themselves
             self._intake.end_doubt()
+        self._dates.work()
         if idle:
-            self._dates.sum_up()
             self._be_ready()
+            if not self._dates.is_busy:
+                self._dates.sum_up()
             if self._should_group():
                 self._grouped_once = True
                 self._grouping.start()
@@ -352,7 +356,7 @@ class Daemon:
     def _is_done(self) -> bool:
         if self._pause.reason:
             return False
-        is_busy = self._tree.is_busy or self._covers.busy or not self._events.empty()
+        is_busy = self._dates.is_busy or self._tree.is_busy or self._covers.busy or not self._events.empty()
         tree_is_done = not is_busy or self._tree.failure is not None
         return self.condition.is_idle and self._grouped_once and not self._grouping.running and tree_is_done
 

@@ -93,7 +93,7 @@ def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]
         if named is not None:
             with store.transaction():
                 store.date_journal.forgive(photo.photo_id)
-        outcome = fix(store, settings, photo, time.time(), asked=named is not None)
+        outcome = fix(store, settings, photo, time.time(), asked=named is not None, corrects=True)
         batch.add(photo.path, outcome, outcome.act.value)
     return batch
 

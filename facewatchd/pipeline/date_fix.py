@@ -13,16 +13,18 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from facewatchd.core.date_plan import Act, DatePlan, Mode, needs_date
-from facewatchd.core.date_words import undone_words, written_words
+from facewatchd.core.date_plan import Act, DatePlan, Mode, may_correct, needs_date, unwritable, without_write
+from facewatchd.core.date_words import SOURCE_WORDS, date_words, undone_words, written_words
 from facewatchd.core.dates import Evidence, date_prefix
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.beside import fingerprint_at
+from facewatchd.photos.metadata import parse_xmp, read_tags
 from facewatchd.photos.patch import Edit, applied, edits_for, reversed_edits
 from facewatchd.photos.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.verify import flaw
 from facewatchd.photos.write import (
+    read_file,
     read_for_change,
     remove,
     restore,
@@ -57,8 +59,21 @@ class Outcome:
     scope: Scope
     said: str = ""
 
+    @classmethod
+    def nothing(cls, scope: Scope) -> Outcome:
+        """Nothing was to be done."""
+        return cls(Act.NOTHING, "", scope)
 
-def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, asked: bool = False) -> Outcome:
+
+def fix(
+    store: Store,
+    settings: DateSettings,
+    photo: DatedPhoto,
+    now: float,
+    *,
+    asked: bool = False,
+    corrects: bool = False,
+) -> Outcome:
     """
     Put a photo's date right, where that may be done.
 
@@ -67,7 +82,9 @@ def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, 
         settings: See there.
         photo: Which.
         now: Seconds since 1970.
-        asked: Whether the user named this very photo, which goes before an earlier undo.
+        asked: Whether the user named this very photo, which goes before an earlier undo, and before a date that we wrote
+            ourselves.
+        corrects: Whether a date that we wrote gives way to one that is believed more (`core.date_plan.may_correct`).
 
     Raises:
         StoreError: The state cannot be written; nothing is done without it.
@@ -84,6 +101,10 @@ def fix(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, 
         with store.transaction():
             store.date_journal.drop(last.write_id)
         last = None
+    if last is not None and (asked or corrects) and settings.mode is not Mode.REPORT:
+        other = outdated(settings, photo, looked.evidence, last, now)
+        if other is not None and (asked or may_correct(last.source, other, settings.rules.sources)):
+            return _correct(store, settings, photo, last, now)
     if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
         plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
     scope = _remember(store, photo, as_written(last, finding), looked.beside)
@@ -112,6 +133,52 @@ def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
         return finding
     value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
     return replace(finding, value=value, source=last.source, precision=last.precision)
+
+
+def outdated(
+    settings: DateSettings, photo: DatedPhoto, evidence: Evidence, last: DateWrite, now: float
+) -> DateFinding | None:
+    """
+    What would be found now had we not written a photo's date: where it is another date, and one that may be written. None
+    where it is not, or what we wrote is not there any more.
+    """
+    if last.state is not WriteState.DONE:
+        return None
+    before = without_write(evidence, last.value, in_sidecar=bool(last.sidecar))
+    if not _is_other(settings, before, last, now):
+        return None
+    # it may be: what was there before says so for sure
+    path = os.path.join(os.path.dirname(photo.path), last.sidecar) if last.sidecar else photo.path
+    try:
+        data, _ = read_file(path)
+        old = b"" if last.created else applied(data, _way_back(data, last, path))
+    except PhotoError:
+        return None
+    if last.sidecar:
+        before = replace(evidence, sidecar=None if last.created else parse_xmp(old))
+    else:
+        before = replace(evidence, tags=read_tags(old))
+    return _is_other(settings, before, last, now)
+
+
+def _is_other(settings: DateSettings, evidence: Evidence, last: DateWrite, now: float) -> DateFinding | None:
+    """What is found, where it may be written and is not what was."""
+    found = settings.rules.finding(evidence, now, settings.timezone)
+    if date_words(found.value, found.precision) == date_words(last.value, last.precision):
+        return None
+    return None if unwritable(evidence, found, write_date_only=settings.write_date_only) else found
+
+
+def _correct(store: Store, settings: DateSettings, photo: DatedPhoto, last: DateWrite, now: float) -> Outcome:
+    """Take back what we wrote, and write what is found without it."""
+    back = undo(store, settings, last, now)
+    again = store.dates.dated_photo(photo.photo_id)
+    if back.act is not Act.NOTHING or again is None:
+        return back
+    outcome = fix(store, settings, again, now)
+    had = f"it had {date_words(last.value, last.precision)}, written by {SOURCE_WORDS[last.source]} before"
+    said = f"{outcome.said}; {had}" if outcome.said else back.said
+    return replace(outcome, scope=outcome.scope | back.scope, said=said)
 
 
 def _is_gone(last: DateWrite, evidence: Evidence, now: float) -> bool:

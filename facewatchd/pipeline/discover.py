@@ -36,7 +36,7 @@ class Difference:
     """
 
     files: tuple[SeenFile, ...] = ()
-    missing: tuple[PhotoId, ...] = ()
+    missing: tuple[tuple[PhotoId, bytes], ...] = ()
     problems: tuple[tuple[bytes, str], ...] = ()
     beside: tuple[bytes, ...] = ()
 
@@ -105,10 +105,10 @@ def _changed_beside(path: bytes, photo: KnownPhoto, around: Mapping[bytes, FileS
 
 def _missing(
     store: Store, root: Root, unseen: Mapping[bytes, KnownPhoto], blind: list[bytes]
-) -> tuple[list[PhotoId], dict[bytes, str]]:
+) -> tuple[list[tuple[PhotoId, bytes]], dict[bytes, str]]:
     """Of the photos that a scan did not see, those that are not there; and why nothing can be said of others, by path."""
     places = Places(store, root)
-    missing: list[PhotoId] = []
+    missing: list[tuple[PhotoId, bytes]] = []
     hidden: dict[bytes, str] = {}
     for path, photo in unseen.items():
         if photo.state is PhotoState.MISSING or any(not top or path.startswith(top + b"/") for top in blind):
@@ -116,7 +116,7 @@ def _missing(
         # a scan tells of a file with several names under the first of them only
         place = places.look(path)
         if place.is_empty:
-            missing.append(photo.photo_id)
+            missing.append((photo.photo_id, path))
         elif place.is_hidden and place.way.at not in hidden:
             hidden[place.way.at] = places.why_hidden(place.way)
     return missing, hidden
@@ -291,6 +291,12 @@ class Discovery:
         known = photos.find(root.root_id, path)
         gone = [known] if known is not None else list(photos.under(root.root_id, path).values())
         photos.absent([photo.photo_id for photo in gone if photo.state is not PhotoState.MISSING], now, 1)
+
+    def missed(self, root: Root, missing: Iterable[tuple[PhotoId, bytes]], now: float) -> None:
+        """A scan did not see photos where they should be; those that are known elsewhere by now have moved meanwhile."""
+        photos = self._store.photos
+        known = ((photo_id, photos.find(root.root_id, path)) for photo_id, path in missing)
+        photos.absent([photo_id for photo_id, there in known if there and there.photo_id == photo_id], now, 1)
 
     def recheck(self, root: Root, health: Health, now: float) -> Recheck:
         """Look once more for the photos that were not seen."""

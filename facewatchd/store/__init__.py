@@ -7,10 +7,19 @@ from facewatchd.store.faces import ExportedFace, FaceTable
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
 from facewatchd.store.photo_dates import DatedPhoto
 from facewatchd.store.pictures import FaceOnPhoto
-from facewatchd.store.store import Folders, HeldRecluster, LastRecluster, Store, StoredCalibration, StoredModel
+from facewatchd.store.store import (
+    DateMarking,
+    Folders,
+    HeldRecluster,
+    LastRecluster,
+    Store,
+    StoredCalibration,
+    StoredModel,
+)
 
 __all__ = [
     "Change",
+    "DateMarking",
     "DateWrite",
     "DatedPhoto",
     "ExportedFace",

@@ -10,20 +10,22 @@ from typing import Any
 
 from facewatchd.domain import DateFinding, DateSource, KnownDate, Precision, ZoneSource
 
-DATE_COLUMNS = "date_value, date_precision, date_source, date_confidence, date_zone, date_problem, date_zone_source"
+DATE_COLUMNS = (
+    "date_value, date_precision, date_source, date_confidence, date_zone, date_problem, date_zone_source, date_hangs"
+)
 """In the order of `date_columns`."""
 
 KNOWN_DATE_COLUMNS = "date_value, date_precision, date_source"
 """In the order of `known_date`."""
 
-DATE_MARKS = "?, ?, ?, ?, ?, ?, ?"
+DATE_MARKS = "?, ?, ?, ?, ?, ?, ?, ?"
 """A mark for each."""
 
 
 def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
     """A finding as it is kept; NULLs where there is none."""
     if date is None:
-        return (None,) * 7
+        return (*(None,) * 7, 0)
     return (
         date.value.isoformat(),
         date.precision,
@@ -32,6 +34,7 @@ def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
         date.zone,
         date.problem,
         date.zone_source,
+        int(date.hangs),
     )
 
 
@@ -43,7 +46,7 @@ _SOURCES = {str(source): source for source in DateSource}
 
 def date_finding(columns: Sequence[Any]) -> DateFinding | None:
     """The finding in `DATE_COLUMNS`, None where no date was found."""
-    value, precision, source, confidence, zone, problem, zone_source = columns
+    value, precision, source, confidence, zone, problem, zone_source, hangs = columns
     if value is None:
         return None
     return DateFinding(
@@ -55,6 +58,7 @@ def date_finding(columns: Sequence[Any]) -> DateFinding | None:
         problem,
         # what older versions found has no word about it
         _ZONE_SOURCES[zone_source] if zone_source else ZoneSource.NONE,
+        bool(hangs),
     )
 
 

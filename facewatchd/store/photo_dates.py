@@ -5,7 +5,9 @@ The capture dates that were found for the photos of the index.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from facewatchd.domain import DateFinding, FileStat, PhotoId, Root, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
@@ -86,6 +88,57 @@ class PhotoDates:
             )
             for photo_id, root_id, root, path, beside, *row in rows
         ]
+
+    # --- what is to be looked for again
+
+    def due(self, roots: Collection[RootId], limit: int) -> list[DatedPhoto]:
+        """Photos of these roots that are to be dated again, as in `dated`."""
+        marks = ",".join("?" * len(roots))
+        return self._dated(f"p.date_due = 1 AND p.root_id IN ({marks}) ORDER BY p.photo_id LIMIT ?", *roots, limit)
+
+    def count_due(self) -> int:
+        """How many are to be, wherever they are."""
+        return int(self._db.execute("SELECT count(*) FROM photos WHERE date_due = 1").fetchone()[0])
+
+    def findings(self, after: PhotoId, limit: int) -> list[tuple[PhotoId, bytes, DateFinding | None]]:
+        """Number, path relative to the root, and finding of every photo that was ever taken in, also of those that are gone."""
+        rows = self._db.execute(
+            f"SELECT photo_id, path, {DATE_COLUMNS} FROM photos WHERE photo_id > ? AND content_hash IS NOT NULL"
+            " ORDER BY photo_id LIMIT ?",
+            (after, limit),
+        )
+        return [(photo_id, path, date_finding(columns)) for photo_id, path, *columns in rows]
+
+    def set_due(self, photo_ids: Iterable[PhotoId], *, due: bool = True) -> None:
+        """These photos are to be dated again, or have been."""
+        self._db.executemany(
+            "UPDATE photos SET date_due = ? WHERE photo_id = ?", [(int(due), photo_id) for photo_id in photo_ids]
+        )
+
+    def due_by_clock(self, after: PhotoId, count: int, latest: datetime, latest_mtime_ns: int) -> PhotoId | None:
+        """
+        Photos are to be dated again for which the clock that dated them matters: a later one would have found another date,
+        or the date found is in the future by now. Where the file's own time is in the future, too, it is this clock that
+        stands wrong.
+
+        Args:
+            after: Only numbers behind this one.
+            count: How many numbers to go through.
+            latest: The latest date that is not in the future.
+            latest_mtime_ns: The same in nanoseconds since 1970.
+
+        Returns:
+            Where to go on; None where this was the end.
+        """
+        self._db.execute(
+            "UPDATE photos SET date_due = 1 WHERE photo_id > ?1 AND photo_id <= ?1 + ?2"
+            " AND (date_hangs = 1 OR (date_value > ?3 AND mtime_ns <= ?4))",
+            (after, count, latest.isoformat(), latest_mtime_ns),
+        )
+        (last,) = self._db.execute("SELECT coalesce(max(photo_id), 0) FROM photos").fetchone()
+        return after + count if after + count < last else None
+
+    # --- what was found
 
     def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
         """Another date was found for a photo, whose file is as it was."""

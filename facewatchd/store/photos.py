@@ -295,7 +295,7 @@ class Photos:
         """The file is as it is now, and its picture is what it was: nothing else is to be done."""
         self._put(seen, PhotoState.DONE, "")
         row = self._db.execute(
-            f"UPDATE photos SET ({DATE_COLUMNS}, beside) = ({DATE_MARKS}, ?), retry_at = NULL, attempts = 0"
+            f"UPDATE photos SET ({DATE_COLUMNS}, beside) = ({DATE_MARKS}, ?), date_due = 0, retry_at = NULL, attempts = 0"
             " WHERE root_id = ? AND path = ? RETURNING photo_id",
             (*date_columns(date), beside, seen.root_id, seen.path),
         ).fetchone()

@@ -295,4 +295,15 @@ MIGRATIONS = (
     ALTER TABLE journal ADD COLUMN kind TEXT NOT NULL DEFAULT '';
     ALTER TABLE journal ADD COLUMN photos INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- whether a later clock would find another date
+    ALTER TABLE photos ADD COLUMN date_hangs INTEGER NOT NULL DEFAULT 0;
+    -- 1: what its date hangs on has changed, so that it is to be looked for again
+    ALTER TABLE photos ADD COLUMN date_due INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX photos_date_due ON photos (photo_id) WHERE date_due = 1;
+    -- names and folders speak of dates, whoever moves the photo
+    CREATE TRIGGER photos_moved AFTER UPDATE OF path ON photos WHEN NEW.path IS NOT OLD.path BEGIN
+        UPDATE photos SET date_due = 1 WHERE photo_id = NEW.photo_id;
+    END;
+    """,
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from facewatchd.domain import PhotoId
 from facewatchd.store.database import DATABASE, connect, store_errors, without_patience
 from facewatchd.store.date_journal import DateJournal
 from facewatchd.store.faces import Faces
@@ -76,6 +77,22 @@ class Folders:
 
     photos: tuple[Path, ...] = ()
     people: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DateMarking:
+    """
+    The photos of a state and the rules that they are dated by, as texts that are the same for the same rules.
+
+    Attributes:
+        before: What all photos were dated by; empty where that is not known.
+        towards: What they are being held against; empty where they have been.
+        next: The photos up to this number have been.
+    """
+
+    before: str = ""
+    towards: str = ""
+    next: PhotoId = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +294,14 @@ class Store:
 
     def tell_stacks(self) -> None:
         self._set("stacks.told", "1")
+
+    def date_marking(self) -> DateMarking:
+        """How far the photos have been held against what dates hang on."""
+        text = self._get("dates.marking")
+        return DateMarking(**json.loads(text)) if text else DateMarking()
+
+    def set_date_marking(self, marking: DateMarking) -> None:
+        self._set("dates.marking", json.dumps(dataclasses.asdict(marking)))
 
     def dates_are_told(self) -> bool:
         """Whether it was said that capture dates are written, or needed not to be."""

@@ -44,7 +44,7 @@ class Watch:
                 for seen in part.files:
                     settled, _ = self.discovery.see(seen, closed=False, now=self.now)
                     found += [settled.path] if settled else []
-                store.photos.absent(part.missing, self.now, 1)
+                self.discovery.missed(root, part.missing, self.now)
         return found
 
     def hint(self, path: bytes, *, closed: bool = True) -> SeenFile | None:
@@ -516,7 +516,7 @@ def test_what_could_not_be_looked_at_is_not_missed(archive: Archive) -> None:
     def missed(*folders: ScannedFolder) -> set[bytes]:
         *_, last = differences(archive.store, archive.root, b"", iter(folders), 500)
         paths = {photo.photo_id: path for path, photo in archive.store.photos.known(1).items()}
-        return {paths[photo] for photo in last.missing}
+        return {paths[photo] for photo, _ in last.missing}
 
     assert missed() == {b"a/1.jpg", b"a/b/2.jpg", b"ab/3.jpg", b"4.jpg"}
     assert missed(ScannedFolder(b"a", (), problem="closed")) == {b"ab/3.jpg", b"4.jpg"}

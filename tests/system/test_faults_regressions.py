@@ -35,7 +35,7 @@ def missing(archive: Archive) -> set[int]:
     """The photos that a full scan misses."""
     folders = scan(archive.root, is_photo_name)
     parts = differences(archive.store, archive.root, b"", folders, 100)
-    return {photo for part in parts for photo in part.missing}
+    return {photo for part in parts for photo, _ in part.missing}
 
 
 def states(archive: Archive) -> dict[bytes, PhotoState]:
