@@ -18,7 +18,7 @@ from enum import StrEnum
 from facewatchd import __version__
 from facewatchd.config import Config
 from facewatchd.daemon.lock import is_running
-from facewatchd.errors import FacewatchError, displayable
+from facewatchd.errors import FacewatchError, cause, displayable
 from facewatchd.store import Store
 
 
@@ -153,7 +153,7 @@ def _decoder(config: Config) -> Iterator[Finding]:
     try:
         took = _seconds(lambda: try_decoder(decoders, decode_limits(config, "CPUExecutionProvider")))
     except OSError as error:
-        found = f"it could not be tested: {error}"
+        found = f"it could not be tested: {cause(error)}"
         yield Finding("decoder", Verdict.WARNING, found, "Name a folder that can be written by TMPDIR.")
         return
     finally:

@@ -51,6 +51,15 @@ def remedy(error: OSError) -> str:
     return f"{why}; {_REMEDIES.get(error.errno or 0, 'check its path and permissions')}."
 
 
+def cause(error: BaseException) -> str:
+    """What an error says of itself, without a full stop; a file that the system names as a path for people."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({displayable(error.filename)})" if error.filename else error.strerror
+    if len(error.args) == 1 and isinstance(error.args[0], bytes):
+        return displayable(error.args[0])
+    return str(error)
+
+
 class FacewatchError(Exception):
     """
     Something that the user can read and act on.

@@ -11,6 +11,7 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
+from facewatchd.errors import cause
 from facewatchd.processes.wire import decode, encode, schema_of
 
 DONE, FAILED = b"done", b"failed"
@@ -31,7 +32,7 @@ def main(pipe: Connection, module: str, name: str) -> None:
         function = getattr(importlib.import_module(module), name)
         verdict, answer = DONE, encode(function(decode(argument, schema_of(function)[0])))
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the parent must hear of it
-        why = f"{type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {cause(error)}"
         verdict, answer = FAILED, encode(why.encode("utf-8", "backslashreplace").decode())
     pipe.send_bytes(verdict)
     pipe.send_bytes(answer)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facewatchd.errors import FacewatchError, RunningError
+from facewatchd.errors import FacewatchError, RunningError, cause
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class ControlServer:
                 channel.settimeout(10)
                 channel.sendall(json.dumps(reply).encode() + b"\n")
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-                log.debug("A request could not be answered: %s", error)
+                log.debug("A request could not be answered: %s", cause(error))
 
     def _reply_to(self, line: bytes) -> Mapping[str, Any]:
         if len(line) >= MOST_BYTES and not line.endswith(b"\n"):

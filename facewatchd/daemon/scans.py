@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facewatchd.domain import Health, Root
-from facewatchd.errors import FacewatchError
+from facewatchd.errors import FacewatchError, cause
 from facewatchd.photos.beside import is_beside_name
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.discover import Difference, differences
@@ -108,7 +108,7 @@ class Scans:
                 error = caught
             except Exception as caught:  # the boundary of one scan: the next one may do
                 log.exception("A scan went wrong")
-                error = FacewatchError("The scan failed", f"{type(caught).__name__}: {caught}.", job[0].path)
+                error = FacewatchError("The scan failed", f"{type(caught).__name__}: {cause(caught)}.", job[0].path)
             if not self._stopping.is_set():
                 self._post(ScanEnd(*job, check, time.monotonic() - started, problems, error))
 

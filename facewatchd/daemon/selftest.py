@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from facewatchd.domain import FaceEngine, FileStat, Image
-from facewatchd.errors import FacewatchError, PhotoCrashError, PhotoError
+from facewatchd.errors import FacewatchError, PhotoCrashError, PhotoError, cause
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def try_out(decoders: Decoders, limits: DecodeLimits, engine: FaceEngine) -> Non
     try:
         try_decoder(decoders, limits)
     except OSError as error:
-        log.warning("The decoder could not be tested: %s", error)
+        log.warning("The decoder could not be tested: %s", cause(error))
     try_engine(engine)
 
 
@@ -104,7 +104,7 @@ def try_engine(engine: FaceEngine) -> None:
     except Exception as error:
         raise FacewatchError(
             "The face models do not run here",
-            f"{engine.info.pack} by {engine.info.provider} failed with {type(error).__name__}: {error}. Choose others by"
+            f"{engine.info.pack} by {engine.info.provider} failed with {type(error).__name__}: {cause(error)}. Choose others by"
             " models.pack, or models.provider: cpu.",
         ) from error
     length = float(np.linalg.norm(embedding))

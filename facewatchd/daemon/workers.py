@@ -21,7 +21,7 @@ from facewatchd.daemon.events import Taken
 from facewatchd.daemon.room import Room, workers_for
 from facewatchd.daemon.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
-from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
+from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError, cause
 from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.ingest import IngestSettings, take_in
 
@@ -152,7 +152,7 @@ class Workers:
             log.exception("Taking in a photo went wrong")
             return PhotoTroubleError(
                 "The photo cannot be taken in",
-                f"{type(error).__name__}: {error}; please report this.",
+                f"{type(error).__name__}: {cause(error)}; please report this.",
                 self._roots[job.seen.root_id].path + b"/" + job.seen.path,
             )
 

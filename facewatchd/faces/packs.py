@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facewatchd.domain import FaceEngine, ModelInfo
-from facewatchd.errors import ModelError, displayable
+from facewatchd.errors import ModelError, cause, displayable
 from facewatchd.faces.builtin import PACK as BUILTIN
 from facewatchd.faces.builtin import BuiltinEngine
 from facewatchd.faces.fetch import DEFAULT_LIMITS, Limits, Progress, fetch_pack, is_complete
@@ -176,7 +176,7 @@ def find_files(directory: Path) -> PackFiles:
             package = load_model_package(directory)
             return PackFiles(directory, package.task("detection").path, package.task("recognition").path, manifest=True)
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise ModelError("The face models cannot be used", f"manifest.json: {error}.", directory) from error
+            raise ModelError("The face models cannot be used", f"manifest.json: {cause(error)}.", directory) from error
     found: dict[str, Path] = {}
     for path in sorted(directory.glob("*.onnx")):
         found.setdefault(_kind_of(path), path)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from facewatchd.core.graph import NEVER, NOBODY, Graph, Lists, Rows
+from facewatchd.errors import cause
 from facewatchd.neighbours.search import Cells, Neighbours, Vectors
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("The graph of neighbours is damaged and is computed again: %s", error)
+        log.warning("The graph of neighbours is damaged and is computed again: %s", cause(error))
         return None
     kept = _Kept(
         parts["faces"],
@@ -180,6 +181,6 @@ def _write(path: Path, model_id: str, kept: _Kept) -> None:
             )
         beside.replace(path)
     except OSError as error:
-        log.warning("The graph of neighbours cannot be stored and is computed again next time: %s", error)
+        log.warning("The graph of neighbours cannot be stored and is computed again next time: %s", cause(error))
         with contextlib.suppress(OSError):
             beside.unlink()

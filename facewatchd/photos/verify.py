@@ -20,6 +20,7 @@ import pillow_heif
 from PIL import Image as PillowImage
 
 from facewatchd.core.stamps import parse_stamp
+from facewatchd.errors import cause
 from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.decode import decode, stored_orientation
 from facewatchd.photos.exif import DATE_TIME, DIGITIZED, EXIF_DIRECTORY, GPS_DIRECTORY, OFFSET_ORIGINAL, ORIGINAL
@@ -62,7 +63,7 @@ def flaw(old: bytes, new: bytes, edits: Sequence[Edit], value: datetime, max_meg
             return "the new date could not be read back"
         before, after = second_reading(old, kind), second_reading(new, kind)
     except Exception as error:  # noqa: BLE001 - a reader fails in its own ways, and any failure is a no
-        return f"the file cannot be checked ({type(error).__name__}: {str(error)[:100]})"
+        return f"the file cannot be checked ({type(error).__name__}: {cause(error)[:100]})"
     written = after.get((EXIF_DIRECTORY, ORIGINAL), after.get((0, ORIGINAL)))
     if not isinstance(written, str) or parse_date(written) != value:
         return "another program would not read the new date"

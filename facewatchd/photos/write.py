@@ -18,7 +18,7 @@ import stat as stat_module
 from collections.abc import Iterator, Sequence
 
 from facewatchd.domain import FileStat
-from facewatchd.errors import PhotoBusyError, PhotoError
+from facewatchd.errors import PhotoBusyError, PhotoError, cause
 from facewatchd.photos.patch import Edit, applied
 from facewatchd.photos.read import MAX_BYTES
 
@@ -86,7 +86,7 @@ def obstacle(path: bytes) -> str:
     except PhotoError as error:
         return error.message
     except OSError as error:
-        return error.strerror or str(error)
+        return error.strerror or cause(error)
     return "" if os.access(path, os.W_OK) else "facewatchd may not write the file."
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from facewatchd.domain import FileStat, Root, SeenFile
-from facewatchd.errors import displayable
+from facewatchd.errors import cause, displayable
 from facewatchd.watch.ignore import MARKERS, is_ignored_file, is_ignored_folder
 from facewatchd.watch.ways import is_open
 
@@ -118,7 +118,7 @@ def scan(
         except OSError as error:
             if path and error.errno in (errno.ENOENT, errno.ENOTDIR):
                 continue
-            _logger.debug("Cannot scan %s: %s", displayable(full), error)
+            _logger.debug("Cannot scan %s: %s", displayable(full), cause(error))
             yield ScannedFolder(path, (), problem=explain("The folder cannot be read", error))
         else:
             stack.extend(os.path.join(path, name) for name in reversed(listing.folders))

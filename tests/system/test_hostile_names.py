@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import unicodedata
 from pathlib import Path
 
 import pytest
 from helpers import Archive, listing, unit
+from running import fresh, photos_in, prepared, retake, run
 
 from facewatchd.core.names import MAX_NAME_BYTES, fold, folder_name, link_name
 from facewatchd.core.tree import (
@@ -205,3 +207,45 @@ def test_a_folder_swapped_for_a_link_is_not_written_through(tmp_path: Path, mode
         assert b"folder.jpg" not in names
         assert mode is not LinkMode.COPY or b"a.jpg" not in names
     assert photo.read_bytes() == b"a photo"
+
+
+def test_no_command_shows_a_path_as_bytes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever photos, folders and people are called: lines stay lines, and no `b'...'` is for people."""
+    home = fresh(tmp_path_factory, tmp_path / "home", people={"min_faces": 2}, dates={"timezone": "UTC"})
+    face = retake(photos_in(prepared(tmp_path_factory).album)[0])
+    folder = os.fsencode(home.album) + b"/caf\xe9 \xff\n2001-05-06"
+    os.mkdir(folder)
+    names = [b"IMG_20190817_12345%d \xe9\x1b[2J\n.jpg" % number for number in range(3)]
+    for number, name in enumerate(names):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(face if number else face[: len(face) // 2])
+    with open(os.path.join(folder, b"no picture\xff.jpg"), "wb") as file:
+        file.write(b"\xff\xd8\xff\xe0 none")
+    os.symlink("/nowhere", os.path.join(folder, b"link\xff.jpg"))
+    photo, other = (os.fsdecode(os.path.join(folder, name)) for name in names[1:])
+    nowhere = os.fsdecode(os.fsencode(home.album) + b"/nowhere\xff\n.jpg")
+    commands = [
+        (0, ("run", "--once")),
+        (0, ("status", "-v")),
+        (0, ("dates", "report", "--all")),
+        (0, ("dates", "fix", "--dry-run")),
+        (0, ("dates", "undo", photo)),
+        (0, ("dates", "fix", photo)),
+        (1, ("dates", "fix", nowhere)),
+        (0, ("roots", "list")),
+        (1, ("roots", "move", nowhere, str(home.album))),
+        (0, ("people", "list")),
+        (1, ("people", "rename", "1", "caf\udce9")),
+        (0, ("people", "show", "1")),
+        (0, ("undo", "--list")),
+        (0, ("verify", photo, other)),
+        (1, ("identify", nowhere)),
+        (0, ("tree",)),
+    ]
+    for code, command in commands:
+        done = run(home.command(*command), code=code, timeout=120)
+        said = done.out + done.err
+        assert not re.search(r"(?<!\w)b['\"]", said), (command, said)
+        assert "\x1b[2J" not in said, command
+        if code:
+            assert len(done.err.splitlines()) == 1, command
