@@ -238,14 +238,15 @@ def dates() -> None:
 
 
 @dates.command("report")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--all", "everything", is_flag=True, help="Show folders without problems, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, everything.")
 @configured
-def dates_report(config: Config, *, as_json: bool) -> None:
+def dates_report(config: Config, *, everything: bool, as_json: bool) -> None:
     """Say which photos are dated wrong or not at all, and what would be done about it and why."""
     from facewatchd import dates_cli  # noqa: PLC0415
 
     document = dates_cli.dates_report(config)
-    print_json(document) if as_json else dates_cli.show_report(document)
+    print_json(document) if as_json else dates_cli.show_report(document, everything=everything)
 
 
 @dates.command("fix")

@@ -22,18 +22,20 @@ from facewatchd.daemon.lock import is_running, single_instance
 from facewatchd.domain import DateSource, ZoneSource
 from facewatchd.errors import displayable
 from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
-from facewatchd.pipeline.dates import DateSettings, report
+from facewatchd.pipeline.date_report import STATES, report
+from facewatchd.pipeline.dates import DateSettings
 from facewatchd.pipeline.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 
 _BATCHES = {"dates-fix": fix_batch, "dates-undo": undo_batch}
 _MOST_LINES = 20
 _WHY_NOT = "'facewatchd dates report' says of each why not."
+_FIGURES = ("photos", "right", "fixed", "wrong", "missing")
 _WRITTEN = ("patch", "exif", "sidecar")
 
 
 def dates_report(config: Config) -> dict[str, Any]:
-    """See `pipeline.dates.report`."""
+    """See `pipeline.date_report.report`."""
     with Store(config.state.dir, read_only=True) as store:
         return report(store, DateSettings.of(config), time.time())
 
@@ -90,25 +92,35 @@ def _batch(config: Config, command: str, arguments: Mapping[str, Any]) -> Mappin
 # --- what is printed
 
 
-def show_report(document: Mapping[str, Any]) -> None:
-    """`dates report`."""
+def show_report(document: Mapping[str, Any], *, everything: bool) -> None:
+    """`dates report`: the sums, then root by root the folders with something to tell, or all of them."""
     console = Console(highlight=False)
-    table = Table("folder", "photos", "from", "to", "right", "wrong", "missing", box=None, pad_edge=False)
-    for folder in document["folders"]:
-        figures = (str(folder[key]) for key in ("right", "wrong", "missing"))
-        table.add_row(
-            escape(displayable(folder["folder"])),
-            str(folder["photos"]),
-            folder["from"] or "",
-            folder["to"] or "",
-            *figures,
-        )
-    console.print(table)
-    changes = [change for folder in document["folders"] for change in folder["changes"]]
-    console.print()
-    for line in _changes(changes):
-        console.print(escape(line), soft_wrap=True)
     console.print(_sentence(document), soft_wrap=True)
+    if not document["known"]:
+        console.print("The configuration has changed: this is what the next run of the daemon finds.", soft_wrap=True)
+    shown = [folder for folder in document["folders"] if everything or folder["changes"]]
+    for root in document["roots"]:
+        folders = [folder for folder in shown if folder["root"] == root]
+        if not folders:
+            continue
+        console.print(f"\n{escape(displayable(root))}", soft_wrap=True)
+        table = Table("folder", *_FIGURES, "from", "to", box=None, pad_edge=False)
+        for folder in folders:
+            figures = (str(folder[key]) for key in _FIGURES)
+            name = escape(displayable(_below(folder["folder"], root) or "."))
+            table.add_row(name, *figures, folder["from"] or "", folder["to"] or "")
+        console.print(table)
+        changes = [change for folder in folders for change in folder["changes"]]
+        for line in _changes(changes, root):
+            console.print(escape(line), soft_wrap=True)
+    if left := len(document["folders"]) - len(shown):
+        which = "1 folder has" if left == 1 else f"{left} folders have"
+        console.print(f"\n{which} nothing to tell; --all shows {'it' if left == 1 else 'them'}, too.", soft_wrap=True)
+
+
+def _below(path: str, root: str) -> str:
+    """A path relative to a root."""
+    return path[len(root) :].lstrip("/") if path == root or path.startswith(root.rstrip("/") + "/") else path
 
 
 def show_plan(document: Mapping[str, Any], photos: Sequence[Path]) -> None:
@@ -176,10 +188,10 @@ def show_done(document: Mapping[str, Any]) -> None:
             console.print(escape(f"  {path}: {why}"), soft_wrap=True)
 
 
-def _changes(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A photo's path, and below it what it has, what was found and what is done."""
+def _changes(changes: Sequence[Mapping[str, Any]], root: str = "") -> Iterator[str]:
+    """A photo's path, relative to the root, and below it what it has, what was found and what is done."""
     for change in changes:
-        yield displayable(change["photo"])
+        yield displayable(_below(change["photo"], root) if root else change["photo"])
         if "date" in change:
             found = f"{change['date']} ({SOURCE_WORDS[DateSource(change['source'])]}{_zone(change)})"
             if between := change["between"]:
@@ -195,6 +207,7 @@ def _zone(change: Mapping[str, Any]) -> str:
 
 
 def _sentence(document: Mapping[str, Any]) -> str:
-    figures = ", ".join(f"{document[key]} {key}" for key in ("right", "wrong", "missing", "unreadable"))
+    figures = ", ".join(f"{document[key]} {key}" for key in STATES)
     actions = ", ".join(f"{count} {act}" for act, count in document["actions"].items() if count)
-    return f"{document['photos']} photos: {figures}. dates.mode is {document['mode']}: {actions or 'nothing to do'}."
+    photos = f"{document['photos']} {'photo' if document['photos'] == 1 else 'photos'}"
+    return f"{photos}: {figures}. dates.mode is {document['mode']}: {actions or 'nothing to do'}."

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta, tzinfo
+from enum import StrEnum
 
 from facewatchd.core.date_names import date_in_folders, date_in_name
 from facewatchd.core.stamps import (
@@ -215,6 +216,28 @@ def date_prefix(finding: DateFinding | KnownDate) -> str:
     if finding.source is DateSource.MTIME:
         return ""
     return finding.value.date().isoformat()[: _PREFIX_LENGTH[finding.precision]]
+
+
+class Standing(StrEnum):
+    """How a photo's date is counted, in `status` and in the report."""
+
+    RIGHT = "right"  # the photo or its sidecar has it
+    FIXED = "fixed"  # we wrote it into or beside the photo
+    REPORTED = "reported"  # neither
+
+
+def standing(source: DateSource, *, has_problem: bool, written: bool) -> Standing:
+    """
+    How a photo's date is counted.
+
+    Args:
+        source: Where its date comes from.
+        has_problem: Whether something is wrong with the photo's own.
+        written: Whether one that we wrote stands.
+    """
+    if written:
+        return Standing.FIXED
+    return Standing.RIGHT if not has_problem or source is DateSource.XMP else Standing.REPORTED
 
 
 def tag_problem(tags: Tags, now: float) -> str:

@@ -46,6 +46,12 @@ def basis_of(settings: DateSettings, machine_zone: str) -> Basis:
     return Basis(None if settings.mode is Mode.OFF else settings.rules, zone)
 
 
+def is_settled(store: Store, basis: Basis) -> bool:
+    """Whether all photos were dated by this, but for those that are to be dated again."""
+    marking = store.date_marking()
+    return not marking.towards and marking.before == _text(basis)
+
+
 def mark_by_rules(store: Store, basis: Basis) -> bool:
     """
     Hold some photos against the rules, where they are not those that all were dated by.

@@ -147,6 +147,12 @@ class DateJournal:
         ).fetchone()
         return int(photos), int(sidecars)
 
+    def written(self) -> set[PhotoId]:
+        """The photos about which something stands written."""
+        return {
+            photo for (photo,) in self._db.execute("SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done'")
+        }
+
     def forgive(self, photo_id: PhotoId) -> None:
         """The user wants a date written after all."""
         self._db.execute(

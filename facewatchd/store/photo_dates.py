@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from facewatchd.domain import DateFinding, FileStat, PhotoId, Root, RootId, SeenFile
+from facewatchd.core.dates import Standing, standing
+from facewatchd.domain import DateFinding, DateSource, FileStat, PhotoId, Root, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
 from facewatchd.store.stat_rows import STAT_COLUMNS, stat_numbers, stat_of_row
 
@@ -40,16 +41,18 @@ class PhotoDates:
 
     def counts(self) -> dict[str, int]:
         """
-        Photos taken in, by their capture date: `right` where the photo or its sidecar has it, `fixed` where one was written into or beside
-        the photo, and `reported` where it is neither.
+        Photos taken in that are where they should be, by `core.dates.standing`: `right` where the photo or its sidecar has its
+        date, `fixed` where we wrote one into or beside it, and `reported` where it is neither.
         """
-        right, fixed, every = self._db.execute(
-            "SELECT count(*) FILTER (WHERE (date_problem = '' OR date_source = 'xmp') AND w.photo_id IS NULL),"
-            " count(*) FILTER (WHERE w.photo_id IS NOT NULL), count(*) FROM photos p"
+        rows = self._db.execute(
+            "SELECT date_source, date_problem != '', w.photo_id IS NOT NULL, count(*) FROM photos p"
             " LEFT JOIN (SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done') w USING (photo_id)"
-            " WHERE p.state = 'done' AND p.date_value IS NOT NULL"
-        ).fetchone()
-        return {"right": right, "fixed": fixed, "reported": every - right - fixed}
+            " WHERE p.state = 'done' AND p.absent_since IS NULL AND p.date_value IS NOT NULL GROUP BY 1, 2, 3"
+        )
+        counts = {one.value: 0 for one in Standing}
+        for source, has_problem, written, count in rows:
+            counts[standing(DateSource(source), has_problem=bool(has_problem), written=bool(written))] += count
+        return counts
 
     def dated(self, after: PhotoId = 0, limit: int = -1) -> list[DatedPhoto]:
         """Photos taken in that are where they should be, by their numbers from behind `after` on."""
@@ -95,6 +98,10 @@ class PhotoDates:
         """Photos of these roots that are to be dated again, as in `dated`."""
         marks = ",".join("?" * len(roots))
         return self._dated(f"p.date_due = 1 AND p.root_id IN ({marks}) ORDER BY p.photo_id LIMIT ?", *roots, limit)
+
+    def all_due(self) -> set[PhotoId]:
+        """Those that are to be, wherever they are."""
+        return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE date_due = 1")}
 
     def count_due(self) -> int:
         """How many are to be, wherever they are."""

@@ -31,7 +31,8 @@ from facewatchd.photos.decode import stored_orientation
 from facewatchd.photos.metadata import read_sidecar, read_tags
 from facewatchd.photos.sidecars import new_sidecar
 from facewatchd.pipeline.date_batches import fix_batch
-from facewatchd.pipeline.dates import DateSettings, report
+from facewatchd.pipeline.date_report import report
+from facewatchd.pipeline.dates import DateSettings
 from facewatchd.store import Store
 
 TIMED = "IMG_20190817_123456"
@@ -189,12 +190,55 @@ def test_the_report_for_people(home: Home) -> None:
     home.once()
     set_mode(home, "inplace")
     text = home.run("dates", "report").out
+    assert text.startswith(
+        "6 photos: 1 right, 0 fixed, 1 wrong, 4 missing, 0 unreadable. dates.mode is inplace: 1 patch, "
+    )
+    assert text.count(str(home.album)) == 1  # and below it relative paths
+    assert f"\npatch/{TIMED}.jpg\n    patch: 2019" in text
+    assert "\nnothing" not in text
+    assert "1 folder has nothing to tell; --all shows it, too." in text
+    everything = home.run("dates", "report", "--all").out
+    assert "\nnothing" in everything
+    assert "to tell" not in everything
     assert "patch: 2019-08-17T12:34:56 (its name): 0000:00:00 00:00:00 is no date" in text
     assert (
         "(the file's time; zone +00:00 by dates.timezone): no date; nothing but the file's own time speaks of a date"
         in text
     )
-    assert "6 photos: 1 right" in text
+
+
+def test_status_and_report_count_the_same(home: Home) -> None:
+    """... in every mode, with sidecars, after dates were written and taken back, a photo went, and another cannot be read."""
+    (home.album / "sided.jpg").write_bytes(jpeg())
+    (home.album / "sided.jpg.xmp").write_bytes(new_sidecar("1987-06-05T12:00:00"))
+    (home.album / "closed.jpg").write_bytes(jpeg())
+
+    def the_same() -> dict[str, int]:
+        document = home.run("dates", "report", "--json").json
+        assert document["dates"] == home.status()["dates"]
+        assert {key: document[key] for key in ("right", "fixed")} == {
+            key: document["dates"][key] for key in ("right", "fixed")
+        }
+        assert document["dates"]["reported"] == sum(document[key] for key in ("wrong", "missing", "unreadable"))
+        assert document["photos"] == sum(document["dates"].values())
+        counts: dict[str, int] = document["dates"]
+        return counts
+
+    home.once()
+    assert the_same() == {"right": 2, "fixed": 0, "reported": 6}
+    set_mode(home, "inplace")
+    assert the_same() == {"right": 2, "fixed": 0, "reported": 6}
+    assert "would be written" in home.run("dates", "fix", "--dry-run").out
+    home.run("dates", "fix")
+    assert the_same() == {"right": 1, "fixed": 4, "reported": 3}
+    home.run("dates", "undo", str(home.album / "patch" / f"{TIMED}.jpg"))
+    assert the_same() == {"right": 1, "fixed": 3, "reported": 4}
+    (home.album / "closed.jpg").unlink()  # nobody has noticed yet
+    assert the_same() == {"right": 1, "fixed": 3, "reported": 4}
+    set_mode(home, "off")
+    assert the_same() == {"right": 1, "fixed": 3, "reported": 4}
+    home.once()
+    assert the_same() == {"right": 0, "fixed": 0, "reported": 0}
 
 
 def test_rules_and_neighbours(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
