@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 # while photos stream in, looking after the tree takes at most this share of the time
 _SHARE = 0.2
 _RETRY_S = 30.0
+_TOLD_S = 86_400.0
 # Whoever moves, copies and deletes many links does it one after the other, slowly over a network: after such a pause, or after
 # so many times the longest pause until then, they have finished, or after so long (200 links at 1.5 s each).
 _FINISHED_S = 3.0
@@ -67,7 +68,15 @@ class TreeKeeper:
         self._due = float("inf")
         self.failure: TreeError | None = None
         self._looked = Looked()
-        self.notice = ""
+        # what the user did that was undone, and since when; until they do something else, or for a day
+        self._doubted = self._told = ""
+        self._told_at = 0.0
+
+    @property
+    def notice(self) -> str:
+        """What the user did in the tree that was not carried out, and what to do; empty where there is nothing."""
+        told = self._told if self._wall() - self._told_at < _TOLD_S else ""
+        return " ".join(sentence for sentence in (self._doubted, told) if sentence)
 
     @property
     def problem(self) -> str:
@@ -174,13 +183,13 @@ class TreeKeeper:
             now=self._wall(),
         )
         if done.doubted:
-            self.notice = (
+            self._doubted = (
                 f"{done.doubted} links were deleted at once in {displayable(self.settings.path)}. That looks like an accident: "
                 "they were put back. To delete so many, delete fewer at a time, or raise people.max_deletions."
             )
-            log.warning("%s", self.notice)
-        if done.told:
-            self.notice = " ".join(done.told)
+            log.warning("%s", self._doubted)
+        if done.told or done.gestures:
+            self._told, self._told_at = " ".join(done.told), self._wall()
         if self.problem:
             log.info("The people tree can be written again")
         self.failure = None

@@ -178,3 +178,7 @@ def test_a_copy_that_takes_no_face_is_undone_by_itself(watched: Watched) -> None
     assert watched.keeper.notice.startswith("two.jpg was copied to Eve, but every face in it is somebody's already")
     assert watched.titles() == []
     assert watched.keeper.next_due() is None
+    (watched.top / "Person 3").rename(watched.top / "Grandma")
+    watched.changed("Person 3")
+    watched.wait(5)
+    assert watched.keeper.notice == ""
