@@ -18,6 +18,7 @@ from facewatchd.core.calibrate import (
     reference_of,
     usable,
 )
+from facewatchd.core.copies import copies
 from facewatchd.core.recluster import fitted, growth
 from facewatchd.core.thresholds import shipped_thresholds
 from facewatchd.domain import ConstraintKind
@@ -40,6 +41,8 @@ def calibration_of(config: Config, store: Store, model: StoredModel) -> Calibrat
     faces, embeddings = store.faces.vectors(model.id, good, halved_from=EXACT_FACES)
     given = given[np.searchsorted(good, faces)]
     people = np.array([owner.get(face, 0) for face in faces.tolist()], np.int64)
+    # a picture is like itself, which says nothing of how alike a person's pictures are
+    people[np.isin(faces, list(copies(store.faces.pictured(model.id, owner))))] = 0
     chosen = (people > 0) & usable(people)
     count = len(np.unique(people[chosen]))
     if count < MIN_PEOPLE:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facewatchd.core.assign import NEAREST
+from facewatchd.core.copies import copies
 from facewatchd.core.names import is_same_name, name_problem, person_name
 from facewatchd.core.recluster import medoids
 from facewatchd.core.split import parts
@@ -163,7 +164,8 @@ def _groups(store: Store, person_id: PersonId) -> list[list[FaceId]]:
 def _set_medoids(store: Store, person_id: PersonId, faces: Sequence[FaceId]) -> None:
     model = store.model()
     embeddings = store.faces.embeddings(faces, model.id if model else "")
-    embedded = [face for face in faces if face in embeddings]
+    again = copies(store.faces.pictured(model.id if model else ""))
+    embedded = [face for face in faces if face in embeddings and again.get(face) not in embeddings]
     if embedded:
         chosen = medoids(np.stack([embeddings[face] for face in embedded]), NEAREST)
         store.people.set_medoids(person_id, [embedded[row] for row in chosen])

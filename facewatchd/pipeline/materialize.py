@@ -79,7 +79,7 @@ class TreeSettings:
     """
     Attributes:
         path: The people directory, absolute, without symlinks.
-        min_faces: An unnamed person needs this many faces to get a folder.
+        min_faces: An unnamed person must be in so many pictures that differ to get a folder.
         links: What stands for a photo.
         max_megapixels: For the photos that covers are cut out of.
         max_deletions: More links than this share of the tree are not deleted by the user at once.
@@ -401,7 +401,7 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
         person = summary.person
         if person.person_id in hidden:
             continue
-        if not person.name and summary.faces < settings.min_faces:
+        if not person.name and not store.people.is_in(person.person_id, settings.min_faces):
             continue
         cover = store.people.cover(person.person_id)
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)

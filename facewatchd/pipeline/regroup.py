@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from facewatchd.config import Config
 from facewatchd.core.assign import NEAREST, Gallery, assign_photo, look
 from facewatchd.core.cohesion import incoherent
+from facewatchd.core.copies import copies
 from facewatchd.core.followers import followers
 from facewatchd.core.identity import Word, identify
 from facewatchd.core.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, fitted, usual_link
@@ -28,6 +29,7 @@ from facewatchd.core.thresholds import Thresholds
 from facewatchd.core.ties import Ties
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
 from facewatchd.neighbours.keep import neighbours_of
+from facewatchd.pipeline.again import Again
 from facewatchd.store import FaceTable, LastRecluster, Store
 
 EXACT_FACES = 10_000
@@ -45,7 +47,7 @@ class Snapshot:
     Attributes:
         folder: Of the state, where the embeddings are, and the graph of neighbours.
         model_id: Whose embeddings are meant.
-        faces: int64, shape (n_faces,), ids of the faces fit to be grouped, ascending.
+        faces: int64, shape (n_faces,), ids of the faces fit to be grouped, ascending; of copies of a picture the first.
         ties: What must stay apart, face by face.
         settings: Of the clusters.
         keep: Whether the graph of neighbours may be written down.
@@ -123,6 +125,8 @@ def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSetting
 
 def take_snapshot(store: Store, model_id: str, settings: ReclusterSettings, *, keep: bool = True) -> Snapshot:
     faces, photos, people = store.faces.good_ids(model_id)
+    single = ~np.isin(faces, list(copies(store.faces.pictured(model_id))))
+    faces, photos, people = faces[single], photos[single], people[single]
     word = _word(store)
     refused: dict[FaceId, set[PersonId]] = defaultdict(set)
     for face, person in word.refused:
@@ -161,10 +165,14 @@ def compute(snapshot: Snapshot) -> Labels:
 
 def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresholds) -> Regrouping:
     """Turn clusters into people, by what the state says now: people may have been merged, photos deleted meanwhile."""
-    good, poor = store.faces.good(snapshot.model_id), store.faces.poor(snapshot.model_id)
-    good = good.only(np.isin(good.faces, snapshot.faces))
+    good, poor = (
+        replace(table, photos=snapshot.settings.apart_by(table.faces, table.photos))
+        for table in (store.faces.good(snapshot.model_id), store.faces.poor(snapshot.model_id))
+    )
+    again = Again.of(copies(store.faces.pictured(snapshot.model_id)), good, poor)
+    good = good.only(np.isin(good.faces, snapshot.faces) & ~np.isin(good.faces, list(again.first)))
+    poor = poor.only(~np.isin(poor.faces, list(again.first)))
     table = FaceTable.joined([good, poor])
-    table = replace(table, photos=snapshot.settings.apart_by(table.faces, table.photos))
     labels = np.concatenate(
         [labels[np.searchsorted(snapshot.faces, good.faces)], np.full(len(poor.faces), -1, np.int64)]
     )
@@ -195,6 +203,9 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     assignments = _assignments(table, identities.person_of, bad, gallery, word, thresholds)
     clusters = {face: label for face, label in zip(faces, labels.tolist(), strict=True) if label >= 0}
     alike = _suggestions(snapshot, table, labels, groups, row_of, word, thresholds, len(good.faces))
+    assignments, clusters = again.join(assignments, clusters)
+    now.update({face: again.now[face] for face in again.first if face in assignments})
+    bad |= again.poor & assignments.keys()
     return Regrouping(assignments, clusters, medoids, now, len(left_out), alike, bad)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.copies import PicturedFace
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -232,6 +233,25 @@ class Faces:
         ).fetchall()
         faces, photos, people = np.array(rows, np.int64).reshape(len(rows), 3).T.copy()
         return faces, photos, people
+
+    def pictured(self, model_id: str, only: Collection[FaceId] | None = None) -> list[PicturedFace]:
+        """
+        The faces of pictures that are there more than once, ascending: only these, or where None, all but those of which
+        the user said something, since that was said of one file.
+        """
+        unspoken = "AND NOT EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id)" if only is None else ""
+        rows = self._db.execute(
+            f"SELECT f.face_id, f.photo_id, p.content_hash, f.x, f.y, f.w, f.h {_FIT} AND p.content_hash IN"
+            " (SELECT content_hash FROM photos WHERE content_hash IS NOT NULL AND state != 'missing'"
+            "  GROUP BY content_hash HAVING count(*) > 1)"
+            f" {unspoken} ORDER BY f.face_id",
+            (model_id,),
+        )
+        return [
+            PicturedFace(face_id, photo_id, picture, Box(*box))
+            for face_id, photo_id, picture, *box in rows
+            if only is None or face_id in only
+        ]
 
     def vectors(
         self, model_id: str, face_ids: NDArray[np.int64], halved_from: int

@@ -46,14 +46,18 @@ class PersonFace:
 _PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
 
 
+# how many pictures that differ somebody is in, counted up to a limit
+_PICTURES = (
+    "(SELECT count(*) FROM (SELECT DISTINCT q.content_hash FROM faces g JOIN photos q USING (photo_id)"
+    " WHERE g.person_id = {} AND q.state != 'missing' LIMIT {}))"
+)
+
 UNKNOWN_FACE = (
     "f.poor = '' AND NOT f.ignored AND (f.person_id IS NULL AND NOT EXISTS (SELECT 1 FROM people v"
-    "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT person_id FROM ("
-    "  SELECT g.person_id, count(*) AS faces FROM faces g JOIN photos q USING (photo_id)"
-    "  WHERE q.state != 'missing' AND g.person_id IS NOT NULL GROUP BY g.person_id)"
-    "  JOIN people n USING (person_id) WHERE faces < ? AND n.name = '' AND NOT n.hidden))"
+    "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT n.person_id FROM people n"
+    f"  WHERE n.name = '' AND NOT n.hidden AND {_PICTURES.format('n.person_id', '?1')} < ?1))"
 )
-"""A face `f` of the unknown pool: of nobody, or of somebody unnamed with fewer faces than ?."""
+"""A face `f` of the unknown pool: of nobody, or of somebody unnamed in fewer pictures that differ than ?1."""
 
 
 def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> Iterator[PersonPhoto]:
@@ -315,8 +319,8 @@ class People:
 
     def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> Iterator[PersonPhoto]:
         """
-        Photos with a good face of nobody that is not in review, or of somebody unnamed with fewer than `least` faces,
-        who has no folder; only those `among` these, where any are named.
+        Photos with a good face of nobody that is not in review, or of somebody unnamed who is in fewer than `least`
+        pictures that differ, and has no folder; only those `among` these, where any are named.
         """
         chosen = "" if among is None else f"f.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
         return photos_where(
@@ -324,6 +328,11 @@ class People:
             chosen + UNKNOWN_FACE,
             (least,),
         )
+
+    def is_in(self, person_id: PersonId, least: int) -> bool:
+        """Whether somebody is in so many pictures that differ."""
+        row = self._db.execute(f"SELECT {_PICTURES.format('?1', '?2')} >= ?2", (person_id, least)).fetchone()
+        return bool(row[0])
 
     def ignored_photos(self) -> Iterator[PersonPhoto]:
         """Photos with a face that the user does not want to see."""

@@ -99,7 +99,7 @@ class Reviews:
         Two named people each, with the photos that both are in.
 
         Args:
-            least: So many photos at least.
+            least: So many photos at least, copies of a picture counted once.
             only: Of these people, with anybody; of all where None.
         """
         chosen = ",".join(str(int(person)) for person in only or ())
@@ -111,7 +111,7 @@ class Reviews:
                 JOIN people a ON a.person_id = f.person_id JOIN people b ON b.person_id = g.person_id
                 JOIN photos p ON p.photo_id = f.photo_id
             WHERE a.name != '' AND b.name != '' AND NOT a.hidden AND NOT b.hidden AND p.state != 'missing' {which}
-            GROUP BY a.person_id, b.person_id HAVING count(DISTINCT f.photo_id) >= ?
+            GROUP BY a.person_id, b.person_id HAVING count(DISTINCT p.content_hash) >= ?
             ORDER BY a.person_id, b.person_id
             """,
             (least,),

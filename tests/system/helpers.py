@@ -127,9 +127,10 @@ class Archive:
         date: DateFinding | None = None,
         poor: str = "",
         quality: float = 0.5,
+        content: bytes | None = None,
     ) -> PhotoId:
         """A photo on disk and in the state, with the faces of these people side by side."""
-        seen = self.write(path)
+        seen = self.write(path, content)
         given = list(faces)
         found = tuple(found_face(embedding, at, poor, quality) for at, (_, embedding) in enumerate(given))
         content = content_hash(Path(os.fsdecode(os.path.join(self.photos, path))).read_bytes())

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, unit
+from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, jpeg, unit
 
 from facewatchd import demo
 from facewatchd.config import Config
@@ -24,6 +24,7 @@ from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import (
     Constraint,
     ConstraintKind,
+    Embedding,
     FaceEngine,
     FaceId,
     FaceState,
@@ -34,6 +35,7 @@ from facewatchd.domain import (
 from facewatchd.neighbours.keep import FILE
 from facewatchd.pipeline import correct, regroup
 from facewatchd.pipeline.ingest import keep
+from facewatchd.pipeline.materialize import materialize
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
 from facewatchd.store import Store
@@ -609,3 +611,98 @@ def test_what_is_left_over_goes_to_whom_it_resembles(archive: Archive) -> None:
     small_regroup(archive, link=0.9)
     owners = {photo: [face.person_id for face in archive.store.faces.of_photo(photo)] for photo in (4, 5, 6)}
     assert owners == {4: [ada], 5: [ada, None], 6: [None]}
+
+
+# --- copies of a picture
+
+CONFLICTS = [
+    b"a.jpg",
+    b"a.sync-conflict-20240101-120000-ABCDEFG.jpg",
+    b"a (conflicted copy 2024-01-01).jpg",
+    b"a (1).jpg",
+    b"backup/a.jpg",
+]
+
+
+def add_copies(archive: Archive, *faces: tuple[PersonId | None, Embedding]) -> list[PhotoId]:
+    """One picture many times, once with other tags, as a sync program may leave it when two computers have changed it."""
+    picture = jpeg(1)
+    tagged = picture[:2] + b"\xff\xfe\x00\x07hello" + picture[2:]
+    return [archive.add(path, faces, content=tagged if b"sync-conflict" in path else picture) for path in CONFLICTS]
+
+
+def how_many(archive: Archive) -> Counter[PersonId]:
+    """Everybody's faces, 0 for nobody."""
+    return Counter(archive.store.faces.good(MODEL).people.tolist())
+
+
+def test_one_picture_many_times_makes_nobody(archive: Archive) -> None:
+    """However often it is there: what differs counts. One more picture, and somebody has all of them."""
+    add_copies(archive, (None, unit(0)), (None, unit(1)))
+    assert small_regroup(archive).people == 0
+    assert how_many(archive) == {0: 10}
+    archive.add(b"b.jpg", [(None, unit(0))])
+    regrouping = small_regroup(archive)
+    assert regrouping.people == 1
+    assert len(regrouping.assignments) == 11
+    assert [len(faces) for faces in regrouping.medoids.values()] == [1]
+    assert sorted(how_many(archive).values()) == [5, 6]
+    # grouping again changes nothing
+    again = small_regroup(archive)
+    assert (again.moved, again.new_people) == (0, 0)
+    assert sorted(how_many(archive).values()) == [5, 6]
+
+
+def test_somebody_made_of_copies_is_nobody_at_the_next_grouping(archive: Archive) -> None:
+    """As a state may be that was made before copies were told; who has a name keeps them."""
+    store = archive.store
+    with store.transaction():
+        nobody, ada = store.people.add(), store.people.add("Ada")
+    add_copies(archive, (nobody, unit(0)), (ada, unit(1)))
+    assert small_regroup(archive).moved == 5
+    assert how_many(archive) == {0: 5, ada: 5}
+
+
+def test_the_users_word_about_a_copy_is_about_that_file(archive: Archive) -> None:
+    """A link that the user has deleted stays away, though the same picture is elsewhere; one confirmed stays."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    add_copies(archive, (ada, unit(0)))
+    store = archive.store
+    first, refused, confirmed, *_ = archive.faces_of(ada)[2:]
+    with store.transaction():
+        store.people.refuse([refused], ada)
+        store.people.say([Constraint(ConstraintKind.MUST_BE, confirmed, ada)])
+    small_regroup(archive)
+    assert refused not in archive.faces_of(ada)
+    assert {first, confirmed} <= set(archive.faces_of(ada))
+    assert len(archive.faces_of(ada)) == 6
+
+
+def test_a_copy_gives_nobody_a_second_face_in_a_photo(archive: Archive) -> None:
+    """The user says that the other face of the copy is hers: then the one that is hers elsewhere is not, here."""
+    ada = archive.person("Ada", [b"1.jpg", b"2.jpg", b"3.jpg"])
+    photo = add_copies(archive, (ada, unit(0)), (None, unit(1)))[-1]
+    hers, other = archive.store.faces.of_photo(photo)
+    with archive.store.transaction():
+        archive.store.people.say([Constraint(ConstraintKind.MUST_BE, other.face_id, ada)])
+        archive.store.faces.give([other.face_id], ada)
+    small_regroup(archive)
+    assert [face.face_id for face in archive.store.faces.of_photo(photo) if face.person_id == ada] == [other.face_id]
+    assert hers.face_id not in archive.faces_of(ada)
+
+
+def test_who_is_in_one_picture_only_has_no_folder(archive: Archive) -> None:
+    """`people.min_faces` counts pictures that differ; the photos wait in `_unknown`, each with its link."""
+    with archive.store.transaction():
+        person = archive.store.people.add()
+    add_copies(archive, (person, unit(0)))
+    settings = replace(archive.tree, min_faces=3)
+    tree = Path(os.fsdecode(settings.path))
+    materialize(archive.store, settings)
+    assert {folder.name for folder in tree.iterdir() if folder.is_dir()} <= {"_unknown", "_ignored"}
+    assert len([link for link in (tree / "_unknown").rglob("*") if link.is_symlink()]) == 5
+    for path in (b"1.jpg", b"2.jpg"):
+        archive.add(path, [(person, unit(0))])
+    materialize(archive.store, settings, {person, None})
+    (folder,) = (folder for folder in tree.iterdir() if folder.is_dir() and folder.name != "_ignored")
+    assert len([link for link in folder.rglob("*") if link.is_symlink()]) == 7

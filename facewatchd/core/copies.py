@@ -1,0 +1,51 @@
+"""
+Copies of a picture are no evidence: a file that a sync program left twice, or a backup inside the archive, has the same
+faces at the same places. Each such face counts once wherever a number of faces decides; the others follow it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from facewatchd.domain import Box, FaceId, PhotoId
+
+# a picture decoded twice gives the same box to the pixel; two people who embrace overlap by a half
+_SAME_PLACE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class PicturedFace:
+    """A face, and which picture its photo holds (a content hash)."""
+
+    face_id: FaceId
+    photo_id: PhotoId
+    picture: bytes
+    box: Box
+
+
+def copies(faces: Iterable[PicturedFace]) -> dict[FaceId, FaceId]:
+    """
+    Which faces are another one again.
+
+    Args:
+        faces: In the order in which they are to be chosen.
+
+    Returns:
+        Face -> the first one of the same picture at the same place. That one is not among the keys, nor are faces that
+        no other is the same as.
+    """
+    first: dict[bytes, list[PicturedFace]] = defaultdict(list)
+    found = {}
+    for face in faces:
+        same = max(
+            (known for known in first[face.picture] if known.photo_id != face.photo_id),
+            key=lambda known: known.box.overlap(face.box),
+            default=None,
+        )
+        if same is not None and same.box.overlap(face.box) >= _SAME_PLACE:
+            found[face.face_id] = same.face_id
+        else:
+            first[face.picture].append(face)
+    return found
