@@ -15,8 +15,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Build isolation would download a setuptools that no hash vouches for; the locked one is installed first instead.
 INSTALL := $(PIP) install --require-hashes --no-build-isolation --use-pep517
 # setuptools warns of every editable install
-INSTALL_SELF := PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --use-pep517 --editable .
+INSTALL_SELF := env PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --use-pep517 --editable .
 DEMO := demo-album
+# One line a step, and all that the step said where it fails: $(STEP) 'what is done' command...
+STEP := @step() { echo "$$1"; shift; said=$$(mktemp) || return; \
+    if "$$@" >"$$said" 2>&1; then rm -f "$$said"; else status=$$?; cat "$$said" >&2; rm -f "$$said"; return $$status; fi; }; step
 
 # Through the environment, because a folder's name may hold spaces and quotes.
 export PHOTOS PEOPLE
@@ -38,7 +41,7 @@ run: demo
 endif
 
 demo: $(VENV)/.installed  ## make the demo album in ./demo-album and run on it
-	$(BIN)/python -m facewatchd.demo $(DEMO)/photos
+	$(STEP) 'Making an album of photos in $(DEMO)' $(BIN)/python -m facewatchd.demo $(DEMO)/photos
 	@printf '%s\n' \
 	    'photos: [$(DEMO)/photos]' \
 	    'people: {dir: $(DEMO)/people}' \
@@ -113,15 +116,15 @@ $(BIN)/python:
 	    { echo "$$($(PYTHON) -V) is too old: facewatchd needs Python 3.11 or later; make PYTHON=python3.11 chooses one" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo '$(PYTHON) cannot make environments: install python3-venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	$(PYTHON) -m venv '$(VENV)'
+	$(STEP) "Making an environment for $$($(PYTHON) -V) in $(VENV)" $(PYTHON) -m venv '$(VENV)'
 
 # The stamps are written last: an install that fails half-way is taken up again by the next make.
 $(VENV)/.installed: requirements.lock
 $(VENV)/.installed-dev: requirements-dev.lock
 $(VENV)/.installed $(VENV)/.installed-dev: requirements-build.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --require-hashes -r requirements-build.lock
-	$(INSTALL) -r $(filter-out requirements-build.lock,$(filter %.lock,$^))
-	$(INSTALL_SELF)
-	@error=$$($(BIN)/python -c 'import cv2' 2>&1) || { echo "OpenCV cannot be loaded ($${error##*Error: }): install what it needs" \
-	    '(Debian, Ubuntu: apt install libgl1 libglib2.0-0 libxcb1; Fedora: dnf install mesa-libGL glib2 libxcb)' >&2; exit 1; }
+	$(STEP) 'Installing what building needs' $(PIP) install --require-hashes -r requirements-build.lock
+	$(STEP) 'Installing what is locked in $(filter-out requirements-build.lock,$(filter %.lock,$^)) (a minute or two)' \
+	    $(INSTALL) -r $(filter-out requirements-build.lock,$(filter %.lock,$^))
+	$(STEP) 'Installing facewatchd' $(INSTALL_SELF)
+	@$(BIN)/python -c 'from facewatchd.libraries import check; check()'
 	@touch $@

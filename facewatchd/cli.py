@@ -6,6 +6,11 @@ Heavy imports happen inside the commands: `--help` and `status` must come at onc
 
 from __future__ import annotations
 
+from facewatchd.linux import require_linux
+
+# before anything is imported that only Linux has
+require_linux()
+
 import sys
 import time
 from pathlib import Path

@@ -20,6 +20,7 @@ import click
 
 from facewatchd.config import Config, find_config, load_config
 from facewatchd.errors import FacewatchError, displayable, remedy
+from facewatchd.libraries import load_error
 from facewatchd.log import set_up_logging
 
 FILE = click.Path(path_type=Path)
@@ -150,6 +151,10 @@ class OneLineErrors(click.Group):
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             raise  # click ends with 1 then, and says nothing
+        except ImportError as error:
+            # loaded late, as most commands do without
+            click.echo(f"facewatchd: {load_error(error)}", err=True)
+            ctx.exit(1)
         except sqlite3.Error as error:
             from facewatchd.store.trouble import advice  # noqa: PLC0415
 

@@ -19,6 +19,7 @@ from facewatchd import __version__
 from facewatchd.config import Config
 from facewatchd.daemon.lock import is_running
 from facewatchd.errors import FacewatchError, cause, displayable
+from facewatchd.libraries import load_error
 from facewatchd.store import Store
 
 
@@ -54,8 +55,10 @@ def examine(config: Config) -> list[Finding]:
     for check in checks:
         try:
             findings += check(config)
-        except (FacewatchError, ImportError) as error:
+        except FacewatchError as error:
             findings.append(Finding(check.__name__.strip("_"), Verdict.PROBLEM, str(error)))
+        except ImportError as error:
+            findings.append(Finding(check.__name__.strip("_"), Verdict.PROBLEM, str(load_error(error))))
     return findings
 
 
@@ -70,12 +73,8 @@ def _libraries(_config: Config) -> Iterator[Finding]:
         cv2 = importlib.import_module("cv2")
         yield Finding("OpenCV", Verdict.OK, cv2.__version__)
     except ImportError as error:
-        yield Finding(
-            "OpenCV",
-            Verdict.PROBLEM,
-            str(error),
-            "Install its system libraries: Debian and Ubuntu: libgl1 libglib2.0-0 libxcb1; Fedora: mesa-libGL glib2.",
-        )
+        found = load_error(error)
+        yield Finding("OpenCV", Verdict.PROBLEM, found.title, found.message)
     pillow = importlib.metadata.version("pillow")
     safe = tuple(int(part) for part in pillow.split(".")[:2]) >= (12, 3)
     yield Finding(

@@ -133,6 +133,35 @@ class TestMakefile:
         assert len(said) == 1
         assert words in said[0]
 
+    @pytest.mark.parametrize("fails", ["", "locked"])
+    def test_installing_says_a_line_a_step(self, tmp_path: Path, fails: str) -> None:
+        """pip's flood is not shown, but where a step fails: then all that it said."""
+        binaries = tmp_path / "bin"
+        binaries.mkdir()
+        (binaries / "python").write_text(
+            "#!/bin/sh\n"
+            'case "$*" in *"-m pip"*) seq -f "flood %g" 1000; echo "pip complains" >&2;; esac\n'
+            'case "$*" in *"-r requirements.lock"*) exit "$FAILS";; esac\n',
+            "utf-8",
+        )
+        (binaries / "facewatchd").write_text("#!/bin/sh\necho it runs\n", "utf-8")
+        for program in binaries.iterdir():
+            program.chmod(0o755)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FAILS", "7" if fails else "0")
+            done = make("run", VENV=str(tmp_path), PHOTOS="/photos")
+        lines = done.stdout.splitlines()
+        assert [line.split()[0] for line in lines[:2]] == ["Installing", "Installing"]
+        assert "flood" not in done.stdout
+        if fails:
+            assert done.returncode != 0
+            assert "flood 1000\npip complains" in done.stderr
+            assert not (tmp_path / ".installed").exists()
+        else:
+            assert len(lines) == 5
+            assert lines[-1] == "it runs"
+            assert done.stderr == ""
+
     def test_no_python(self, tmp_path: Path) -> None:
         """A PYTHON that does not exist is named."""
         done = make("lint", VENV=str(tmp_path / "venv"), PYTHON="python-none")
@@ -167,3 +196,12 @@ def test_units_wait_for_readiness(unit: str) -> None:
     assert {"Type=notify", "PrivateNetwork=yes", "NoNewPrivileges=yes", "ProtectSystem=strict"} <= set(lines)
     assert "ExecReload=/bin/kill -HUP $MAINPID" in lines
     assert any(line.startswith("WatchdogSec=") for line in lines)
+
+
+def test_the_licence_is_there() -> None:
+    """The one that the project names, whole."""
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert PROJECT["project"]["license"] == "MIT"
+    assert text.startswith("MIT License")
+    assert "facewatchd contributors" in text
+    assert "WITHOUT WARRANTY OF ANY KIND" in text
