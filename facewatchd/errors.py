@@ -168,3 +168,7 @@ class TreeError(FacewatchError):
 
 class RunningError(FacewatchError):
     """Another instance holds this state."""
+
+
+class InterruptedRunError(FacewatchError):
+    """A run that was to do everything was told to stop before."""

@@ -22,7 +22,7 @@ from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.requests import regrouping_figures, undone_figures
 from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.start import run_with
-from facewatchd.errors import FacewatchError, ModelError, TreeError, displayable
+from facewatchd.errors import FacewatchError, InterruptedRunError, ModelError, TreeError, displayable
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
@@ -268,7 +268,11 @@ def use_models(config: Config, pack: str) -> None:
                 store.photos.redo_all()
         roots = config.photos or tuple(Path(os.fsdecode(one.root.path)) for one in store.roots.figures() if one.watched)
         if roots:
-            run_with(Prepared(config.model_copy(update={"photos": roots}), engine, ""), store, once=True)
+            try:
+                run_with(Prepared(config.model_copy(update={"photos": roots}), engine, ""), store, once=True)
+            except InterruptedRunError:
+                if not store.photos.count_pending():
+                    raise
         if pending := store.photos.count_pending():
             raise FacewatchError(
                 f"{pending} photos are not processed with {pack} yet",

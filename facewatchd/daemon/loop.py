@@ -39,7 +39,7 @@ from facewatchd.daemon.scans import ScanEnd, ScanPart
 from facewatchd.daemon.service import notify, notify_reloading
 from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
-from facewatchd.errors import FacewatchError, StoreFullError, displayable
+from facewatchd.errors import FacewatchError, InterruptedRunError, StoreFullError, displayable
 from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.photos.isolated import Decoders
 from facewatchd.pipeline.date_recovery import recover
@@ -178,7 +178,7 @@ class Daemon:
         """
         if self._stopping:
             pending = self._store.photos.count_pending()
-            raise FacewatchError(
+            raise InterruptedRunError(
                 "The run was interrupted",
                 f"{pending} photos are not taken in yet, and the faces are not grouped. Start it again: it continues from here.",
             )

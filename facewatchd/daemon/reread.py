@@ -16,7 +16,7 @@ from facewatchd.config import Config
 from facewatchd.daemon.models import engine_for
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import ConfigError, displayable
-from facewatchd.pipeline.folders import settle_folders
+from facewatchd.pipeline.folders import settle_folders, usable_folders
 from facewatchd.pipeline.tree_owner import refuse_other_owner
 from facewatchd.store import Store
 
@@ -52,6 +52,7 @@ def prepare(config: Config, store: Store, before: Prepared | None = None) -> Pre
         FacewatchError: It cannot be used; nothing has changed.
     """
     refuse_other_owner(config, store)
+    usable_folders(config, store)  # who mistyped a folder is told before models are fetched
     if before is not None and before.config.models == config.models:
         engine, reason = before.engine, before.models_reason
     else:

@@ -32,9 +32,9 @@ def remembered(config: Config) -> Config:
     return with_folders(config, folders.photos, folders.people)
 
 
-def settle_folders(config: Config, store: Store) -> Config:
+def usable_folders(config: Config, store: Store) -> Config:
     """
-    The folders of a run of the daemon, which the state remembers from now on.
+    The folders of a run of the daemon.
 
     Raises:
         ConfigError: There is no photo folder, or one that is not there and never was.
@@ -45,6 +45,18 @@ def settle_folders(config: Config, store: Store) -> Config:
         raise ConfigError("There is no photo folder to watch", "Name one by --photos, or under 'photos:' in the file.")
     for path in config.photos:
         _refuse_unknown(store, path, before.photos)
+    return config
+
+
+def settle_folders(config: Config, store: Store) -> Config:
+    """
+    The folders of a run of the daemon, which the state remembers from now on.
+
+    Raises:
+        ConfigError: See `usable_folders`.
+    """
+    before = store.folders()
+    config = usable_folders(config, store)
     tell_other_people_folder(config, before)
     if before.photos and {*before.photos} != {*config.photos}:
         log.info(

@@ -274,7 +274,11 @@ def said_alone(archive: Archive, name: str, **arguments: int) -> list[str]:
     config = Config.model_validate(
         {
             "photos": [os.fsdecode(archive.photos)],
-            "people": {"dir": os.fsdecode(archive.tree.path), "min_faces": archive.tree.min_faces},
+            "people": {
+                "dir": os.fsdecode(archive.tree.path),
+                "min_faces": archive.tree.min_faces,
+                "face_pictures": False,
+            },
             "state": {"dir": str(archive.store.path.parent)},
         }
     )
