@@ -15,7 +15,7 @@ from facewatchd.daemon.sources import Sources
 from facewatchd.daemon.tree_keeper import TreeKeeper
 from facewatchd.domain import PhotoId
 from facewatchd.pipeline.dates import DateSettings
-from facewatchd.pipeline.redate import basis_of, look_again, mark_by_clock, mark_by_rules
+from facewatchd.pipeline.redate import basis_of, look_again, machine_zone, mark_by_clock, mark_by_rules
 from facewatchd.store import DatedPhoto, Store
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class DateKeeper:
         self._tree = tree
         self._wall = wall
         self._clock = clock
-        self._basis = basis_of(settings, "/".join(time.tzname))
+        self._basis = basis_of(settings, machine_zone())
         self._summed_up = store.date_journal.latest()
         self._marking = True
         # where marking by the clock goes on; None where it is done
@@ -126,13 +126,18 @@ class DateKeeper:
 
     def _look_again(self) -> None:
         deadline = self._clock() + _PIECE_S
+        done = []
         for photo in self._due():
             outcome = look_again(self._store, self._settings, photo, self._wall())
             if outcome is None:
                 self._held.add(photo.photo_id)
             else:
+                done.append(photo.photo_id)
                 if outcome.said:
                     log.info("%s", outcome.said)
                 self._tree.touch_people(outcome.scope)
             if self._clock() >= deadline:
-                return
+                break
+        if done:
+            with self._store.transaction():
+                self._store.dates.set_due(done, due=False)

@@ -387,5 +387,6 @@ class Daemon:
                 what = "is stopping" if self.successor is None else "begins anew with another configuration; try again"
                 self._requests.refuse(event, f"facewatchd {what}")
         self._requests.give_up()
+        self._dates.sum_up()
         # links that are not made yet are made at the next start, which looks after the whole tree
         self.progress.end()

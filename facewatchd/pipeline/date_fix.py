@@ -107,7 +107,11 @@ def fix(
             return _correct(store, settings, photo, last, now)
     if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
         plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
-    scope = _remember(store, photo, as_written(last, finding), looked.beside)
+    known = as_written(last, finding)
+    if known.source is not finding.source and photo.date is not None and photo.date.hangs:
+        # the clock decided what we wrote
+        known = replace(known, hangs=True)
+    scope = _remember(store, photo, known, looked.beside)
     if plan.act not in _WRITING:
         return Outcome(plan.act, plan.why, scope)
     sidecar = b""
@@ -145,7 +149,9 @@ def outdated(
     if last.state is not WriteState.DONE:
         return None
     before = without_write(evidence, last.value, in_sidecar=bool(last.sidecar))
-    if not _is_other(settings, before, last, now):
+    # what the clock decided may have gone with what was written
+    hangs = photo.date is not None and photo.date.hangs
+    if not hangs and not _is_other(settings, before, last, now):
         return None
     # it may be: what was there before says so for sure
     path = os.path.join(os.path.dirname(photo.path), last.sidecar) if last.sidecar else photo.path

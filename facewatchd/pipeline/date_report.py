@@ -8,7 +8,6 @@ configuration says otherwise since, every photo is looked at as it would be then
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from facewatchd.core.dates import Standing, standing
 from facewatchd.domain import DateFinding, PhotoId, Precision
 from facewatchd.errors import PhotoError
 from facewatchd.pipeline.dates import DateSettings, Looked, look
-from facewatchd.pipeline.redate import basis_of, is_settled
+from facewatchd.pipeline.redate import basis_of, is_settled, machine_zone
 from facewatchd.store import DatedPhoto, Store
 
 WRITING = frozenset({Act.PATCH, Act.EXIF, Act.SIDECAR})
@@ -76,7 +75,7 @@ def entries(store: Store, settings: DateSettings, now: float) -> Iterator[Entry]
 
 def is_known(store: Store, settings: DateSettings) -> bool:
     """Whether the state was made by what the configuration says now of how dates are found."""
-    return is_settled(store, basis_of(settings, "/".join(time.tzname)))
+    return is_settled(store, basis_of(settings, machine_zone()))
 
 
 def _entry(photo: DatedPhoto, settings: DateSettings, now: float, written: set[PhotoId], *, knows: bool) -> Entry:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,6 +33,11 @@ log = logging.getLogger(__name__)
 
 _PER_PIECE = 2000
 _NUMBERS_PER_PIECE = 20_000
+
+
+def machine_zone() -> str:
+    """What tells the zone of this computer from others, the same all the year round."""
+    return f"{'/'.join(time.tzname)} {time.timezone}"
 
 
 def basis_of(settings: DateSettings, machine_zone: str) -> Basis:
@@ -96,7 +102,8 @@ def mark_by_clock(store: Store, after: PhotoId, now: float) -> PhotoId | None:
 
 def look_again(store: Store, settings: DateSettings, photo: DatedPhoto, now: float) -> Outcome | None:
     """
-    Date a photo that was marked, and put its date right where that may be done and something else was found than before.
+    Date a photo that was marked, and put its date right where that may be done and something else was found than before. The
+    mark stays: who looks at many takes it from them in one go (`PhotoDates.set_due`).
 
     Args:
         store: The state.
@@ -105,13 +112,9 @@ def look_again(store: Store, settings: DateSettings, photo: DatedPhoto, now: flo
         now: Seconds since 1970.
 
     Returns:
-        What became of it; None where it cannot be looked at now, and stays marked.
+        What became of it; None where it cannot be looked at now, and is to stay marked.
     """
-    outcome = _without_date(store, photo) if settings.mode is Mode.OFF else _dated_again(store, settings, photo, now)
-    if outcome is not None:
-        with store.transaction():
-            store.dates.set_due([photo.photo_id], due=False)
-    return outcome
+    return _without_date(store, photo) if settings.mode is Mode.OFF else _dated_again(store, settings, photo, now)
 
 
 def _without_date(store: Store, photo: DatedPhoto) -> Outcome:
@@ -128,7 +131,7 @@ def _dated_again(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
     except PhotoError:
         return None
     last = store.date_journal.last(photo.photo_id)
-    is_news = photo.date is not None and as_written(last, looked.finding) != photo.date
+    is_news = photo.date is not None and not _is_same(as_written(last, looked.finding), photo.date)
     if last is not None and last.state is WriteState.DONE:
         other = outdated(settings, photo, looked.evidence, last, now)
         if other is not None and may_correct(last.source, other, settings.rules.sources):
@@ -139,6 +142,11 @@ def _dated_again(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
     has_lost = bool(photo.beside) and not looked.beside
     may_write = is_news and not has_lost and (last is None or last.state is WriteState.DONE)
     return fix(store, settings if may_write else looking, photo, now, corrects=may_write)
+
+
+def _is_same(one: DateFinding, other: DateFinding) -> bool:
+    """Whether two findings are one date from one source."""
+    return (one.value, one.precision, one.source) == (other.value, other.precision, other.source)
 
 
 def _tell_kept(

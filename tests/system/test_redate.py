@@ -25,6 +25,7 @@ from facewatchd.domain import DateSource, Precision
 from facewatchd.photos.metadata import read_tags
 from facewatchd.photos.sidecars import new_sidecar
 from facewatchd.pipeline.date_batches import accompanied, fix_batch, undo_batch
+from facewatchd.pipeline.date_fix import fix
 from facewatchd.pipeline.dates import DateSettings, look
 from facewatchd.pipeline.redate import basis_of, look_again, mark_by_clock, mark_by_rules
 from facewatchd.pipeline.stacks import move
@@ -78,6 +79,7 @@ def catch_up(archive: Archive, by: DateSettings | None = None, now: float = NOW)
     for photo in archive.store.dates.due([archive.root.root_id], 100):
         outcome = look_again(archive.store, by or settings(), photo, now)
         assert outcome is not None
+        archive.store.dates.set_due([photo.photo_id], due=False)
         done.append(outcome.act.value)
     assert not due(archive)
     return done
@@ -332,6 +334,26 @@ def test_a_finding_of_a_wrong_clock_is_looked_at_again(archive: Archive, years: 
     assert clock_says(archive, NOW) == (1 if ahead else 0)  # another day the date in the future may be past
     catch_up(archive)
     assert finding(archive, photo)[0] == right
+
+
+def test_what_was_written_by_a_wrong_clock_is_taken_back(archive: Archive) -> None:
+    """It took the photo's own date for one in the future, and that of its name for the right one."""
+    path = b"IMG_20050607_080910.jpg"
+    data = dated("2019:08:17 12:34:56")
+    put(archive, path, data)
+    os.utime(os.path.join(archive.photos, path), (NOW - 20 * 365 * DAY_S,) * 2)
+    wrong = NOW - 10 * 365 * DAY_S
+    photo = add_seen(archive, path, wrong)
+    (known,) = archive.store.dates.dated()
+    assert fix(archive.store, settings(), known, wrong).act == "patch"
+    assert original(archive, path) == "2005:06:07 08:09:10"
+    assert clock_says(archive, wrong + DAY_S) == 1
+    catch_up(archive, now=wrong + DAY_S)  # it stands wrong still
+    assert original(archive, path) == "2005:06:07 08:09:10"
+    assert clock_says(archive, NOW) == 1
+    catch_up(archive)
+    assert Path(os.fsdecode(os.path.join(archive.photos, path))).read_bytes() == data
+    assert finding(archive, photo) == ("2019-08-17 12:34:56", DateSource.EXIF)
 
 
 def add_seen(archive: Archive, path: bytes, now: float) -> int:
