@@ -96,6 +96,8 @@ def test_a_daemon_whose_decoders_hang_ends_as_it_should(home: Home, number: sign
         assert len(left) == 3
         if number is signal.SIGTERM:
             daemon.stop()
+            # a decoder that ends with the daemon is no news
+            assert "The decoder" not in daemon.log
         else:
             daemon.kill()
     wait_until(lambda: not any(map(is_alive, left)), 5)

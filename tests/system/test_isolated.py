@@ -278,8 +278,9 @@ def test_the_memory_of_a_very_large_picture_is_given_back(reader: IsolatedReader
     assert os.fstat(reader._file).st_blocks * 512 <= 65 << 20
 
 
-def test_while_nothing_is_to_be_read_nothing_is_kept(tmp_path: Path) -> None:
-    """No process and no memory, until the next photo comes."""
+def test_while_nothing_is_to_be_read_nothing_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No process and no memory, until the next photo comes; and no word about it in the log."""
+    caplog.set_level("INFO")
     path = write(tmp_path, "photo.jpg", samples()["jpg"])
     decoders = Decoders()
     first, second = IsolatedReader(decoders), IsolatedReader(decoders)
@@ -297,6 +298,7 @@ def test_while_nothing_is_to_be_read_nothing_is_kept(tmp_path: Path) -> None:
         assert read(each, path).decoded is not None
         each.close()
     decoders.stop()
+    assert caplog.records == []
 
 
 def test_dev_shm_is_not_needed(tmp_path: Path) -> None:
