@@ -7,6 +7,7 @@ may be another by now.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -86,9 +87,10 @@ class CoverCutter:
         if is_new:
             self._jobs.put(face.path)
 
-    def to_retry(self) -> set[Owner]:
-        """Whose pictures could not be cut a while ago, and may be now."""
-        due = {face: owner for face, (until, owner) in [*self._failed.items()] if time.monotonic() > until}
+    def to_retry(self, *, at_once: bool = False) -> set[Owner]:
+        """Whose pictures could not be cut a while ago, or (`at_once`) ever, and may be now."""
+        now = math.inf if at_once else time.monotonic()
+        due = {face: owner for face, (until, owner) in [*self._failed.items()] if now > until}
         for face in due:
             self._failed.pop(face, None)
         return {*due.values()}

@@ -288,6 +288,9 @@ class Daemon:
         if end.error is not None:
             log.warning("%s", end.error)
         self._sources.scanned(end)
+        if not end.below and end.error is None:
+            # its disk may be back
+            self._cut_again(at_once=True)
         log.debug("Scanned %s in %.1f s", displayable(os.path.join(end.root.path, end.below)), end.seconds)
 
     def _taken(self, taken: Taken) -> None:
@@ -311,8 +314,7 @@ class Daemon:
             case Chore.RECHECK:
                 self._intake.recheck()
             case Chore.RETRY:
-                for owner in self._covers.to_retry():
-                    self._tree.covered(owner)
+                self._cut_again()
                 with self._store.transaction():
                     self._store.photos.retry(time.time())
             case Chore.RECLUSTER:
@@ -341,6 +343,10 @@ class Daemon:
         self._tree.tend(idle=idle)
         self.progress.tell(self.condition.doing())
         self.condition.tell()
+
+    def _cut_again(self, *, at_once: bool = False) -> None:
+        for owner in self._covers.to_retry(at_once=at_once):
+            self._tree.covered(owner)
 
     def _be_calm(self, calm: bool) -> None:
         """While photos stream in and faces are grouped, other faces are asked about every moment: no pictures of them yet."""

@@ -56,6 +56,10 @@ def test_a_photo_that_has_turned_bad_has_no_cover(
     assert [record.levelname for record in caplog.records if "No folder.jpg could be made" in record.message] == [
         "WARNING"
     ]
+    assert covers.to_retry() == set()
+    assert covers.to_retry(at_once=True) == {1}, "its disk may be back"
+    covers.cut(1, bad)
+    assert covers.busy
     covers.stop()
 
 

@@ -32,9 +32,10 @@ from hypothesis.stateful import (
 )
 from trees import Failing
 
+from facewatchd.core.face_pictures import pictured
 from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER, LinkMode
-from facewatchd.domain import PersonId, TakenPhoto
+from facewatchd.core.tree import MARKER, LinkMode, Written
+from facewatchd.domain import FaceId, PersonId, Pool, TakenPhoto
 from facewatchd.errors import TreeError
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
@@ -66,6 +67,8 @@ class TreeMachine(RuleBasedStateMachine):
     """One archive and its user."""
 
     mode = LinkMode.RELATIVE
+    # of the newest unknown faces
+    pictured = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +89,7 @@ class TreeMachine(RuleBasedStateMachine):
 
     def opened(self) -> Archive:
         archive = open_archive(self.folder)
-        return replace(archive, tree=replace(archive.tree, links=self.mode))
+        return replace(archive, tree=replace(archive.tree, links=self.mode, pictures=self.pictured))
 
     def teardown(self) -> None:
         try:
@@ -548,7 +551,7 @@ class TreeMachine(RuleBasedStateMachine):
                 if entry.photo_id is not None:
                     assert self.number(os.path.join(path, entry.name), photos) == numbers[entry.photo_id]
                 else:
-                    assert entry.name in {MARKER, COVER, HIDDEN}
+                    assert entry.name in {MARKER, COVER, HIDDEN} or (self.pictured and pictured(entry.content))
 
     def the_names_hold(self) -> None:
         """Every link that the user renamed is there under that name, where its face is shown."""
@@ -589,6 +592,52 @@ class HardLinks(TreeMachine):
 
 class Copies(TreeMachine):
     mode = LinkMode.COPY
+    pictured = 5
+
+    def a_picture(self, data: st.DataObject) -> tuple[Written, int, FaceId] | None:
+        """Of an unknown face, with its photo, which nobody touched since the last look."""
+        pictures = []
+        for written in self.archive.store.manifest.pictures_of(Pool.UNKNOWN):
+            face = self.archive.store.faces.get(pictured(written.content) or 0)
+            number = {photo_id: number for number, photo_id in self.ids.items()}.get(face.photo_id if face else 0, -1)
+            if face is not None and number not in self.gone and ("photo", number) not in self.busy:
+                pictures.append((written, number, face.face_id))
+        standing = [one for one in pictures if os.path.isfile(self.top("_unknown", one[0].name))]
+        return data.draw(st.sampled_from(sorted(standing))) if standing else None
+
+    @rule(data=st.data(), with_link=st.booleans(), copied=st.booleans())
+    def moves_a_picture(self, data: st.DataObject, with_link: bool, copied: bool) -> None:
+        """... of a face to somebody who is not in the photo yet: it is them."""
+        picture, to = self.a_picture(data), self.a_person(data)
+        if picture is None or to is None or picture[1] in self.shown()[self.persons()[to]]:
+            return
+        written, number, face_id = picture
+        source, target = self.top("_unknown", written.name), self.top(self.persons()[to], b"face %d.jpg" % face_id)
+        (shutil.copy if copied else os.rename)(source, target)
+        link = self.shown()[b"_unknown"].get(number)
+        if with_link and link is not None and not copied:
+            os.rename(self.top("_unknown", link), self.top(self.persons()[to], link))
+        self.busy |= {to, ("photo", number)}
+        self.say(Word("in", to, number))
+        self.run()
+
+    @rule(data=st.data(), with_link=st.booleans())
+    def deletes_a_picture(self, data: st.DataObject, with_link: bool) -> None:
+        """... of an unknown face, which is not to be shown."""
+        picture = self.a_picture(data)
+        if picture is None:
+            return
+        written, number, face_id = picture
+        os.unlink(self.top("_unknown", written.name))
+        link = self.shown()[b"_unknown"].get(number)
+        if with_link and link is not None:
+            os.unlink(self.top("_unknown", link))
+        self.busy.add(("photo", number))
+        self.run()
+        if self.running:
+            face = self.archive.store.faces.get(face_id)
+            assert face is not None
+            assert face.ignored
 
 
 @pytest.mark.filterwarnings("ignore:.*sys.setprofile.*")
