@@ -110,7 +110,14 @@ class Troubles:
         try:
             return f"link to {os.fsdecode(os.readlink(full))}"
         except OSError:
-            return f"errno {why_closed(full)}"
+            return f"errno {why_closed(full)} on {_device(full)}"
+
+
+def _device(path: bytes) -> int:
+    try:
+        return os.lstat(path).st_dev
+    except OSError:
+        return -1
 
 
 def _is_in(path: bytes, folder: bytes) -> bool:

@@ -114,7 +114,7 @@ def _missing(
         if photo.state is PhotoState.MISSING or any(not top or path.startswith(top + b"/") for top in blind):
             continue
         # a scan tells of a file with several names under the first of them only
-        place = places.look(path)
+        place = places.look(path, photo.stat.device)
         if place.is_empty:
             missing.append((photo.photo_id, path))
         elif place.is_hidden and place.way.at not in hidden:
@@ -305,8 +305,8 @@ class Discovery:
         back: list[PhotoId] = []
         still: list[tuple[PhotoId, Absence]] = []
         hidden: set[bytes] = set()
-        for photo_id, path, absence in photos.absences(root.root_id):
-            place = places.look(path)
+        for photo_id, path, device, absence in photos.absences(root.root_id):
+            place = places.look(path, device)
             if place.is_empty:
                 still.append((photo_id, absence))
             elif place.way.kind is WayKind.CLOSED:

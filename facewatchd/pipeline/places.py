@@ -11,7 +11,9 @@ from facewatchd.domain import FileStat, Root
 from facewatchd.errors import displayable
 from facewatchd.store import Store
 from facewatchd.watch.scanner import explain, stat_photo
-from facewatchd.watch.ways import Way, WayKind, is_open, way_to, way_to_file
+from facewatchd.watch.ways import Way, WayKind, disks_on, is_open, way_to, way_to_file
+
+_SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Place:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the photo is not there, as far as can be said: not where the way is closed, or a link by now."""
+        """Whether the photo is not there, as far as can be said: not where the way is closed, a link, or on another disk."""
         return self.stat is None and self.way.kind in {WayKind.GONE, WayKind.IGNORED}
 
     @property
@@ -39,6 +41,10 @@ class Places:
     A link that leads to where photos are found anyway counts as nothing: what it replaced is gone from there. Any other
     hides what it replaced, since its target is not looked through (R8).
 
+    A disk inside a root that is unmounted, or over which another is mounted, takes its photos away and deletes none (R5).
+    Numbers of devices change from boot to boot, so a new one alone proves nothing: where other photos of the old number
+    are there, the disk is the same.
+
     Args:
         store: The state.
         root: The root.
@@ -49,9 +55,34 @@ class Places:
         self._root = root
         self._ways: dict[bytes, Way] = {}
         self._watched: list[Root] | None = None
+        self._away: dict[tuple[bytes, int], Way | None] = {}
 
-    def look(self, path: bytes) -> Place:
-        """At a photo; `path` is relative to the root."""
+    def look(self, path: bytes, device: int | None = None) -> Place:
+        """At a photo; `path` is relative to the root. `device`: where its disk may be away, the number that this had."""
+        place = self._look(path)
+        if device is None or place.way.kind is not WayKind.GONE:
+            return place
+        key = (os.path.dirname(path), device)
+        if key not in self._away:
+            self._away[key] = self._way_to_disk(*key)
+        away = self._away[key]
+        return place if away is None else Place(away, None)
+
+    def _way_to_disk(self, folder: bytes, device: int) -> Way | None:
+        """The way where the disk of a folder is not mounted, None where it is, as far as can be said."""
+        disks = disks_on(self._root.path, folder)
+        if not disks or any(number == device for _, number in disks[-1:]):
+            return None
+        last, present = disks[-1]
+        begin = next(at for at, number in disks if number == present)
+        for path, known in self._store.photos.on_device(self._root.root_id, begin, device, _SAMPLE):
+            found = stat_photo(os.path.join(self._root.path, path))
+            if found is not None and (found.size, found.mtime_ns) == (known.size, known.mtime_ns):
+                return None
+        # in the root itself its mount point is missing, which some systems make and remove as they mount
+        return Way(WayKind.OTHER_DISK, last or folder.split(b"/")[0])
+
+    def _look(self, path: bytes) -> Place:
         folder = os.path.dirname(path)
         way = self._ways.get(folder)
         if way is None:
@@ -69,6 +100,11 @@ class Places:
         full = os.path.join(self._root.path, way.at)
         if way.kind is WayKind.CLOSED:
             return explain("The folder cannot be read", OSError(way.error, os.strerror(way.error)))
+        if way.kind is WayKind.OTHER_DISK:
+            return (
+                "The disk that its photos were on is not here: they are kept as they were. Mount the right "
+                "disk; if they are meant to be gone, put an empty file .facewatchdignore into this folder."
+            )
         target = displayable(os.path.realpath(full))
         if os.path.isdir(full):
             return (

@@ -23,7 +23,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns
-from facewatchd.store.stat_rows import MISSING, STAT_COLUMNS, signed, stat_numbers, stat_of_row
+from facewatchd.store.stat_rows import MISSING, STAT_COLUMNS, signed, stat_numbers, stat_of_row, unsigned
 
 _MANY = 5000
 
@@ -253,14 +253,25 @@ class Photos:
             [(photo_id,) for photo_id in photo_ids],
         )
 
-    def absences(self, root_id: RootId) -> list[tuple[PhotoId, bytes, Absence]]:
-        """The photos that were not seen and are no tombstones yet."""
+    def absences(self, root_id: RootId) -> list[tuple[PhotoId, bytes, int, Absence]]:
+        """The photos that were not seen and are no tombstones yet, with the number of the device that they were on."""
         rows = self._db.execute(
-            "SELECT photo_id, path, absent_since, absent_scans FROM photos"
+            "SELECT photo_id, path, device, absent_since, absent_scans FROM photos"
             " WHERE root_id = ? AND absent_since IS NOT NULL AND state != 'missing' ORDER BY photo_id",
             (root_id,),
         )
-        return [(photo_id, path, Absence(since, scans)) for photo_id, path, since, scans in rows]
+        return [
+            (photo_id, path, unsigned(device), Absence(since, scans)) for photo_id, path, device, since, scans in rows
+        ]
+
+    def on_device(self, root_id: RootId, below: bytes, device: int, count: int) -> list[tuple[bytes, FileStat]]:
+        """Some photos in a folder of a root, "" for all of it, that were on a device, spread over it."""
+        rows = self._db.execute(
+            f"SELECT path, {STAT_COLUMNS} FROM photos WHERE root_id = ?1 AND state != 'missing' AND device = ?2"
+            " AND (?3 = x'' OR path >= ?4 AND path < ?5) ORDER BY random() LIMIT ?6",
+            (root_id, signed(device), below, below + b"/", below + b"0", count),
+        )
+        return [(path, stat_of_row(*stat)) for path, *stat in rows]
 
     def miss(self, photo_ids: Iterable[PhotoId]) -> None:
         """Their files are gone: they become tombstones, which keep faces, names and the user's word."""

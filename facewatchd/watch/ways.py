@@ -25,6 +25,7 @@ class WayKind(StrEnum):
     IGNORED = "ignored"
     LINK = "link"
     CLOSED = "closed"
+    OTHER_DISK = "other disk"
     GONE = "gone"
 
 
@@ -34,7 +35,7 @@ class Way:
     Attributes:
         kind: How the way ends.
         at: Where it ends, relative to the root: the link, or the folder that cannot be entered; the folder itself where
-            the way is open.
+            the way is open; where another disk is, the last folder that there is.
         error: The errno where it is closed.
     """
 
@@ -110,6 +111,22 @@ def why_closed(folder: bytes) -> int:
     except OSError as error:
         return 0 if error.errno in _OURS else error.errno or errno.EIO
     return 0
+
+
+def disks_on(root: bytes, below: bytes) -> list[tuple[bytes, int]]:
+    """The folders from a root to a folder in it, as far as they are there, relative to the root, each with its device."""
+    found = []
+    at = b""
+    for name in (b"", *below.split(b"/")) if below else (b"",):
+        at = os.path.join(at, name) if name else at
+        try:
+            entry = os.lstat(os.path.join(root, at) if at else root)
+        except OSError:
+            break
+        if not stat.S_ISDIR(entry.st_mode):
+            break
+        found.append((at, entry.st_dev))
+    return found
 
 
 def _ended(error: OSError, before: bytes, at: bytes) -> Way:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_folder_is_scanned_for_itself(watch: Watch) -> None:
     watch.archive.write(b"a/b/new.jpg")
     watch.archive.write(b"beside.jpg")
     assert watch.scan(b"a") == [b"a/b/new.jpg"]
-    absent = {path for _, path, _ in watch.archive.store.photos.absences(1)}
+    absent = {path for _, path, *_ in watch.archive.store.photos.absences(1)}
     assert absent == {b"a/1.jpg", b"a/b/2.jpg"}
 
 
@@ -189,7 +190,7 @@ def test_what_is_no_photo_is_not_looked_at(watch: Watch) -> None:
     for name in (b"a.txt", b".b.jpg", b"~syncthing~c.jpg", b"d.jpg", b"1.jpg", b"2.jpg"):
         assert watch.hint(name) is None
     assert watch.pending() == set()
-    assert {path for _, path, _ in archive.store.photos.absences(1)} == {b"1.jpg", b"2.jpg"}
+    assert {path for _, path, *_ in archive.store.photos.absences(1)} == {b"1.jpg", b"2.jpg"}
 
 
 def test_a_photo_that_failed_waits_for_a_change(watch: Watch) -> None:
@@ -443,7 +444,7 @@ def test_a_folder_that_goes_takes_its_photos_along(watch: Watch) -> None:
     watch.hint(b"a")  # a name that is no photo's: nothing is concluded
     assert archive.store.photos.absences(1) == []
     watch.discovery.went(archive.root, b"a", watch.now)
-    assert {path for _, path, _ in archive.store.photos.absences(1)} == {b"a/1.jpg", b"a/b/2.jpg"}
+    assert {path for _, path, *_ in archive.store.photos.absences(1)} == {b"a/1.jpg", b"a/b/2.jpg"}
     for _ in range(2):
         watch.wait(60)
         watch.recheck()
@@ -662,6 +663,61 @@ def test_a_copy_of_a_photo_that_cannot_be_seen_is_another_photo(watch: Watch) ->
         assert [is_gone_from(watch.archive.store, placed) for placed in known] == [False]
     finally:
         os.chmod(full(watch.archive, b"a"), 0o700)
+
+
+# --- disks inside a root
+
+
+def on_another_disk(watch: Watch, *paths: bytes, device: int = 77) -> None:
+    """As if these photos had been on a disk of their own when they were last seen."""
+    store = watch.archive.store
+    for path in paths:
+        stat = watch.archive.seen(path).stat
+        store.photos.wait(SeenFile(1, path, replace(stat, device=device)))
+        store.photos.look_again(SeenFile(1, path, replace(stat, device=device)), None)
+
+
+@pytest.mark.parametrize("left", ["an empty folder", "another disk", "nothing"])
+@pytest.mark.parametrize("hinted", [True, False])
+def test_photos_of_a_disk_that_is_away_are_kept(watch: Watch, left: str, hinted: bool) -> None:
+    """A disk mounted in an album is unmounted, or another mounted over it: nothing is deleted by that, and it is said (R5)."""
+    for path in (b"disk/a/1.jpg", b"disk/2.jpg", b"3.jpg"):
+        watch.archive.add(path)
+    on_another_disk(watch, b"disk/a/1.jpg", b"disk/2.jpg")
+    shutil.rmtree(full(watch.archive, b"disk"))
+    if left != "nothing":
+        os.mkdir(full(watch.archive, b"disk"))
+    if left == "another disk":
+        watch.archive.add(b"disk/other.jpg")
+    if hinted:
+        watch.discovery.went(watch.archive.root, b"disk", watch.now)
+    for _ in range(4):
+        watch.scan()
+        watch.wait(DAY_S)
+        assert watch.recheck() == ""
+    assert set(watch.states().values()) == {PhotoState.DONE}
+    ((path, sentence),) = watch.problems()
+    assert path == b"disk"
+    assert "Mount the right disk" in sentence
+    # the user says that they are meant to be gone
+    watch.archive.write(b"disk/.facewatchdignore", b"")
+    lose(watch)
+    assert watch.states()[b"disk/2.jpg"] is PhotoState.MISSING
+    assert watch.states()[b"3.jpg"] is PhotoState.DONE
+
+
+def test_a_disk_with_another_number_is_the_same_while_photos_of_it_are_there(watch: Watch) -> None:
+    """Numbers change from boot to boot: what was deleted meanwhile is gone."""
+    paths = (b"disk/1.jpg", b"disk/2.jpg", b"disk/a/3.jpg")
+    for path in paths:
+        watch.archive.add(path)
+    on_another_disk(watch, *paths)
+    lose(watch, b"disk/1.jpg")
+    shutil.rmtree(full(watch.archive, b"disk/a"))
+    lose(watch)
+    gone = {path for path, state in watch.states().items() if state is PhotoState.MISSING}
+    assert gone == {b"disk/1.jpg", b"disk/a/3.jpg"}
+    assert watch.problems() == ()
 
 
 def test_a_scan_that_breaks_off_misses_nobody(archive: Archive) -> None:
