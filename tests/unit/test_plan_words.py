@@ -17,6 +17,7 @@ from facewatchd.core.gestures import (
     Merged,
     Moved,
     Parted,
+    Pointed,
     Renamed,
     Shown,
 )
@@ -59,6 +60,9 @@ GESTURES: list[tuple[Gesture, str]] = [
     (Moved(7, None, 3), "a link to photo 7 was copied to person 3"),
     (Moved(7, Pool.UNKNOWN, 3), "the link to photo 7 was moved from _unknown to person 3"),
     (Joined(7, 1, 3), "the link to photo 7 was moved from person 1 to person 3"),
+    (Pointed(((7, 17),), Review(3), 3), "1 picture of a face was moved from _review of person 3 to person 3"),
+    (Pointed(((7, 17), (8, 18)), Pool.UNKNOWN, None), "2 pictures of faces were deleted from _unknown"),
+    (Pointed(((7, 17),), None, 3), "1 picture of a face was copied to person 3"),
     (Deleted(7, Review(3)), "the link to photo 7 was deleted from _review of person 3"),
     (Founded(b"Carl", ((7, None), (8, 1))), "the folder Carl was made, with 2 links"),
     (Answered(3, (7, 8), None), "2 links in _review that ask about person 3 were deleted"),
