@@ -63,7 +63,8 @@ class TreeKeeper:
         # when the user began to do something, did the last thing, and has probably finished
         self._began = self._last = self._finished = 0.0
         self._pause = 0.0
-        self._has_looked = False
+        # when the tree was last changed by anybody, as far as that was looked at; None before the first look
+        self._changed: float | None = None
         # when something in the tree has waited long enough
         self._due = float("inf")
         self.failure: TreeError | None = None
@@ -139,13 +140,8 @@ class TreeKeeper:
         now = self._clock()
         if now >= self._due:
             self.touch(set())
-        if not self._has_looked:
-            self._has_looked = True
-            # what is being done while the program starts has not been told
-            age = max(0.0, self._wall() - last_changed(self.settings.path))
-            if age < _FINISHED_S and now >= self._finished:
-                self._began = self._last = now - age
-                self._finished = self._last + _FINISHED_S
+        if self._dirty and (self._changed is None or not self._looked.watched):
+            self._see_changes(now)
         if not self._dirty or now < self._finished or (now < self._not_before and (not idle or self.problem)):
             return
         try:
@@ -158,6 +154,22 @@ class TreeKeeper:
         else:
             seconds = self._clock() - now
             self._not_before = now + seconds / _SHARE
+
+    def _see_changes(self, now: float) -> None:
+        """What is being done while the program starts, and in a tree that cannot be watched, is not told of."""
+        changed = last_changed(self.settings.path)
+        if self._changed is None:
+            age = self._wall() - changed
+            wait = _FINISHED_S - age if 0 <= age < _FINISHED_S else 0.0
+        else:
+            # by comparing: the clock of a file server may be any
+            wait = _FINISHED_S if changed != self._changed else 0.0
+        self._changed = changed
+        if wait:
+            if self._finished == 0.0:
+                self._began = now
+            self._last = now
+            self._finished = max(self._finished, min(now + wait, self._began + _LONGEST_S))
 
     def catch_up(self) -> None:
         """What the user did to the tree comes before what is said by command after it, and is what `undo` takes back."""
@@ -198,6 +210,7 @@ class TreeKeeper:
             self._due = self._clock() + max(0.0, done.look_again_at - self._wall())
         self._scope, self._dirty = set(), False
         self._finished = 0.0
+        self._changed = self._changed if self._looked.watched else last_changed(self.settings.path)
         if done.actions:
             log.debug("%d changes in %s", len(done.actions), displayable(self.settings.path))
         return done

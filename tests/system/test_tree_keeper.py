@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,15 +30,19 @@ class Watched:
         self.archive = archive
         self.top = Path(os.fsdecode(archive.tree.path))
         self.now = 1000.0
+        self.started = time.time() - self.now
         self.keeper = self.fresh()
 
-    def fresh(self) -> TreeKeeper:
+    def fresh(self, *, is_watched: bool = True) -> TreeKeeper:
         """A program that has just started."""
-        keeper = TreeKeeper(
-            self.archive.store, self.archive.tree, lambda *_: None, lambda: self.now, lambda: self.now + 1e9
-        )
-        keeper.is_watched()
+        keeper = TreeKeeper(self.archive.store, self.archive.tree, lambda *_: None, lambda: self.now, self.wall)
+        if is_watched:
+            keeper.is_watched()
         return keeper
+
+    def wall(self) -> float:
+        """Seconds since 1970: the clock of the file system, but for the time that the test has let go by."""
+        return self.started + self.now
 
     def changed(self, path: str) -> None:
         """Something changed there."""
@@ -148,7 +153,7 @@ def test_what_is_under_way_when_the_program_starts(watched: Watched) -> None:
     """A folder that grew a moment ago may grow on; nothing told of it."""
     (watched.top / "Grandma").mkdir()
     (watched.top / "Grandma" / "c0.jpg").symlink_to("../../Photos/c0.jpg")
-    os.utime(watched.top / "Grandma", (watched.now + 1e9, watched.now + 1e9))
+    os.utime(watched.top / "Grandma", (watched.wall(), watched.wall()))
     watched.keeper = watched.fresh()
     watched.keeper.tend(idle=True)
     watched.wait(1)
@@ -159,6 +164,24 @@ def test_what_is_under_way_when_the_program_starts(watched: Watched) -> None:
     watched.wait(1)
     assert watched.titles() == ["Grandma is somebody new"]
     assert shown(watched.archive)[b"Grandma"] == {b"c0.jpg", b"c1.jpg"}
+
+
+def test_a_tree_that_cannot_be_watched(watched: Watched) -> None:
+    """On a network share the folders themselves tell when they were last changed; photos that come wait for that, too."""
+    watched.keeper = watched.fresh(is_watched=False)
+    watched.wait(5)
+    (watched.top / "Grandma").mkdir()
+    for number in range(6):
+        (watched.top / "Grandma" / f"c{number}.jpg").symlink_to(f"../../Photos/c{number}.jpg")
+        os.utime(watched.top / "Grandma", (watched.wall(), watched.wall()))
+        watched.keeper.touch({1})
+        watched.wait(1.5)
+        assert watched.titles() == []
+    shutil.rmtree(watched.top / "Person 3")
+    os.utime(watched.top, (watched.wall(), watched.wall()))
+    watched.keeper.touch({1})
+    watched.wait(4)
+    assert watched.titles() == ["Grandma is somebody new"]
 
 
 def test_a_copy_that_takes_no_face_is_undone_by_itself(watched: Watched) -> None:
