@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from facewatchd.config import Config
@@ -18,7 +18,7 @@ from facewatchd.errors import displayable
 from facewatchd.pipeline.roots import SAMPLE, leave_out, settle_roots, unwatched
 from facewatchd.store import Store
 from facewatchd.watch.hints import Hint
-from facewatchd.watch.mounts import read_mounts, trusts_ctime, watch_mode
+from facewatchd.watch.mounts import Mount, mounts_in, read_mounts, trusts_ctime, watch_mode
 from facewatchd.watch.roots import RootCheck, RootIdentity, check_root, excluded_in
 from facewatchd.watch.watcher import Watcher
 from facewatchd.watch.ways import why_closed
@@ -57,6 +57,7 @@ class Sources:
         for root in roots:
             self._choose_mode(root)
         self._troubles = {root.root_id: Troubles(root) for root in roots}
+        self._mounts: dict[RootId, Counter[Mount]] = {}
         self._checks: dict[RootId, RootCheck] = {}
         self._watchers: dict[RootId, Watcher] = {}
         self._own = [os.fsencode(path) for path in (config.people.dir, config.state.dir, config.models.root)]
@@ -118,7 +119,11 @@ class Sources:
             self.scan(root, path)
 
     def supervise(self) -> None:
-        """Take up roots that came back, let go of those that went; look at what was closed and is open again."""
+        """
+        Take up roots that came back, let go of those that went; look at what was closed and is open again, and where
+        something else is mounted than before.
+        """
+        mounts = read_mounts()
         for root in self.roots.values():
             watcher = self._watchers.get(root.root_id)
             if not self.is_online(root.root_id) or watcher is None or watcher.lost:
@@ -128,7 +133,16 @@ class Sources:
                 if why_closed(root.path):
                     self._take_up(root)
                 else:
+                    self._look_at_mounts(root, watcher, mounts)
                     self._look_at_troubles(root, watcher)
+
+    def _look_at_mounts(self, root: Root, watcher: Watcher, mounts: Sequence[Mount]) -> None:
+        """The kernel says that something was unmounted, and never that something was mounted."""
+        inside = Counter(mounts_in(root.path, mounts))
+        before, self._mounts[root.root_id] = self._mounts.get(root.root_id, inside), inside
+        for mount in (inside - before) + (before - inside):
+            watcher.renew(mount.point)
+            self.scan(root, os.path.relpath(mount.point, root.path))
 
     def _look_at_troubles(self, root: Root, watcher: Watcher) -> None:
         troubles = self._troubles[root.root_id]
@@ -226,6 +240,7 @@ class Sources:
         if check.health is not Health.ONLINE:
             return
         watcher = Watcher(root, self._modes[root.root_id], self._excluded(root), lambda hint: self._on_hint(root, hint))
+        self._mounts[root.root_id] = Counter(mounts_in(root.path, read_mounts()))
         watcher.start()
         self._watchers[root.root_id] = watcher
         self._unscanned.add(root.root_id)

@@ -145,6 +145,15 @@ class WatchTree:
             else:
                 stack.extend(os.path.join(path, name) for name in listing.folders)
 
+    def renew(self, top: bytes) -> None:
+        """Watch a folder and all below it, where something else may be than what was watched so far."""
+        self._drop(top, and_below=True)
+        with self._lock:
+            above = self._watches.get(os.path.dirname(top))
+            is_open = above is not None and not self._folders[above].marked
+        if is_open and not is_ignored_folder(os.path.basename(top)):
+            self.add(top)
+
     # --- called by the reader, in its thread ---
 
     def on_event(self, event: InotifyEvent) -> None:

@@ -52,6 +52,12 @@ class Mount:
     source: bytes
 
 
+def mounts_in(folder: bytes, mounts: Iterable[Mount]) -> list[Mount]:
+    """What is mounted in a folder, somewhere below it."""
+    start = folder.rstrip(b"/") + b"/"
+    return [mount for mount in mounts if mount.point.startswith(start)]
+
+
 def read_mounts() -> tuple[Mount, ...]:
     """The mount table of this process; empty where there is none to read (a container without /proc)."""
     try:

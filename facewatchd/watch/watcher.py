@@ -102,6 +102,11 @@ class Watcher:
         if self._tree is not None and not self._tree.lost:
             self._tree.add(folder)
 
+    def renew(self, folder: bytes) -> None:
+        """To be called when another file system is in the place of a folder: what is there now is watched."""
+        if self._tree is not None and not self._tree.lost:
+            self._tree.renew(folder)
+
     def tells_everything(self) -> bool:
         """Whether no change in the root goes unheard."""
         return self._mode is WatchMode.INOTIFY and self.status().health is Health.ONLINE

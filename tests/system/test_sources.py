@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import Archive, unit
+from helpers import Archive, in_namespace, unit
 
 from facewatchd.config import load_config
 from facewatchd.daemon.scans import ScanEnd, ScanPart
@@ -162,3 +162,49 @@ def test_photos_that_failed_in_a_closed_folder_are_tried_again_when_it_is_open(a
         os.chmod(archive.photos, 0o755)
         os.chmod(archive.photos + b"/a", 0o755)
         watched.stop()
+
+
+MOUNTED_INSIDE = """
+import os, queue, subprocess, sys
+from pathlib import Path
+from facewatchd.config import load_config
+from facewatchd.daemon.scans import ScanEnd
+from facewatchd.daemon.sources import Sources
+from facewatchd.store import Store
+from facewatchd.watch.hints import Hint, HintKind
+top = Path(sys.argv[1])
+sub = top / "Photos" / "sub"
+sub.mkdir(parents=True)
+hints, ends = queue.Queue(), queue.Queue()
+config = load_config(None, {"photos": [top / "Photos"], "people": {"dir": top / "People"}, "state": {"dir": top / "state"}})
+def until_scanned(below):
+    while not (isinstance(end := ends.get(timeout=20), ScanEnd) and end.below == below):
+        pass
+def until_heard(name):
+    (sub / name).write_bytes(b"x")
+    while hints.get(timeout=20) != Hint(os.fsencode(sub / name), HintKind.FILE, closed=True):
+        pass
+with Store(top / "state") as store:
+    sources = Sources(config, store, lambda root, hint: hints.put(hint), ends.put)
+    sources.start()
+    until_scanned(b"")
+    until_heard("1.jpg")
+    subprocess.run(["mount", "-t", "tmpfs", "card", sub], check=True)
+    sources.supervise()
+    until_scanned(b"sub")
+    until_heard("2.jpg")
+    print("mounted over")
+    sources.supervise()
+    subprocess.run(["umount", "-l", sub], check=True)
+    sources.supervise()
+    until_scanned(b"sub")
+    until_heard("3.jpg")
+    print("unmounted", [status.health.value for status in sources.statuses()])
+    sources.stop()
+"""
+
+
+def test_what_is_mounted_in_a_folder_is_looked_at_and_watched(tmp_path: Path) -> None:
+    """The kernel does not tell of it; the mount table does."""
+    done = in_namespace(MOUNTED_INSIDE, tmp_path)
+    assert done.stdout.splitlines() == ["mounted over", "unmounted ['online']"], done.stderr
