@@ -178,7 +178,10 @@ def show_done(document: Mapping[str, Any]) -> None:
     has_written = any(counts.get(key) for key in _WRITTEN)
     if left := counts.get("report", 0):
         begin = "" if has_written else "Nothing certain enough to write: "
-        console.print(f"{begin}{_dates(left)} not right, and left alone. {_WHY_NOT}", soft_wrap=True)
+        console.print(
+            f"{begin}{_dates(left)} {'is' if left == 1 else 'are'} not right, and left alone. {_WHY_NOT}",
+            soft_wrap=True,
+        )
     if has_written:
         console.print("To take back what was written: facewatchd dates undo", soft_wrap=True)
     if not any(counts.get(key) for key in ("report", *words)):

@@ -78,7 +78,12 @@ def mark_by_rules(store: Store, basis: Basis) -> bool:
         store.dates.set_due(due)
         store.set_date_marking(replace(marking, next=found[-1][0]) if found else DateMarking(text))
     if not found and (count := store.dates.count_due()):
-        log.info("What dates are found by has changed: %d photos are looked at again for it, in the background", count)
+        log.info(
+            "The capture dates of %d %s are looked for again in the background: %s",
+            count,
+            "photo" if count == 1 else "photos",
+            "what they were found by before is not known" if before is None else "what they are found by has changed",
+        )
     return bool(found)
 
 

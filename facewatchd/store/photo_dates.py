@@ -104,8 +104,9 @@ class PhotoDates:
         return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE date_due = 1")}
 
     def count_due(self) -> int:
-        """How many are to be, wherever they are."""
-        return int(self._db.execute("SELECT count(*) FROM photos WHERE date_due = 1").fetchone()[0])
+        """How many are to be, of those that are not gone."""
+        row = self._db.execute("SELECT count(*) FROM photos WHERE date_due = 1 AND state = 'done'").fetchone()
+        return int(row[0])
 
     def findings(self, after: PhotoId, limit: int) -> list[tuple[PhotoId, bytes, DateFinding | None]]:
         """Number, path relative to the root, and finding of every photo that was ever taken in, also of those that are gone."""

@@ -125,7 +125,7 @@ def test_report_fix_and_undo(home: Home) -> None:
     home.once()  # our own writes are no news
     assert hashes(home.album) == after
     again = home.run("dates", "fix").out
-    assert again == f"Nothing certain enough to write: 2 dates not right, and left alone. {WHY_NOT}\n"
+    assert again == f"Nothing certain enough to write: 2 dates are not right, and left alone. {WHY_NOT}\n"
     dry = home.run("dates", "fix", "--dry-run").out
     assert dry == f"Nothing certain enough to write: 2 dates are wrong or missing, 0 would be written. {WHY_NOT}\n"
     assert hashes(home.album) == after

@@ -419,10 +419,13 @@ def test_links_follow_names_folders_and_rules_between_runs(four: Home) -> None:
     rule = {"path": "1987-07-06 Scans", "date": "1986-05-04"}
     four.configure(**configured(rules=[rule]))
     log = four.once().err
-    assert "What dates are found by has changed: 3 photos are looked at again" in log
+    assert (
+        "The capture dates of 3 photos are looked for again in the background: what they are found by has changed"
+        in log
+    )
     assert "photos with" not in log
     assert {"1986-05-04 scan2.jpg", "1986-05-04 scan3.jpg", "2001-05-06 scan1.jpg"} <= names(four)
-    assert "looked at again" not in four.once().err
+    assert "looked for again" not in four.once().err
 
 
 def test_links_follow_at_once_while_the_daemon_runs(four: Home) -> None:
