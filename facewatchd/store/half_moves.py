@@ -22,10 +22,14 @@ class HalfMoves:
         self._db = connection
 
     def since(self, at: float) -> list[HalfMove]:
-        """The halves since then; of words that were taken back there are none any more."""
+        """
+        The halves since then; of words that were taken back there are none any more, and a copy is half of nothing once the
+        face is somebody else's.
+        """
         rows = self._db.execute(
             "SELECT h.photo_id, h.kind, h.owner, h.at, h.entry_id, h.founded FROM half_moves h"
-            " JOIN journal j USING (entry_id) WHERE h.at >= ? AND NOT j.undone",
+            " JOIN journal j USING (entry_id) WHERE h.at >= ? AND NOT j.undone AND (h.kind != 'came' OR EXISTS"
+            "  (SELECT 1 FROM faces f WHERE f.photo_id = h.photo_id AND f.person_id = CAST(h.owner AS INTEGER)))",
             (at,),
         )
         return [

@@ -416,3 +416,19 @@ def test_at_one_look_in_a_running_program(album: Archive) -> None:
     assert again(NOW + 20).look_again_at == NOW + 1 + WHILE_S
     assert len(again(NOW + 2 + WHILE_S).told) == 1
     assert again(NOW + 3 + WHILE_S).look_again_at is None
+
+
+def test_a_copy_that_moved_on_is_half_of_nothing(archive: Archive) -> None:
+    """Copied to a folder of the user's, moved on to another, and deleted there a moment later: it is neither."""
+    know_two(archive, 4, 4)
+    for folder in ("New", "Newer"):
+        at(archive, folder).mkdir()
+    copy(archive, "Person 1/a0.jpg", "New/a0.jpg")
+    look(archive)
+    at(archive, "New/a0.jpg").rename(at(archive, "Newer/a0.jpg"))
+    look(archive)
+    at(archive, "Newer/a0.jpg").unlink()
+    look(archive)
+    (face,) = archive.store.faces.of_photo(1)
+    assert face.person_id is None
+    assert b"a0.jpg" in shown(archive)[b"_unknown"]
