@@ -236,14 +236,14 @@ class Faces:
 
     def pictured(self, model_id: str, only: Collection[FaceId] | None = None) -> list[PicturedFace]:
         """
-        The faces of pictures that are there more than once, ascending: only these, or where None, all but those of which
+        The faces of pictures that are known more than once, ascending: only these, or where None, all but those of which
         the user said something, since that was said of one file.
         """
         unspoken = "AND NOT EXISTS (SELECT 1 FROM constraints c WHERE c.face_id = f.face_id)" if only is None else ""
         rows = self._db.execute(
             f"SELECT f.face_id, f.photo_id, p.content_hash, f.x, f.y, f.w, f.h {_FIT} AND p.content_hash IN"
-            " (SELECT content_hash FROM photos WHERE content_hash IS NOT NULL AND state != 'missing'"
-            "  GROUP BY content_hash HAVING count(*) > 1)"
+            # what is missing is left out above; to ask for it here, too, would read all photos and not the index alone
+            " (SELECT content_hash FROM photos WHERE content_hash IS NOT NULL GROUP BY content_hash HAVING count(*) > 1)"
             f" {unspoken} ORDER BY f.face_id",
             (model_id,),
         )
