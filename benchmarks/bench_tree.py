@@ -48,7 +48,8 @@ from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked
 from facewatchd.photos.content_hash import content_hash
 from facewatchd.photos.isolated import DecodeLimits, Decoders
-from facewatchd.pipeline.materialize import InPool, Scope, TreeSettings, materialize
+from facewatchd.pipeline.materialize import TreeSettings, materialize
+from facewatchd.pipeline.scope import InPool, Scope
 from facewatchd.store import PersonFace, Store, StoredModel
 
 BUILD_S, UNCHANGED_S, ONE_MORE_S = 30.0, 2.0, 0.1

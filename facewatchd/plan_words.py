@@ -14,7 +14,9 @@ from facewatchd.core.gestures import (
     Gesture,
     Hidden,
     Joined,
+    Kept,
     Merged,
+    Misplaced,
     Moved,
     Parted,
     Pointed,
@@ -95,6 +97,10 @@ def gesture_said(gesture: Gesture) -> str:
             return f"{len(photos)} links in _review that ask about person {person_id} were {answer}"
         case Parted(one, other):
             return f"the folder that asks whether person {one} and person {other} are one was deleted"
+        case Misplaced(person_id, path):
+            return f"the folder of person {person_id} was moved to {displayable(path)}, where it means nothing"
+        case Kept(person_id):
+            return f"the folder of person {person_id}, who is hidden, was deleted"
         case Displaced(owner, path):
             return f"the folder of {owner_said(owner)} was moved to {displayable(path)}"
 

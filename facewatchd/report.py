@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,10 @@ def status(config: Config, store: Store) -> dict[str, Any]:
     pending = photos[PhotoState.PENDING]
     quarantined = store.quarantine.count()
     held = store.held()
+    notices = store.notices.all(time.time())
     needs_you = [*vitals.blocked, *([held.why] if held is not None else [])]
-    blocked = list(needs_you)
+    needs_you += [notice.text for notice in notices if notice.is_question]
+    blocked = [*needs_you, *(notice.text for notice in notices if not notice.is_question)]
     if pending and not running:
         blocked.append(f"{_count(pending, 'photo')} to be taken in: start 'facewatchd run'.")
     if failures:

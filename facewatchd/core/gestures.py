@@ -7,7 +7,12 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | renames a person's folder | that is the name |
 | moves a person's folder into another's, or lets the file manager merge them | the two are one |
 | moves a person's folder into `_ignored` | stop showing this person |
-| deletes a person's folder, or moves it out of the tree | hide the person; back in it they are shown, by its name |
+| deletes a person's folder, or moves it out of the tree | hide the person, whose folder is in `_ignored` then |
+| moves a hidden person's folder out of `_ignored`, or brings one back | show them again, by the name that it has then |
+| renames a hidden person's folder in `_ignored` | that is the name |
+| deletes a hidden person's folder in `_ignored` | nothing: it comes back |
+| moves a person's folder anywhere else | nothing: it comes back |
+| copies a person's folder | nothing: the copy is the user's own |
 | moves a link from A to B | it is B and not A |
 | moves a link from A to B beside B's own of the same photo | both faces are B: a mirror, a collage |
 | moves a link from `_unknown` to B beside B's own of the same photo, or over it | the unknown face is B, too, if there is just one |
@@ -101,10 +106,29 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A hidden person's folder is back."""
+    """
+    A hidden person's folder is back: out of `_ignored`, or from elsewhere while the one in `_ignored` is still there
+    (`is_restored`), and then its links say nothing: they are as old as it is.
+    """
 
     person_id: PersonId
     path: bytes
+    is_restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A person's folder is where it means nothing."""
+
+    person_id: PersonId
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The folder of somebody who is hidden is gone, which says nothing new."""
+
+    person_id: PersonId
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +219,20 @@ class Several:
 
 
 Gesture = (
-    Displaced | Renamed | Merged | Hidden | Shown | Moved | Joined | Pointed | Deleted | Founded | Answered | Parted
+    Displaced
+    | Misplaced
+    | Kept
+    | Renamed
+    | Merged
+    | Hidden
+    | Shown
+    | Moved
+    | Joined
+    | Pointed
+    | Deleted
+    | Founded
+    | Answered
+    | Parted
 )
 
 
@@ -206,11 +243,13 @@ class Reading:
         gestures: What to obey, in this order.
         doubted: Deletions that were too many at once to be believed.
         half: Folders that may be half of a move: to obey when nothing else came of them for a while.
+        copies: Folders with the marker of somebody who has another one, and whose copies they are.
     """
 
     gestures: tuple[Gesture, ...]
     doubted: int = 0
     half: tuple[Founded, ...] = ()
+    copies: tuple[tuple[bytes, PersonId], ...] = ()
 
 
 def at_once(gestures: Sequence[Gesture]) -> list[Gesture | Several]:

@@ -184,6 +184,11 @@ def is_variant(name: bytes, base: bytes) -> bool:
     return _bytes(_NUMBERED.sub("", stem) + extension) == base
 
 
+def is_numbered(name: bytes) -> bool:
+    """Whether `unique` may have made this name of a folder."""
+    return _NUMBERED.search(_text(name)) is not None
+
+
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 

@@ -37,6 +37,9 @@ class Together:
     people: tuple[PersonId, ...]
 
 
+IGNORED = b"_ignored"
+"""Where the folders of hidden people lie."""
+
 Owner = PersonId | Pool | Review | Suggestion | Together
 """Whose folder of the people tree it is."""
 

@@ -20,8 +20,10 @@ from facewatchd.core.gestures import (
     Gesture,
     Hidden,
     Joined,
+    Kept,
     LeftFolder,
     Merged,
+    Misplaced,
     Moved,
     Parted,
     Pointed,
@@ -30,7 +32,7 @@ from facewatchd.core.gestures import (
     Shown,
 )
 from facewatchd.core.half_moves import OpenHalves, is_whole_copy
-from facewatchd.core.owners import Owner, Review, Suggestion, Together, owner_text
+from facewatchd.core.owners import IGNORED, Owner, Review, Suggestion, Together, owner_text
 from facewatchd.domain import PersonId, PhotoId, Pool
 
 
@@ -41,6 +43,7 @@ def read_gestures(
     max_deletions: float,
     least_doubted: int = 50,
     halves: OpenHalves | None = None,
+    copies: Mapping[bytes, bool] | None = None,
 ) -> Reading:
     """
     Tell what the user did.
@@ -53,18 +56,23 @@ def read_gestures(
             a fifth of an archive's people.
         least_doubted: So many deletions are believed in any tree.
         halves: What was read a while ago and may be completed now.
+        copies: Folders that were copies of people's folders at an earlier look, and whether that is a while ago: else one may
+            be half of a move.
     """
     halves = halves or OpenHalves()
-    homes, moves = _homes(left, found)
+    copies = copies or {}
+    homes, moves = _homes(left, found, hidden, {path for path, is_old in copies.items() if is_old})
     answers = read_moved(left, found, {home.path: owner for owner, home in homes.items() if isinstance(owner, int)})
     homes |= answers.homes
-    gestures: list[Gesture] = [*moves, *_shown(left, found, homes, hidden)]
+    shown = list(_shown(left, [folder for folder in found if folder.path not in copies], homes, hidden))
+    gestures: list[Gesture] = [*moves, *shown]
+    restored: set[Owner] = {gesture.person_id for gesture in shown}
     gone = [folder for folder in left if isinstance(folder.owner, int) and folder.owner not in homes]
     merged: set[Owner] = {move.person_id for move in moves if isinstance(move, Merged)}
     gone = [folder for folder in gone if folder.owner not in merged]
 
-    removed, added = _changes(left, found, homes, merged | answers.answered)
-    faces = read_faces(left, found, homes, merged | answers.answered, removed, added)
+    removed, added = _changes(left, found, homes, merged | answers.answered | restored)
+    faces = read_faces(left, found, homes, merged | answers.answered | restored, removed, added)
     deletions: list[Gesture] = []
     theirs = {folder.owner: folder.photos for folder in left}
     for folder in gone:
@@ -75,6 +83,12 @@ def read_gestures(
             for photo in folder.photos:
                 removed[photo].discard(folder.owner)
                 added[photo].discard(into)
+        elif folder.owner in hidden:
+            # what was deleted with the folder was not to be seen anyway
+            gestures.append(Kept(folder.owner))
+            for photo in folder.photos:
+                if not added.get(photo):
+                    removed[photo].discard(folder.owner)
         elif not _took_links(folder, added, halves):
             deletions.append(Hidden(folder.owner, None))
             for photo in folder.photos:
@@ -92,11 +106,27 @@ def read_gestures(
     half = tuple(gesture for gesture in founded if is_whole_copy(gesture, left))
     founded = [gesture for gesture in founded if gesture not in half]
     deletions += [*faces.deleted, *_at_once(deleted, homes)]
+    doubles = _copies(found, homes, copies, {gesture.path for gesture in (*moves, *shown)})
     count = sum(_weight(gesture, left) for gesture in deletions)
     total = sum(len(folder.photos) for folder in left)
     if count > max(least_doubted, max_deletions * total):
-        return Reading((*gestures, *founded, *linked), count, half)
-    return Reading((*gestures, *founded, *linked, *deletions), half=half)
+        return Reading((*gestures, *founded, *linked), count, half, doubles)
+    return Reading((*gestures, *founded, *linked, *deletions), half=half, copies=doubles)
+
+
+def _copies(
+    found: Sequence[FoundFolder],
+    homes: Mapping[Owner, FoundFolder],
+    known: Collection[bytes],
+    moved: Collection[bytes | None],
+) -> tuple[tuple[bytes, PersonId], ...]:
+    """The folders with the marker of somebody whose folder is another one, or was when they were last looked at."""
+    return tuple(
+        (folder.path, folder.marker)
+        for folder in sorted(found, key=lambda folder: folder.path)
+        if isinstance(folder.marker, int) and folder.path not in moved
+        if (homes[folder.marker].path != folder.path if folder.marker in homes else folder.path in known)
+    )
 
 
 def _emptied(
@@ -114,15 +144,20 @@ def _emptied(
                 yield said
 
 
-def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[dict[Owner, FoundFolder], list[Gesture]]:
-    """Where each owner's folder is now, and the moves of whole folders that this tells of."""
+def _homes(
+    left: Sequence[LeftFolder],
+    found: Sequence[FoundFolder],
+    hidden: Collection[PersonId],
+    copies: Collection[bytes],
+) -> tuple[dict[Owner, FoundFolder], list[Renamed | Hidden | Shown | Merged | Misplaced]]:
+    """Where each owner's folder is now, and the moves of whole folders that this tells of; none of `copies` is one."""
     at = {folder.path: folder for folder in found}
     marked: dict[PersonId, list[FoundFolder]] = defaultdict(list)
     for seen in sorted(found, key=lambda seen: seen.path):
-        if isinstance(seen.marker, int):
+        if isinstance(seen.marker, int) and seen.path not in copies:
             marked[seen.marker].append(seen)
     homes: dict[Owner, FoundFolder] = {}
-    moves: list[Gesture] = []
+    moves: list[Renamed | Hidden | Shown | Merged | Misplaced] = []
     lost: list[LeftFolder] = []
     for folder in left:
         here = at.get(folder.path)
@@ -140,12 +175,18 @@ def _homes(left: Sequence[LeftFolder], found: Sequence[FoundFolder]) -> tuple[di
     # from the top down: what a folder was moved into may have been renamed or moved itself
     for now, folder, person in sorted(moved, key=lambda move: (move[0].path.count(b"/"), move[1].path)):
         parent = posixpath.dirname(now.path)
-        if parent in {b"", Pool.IGNORED.encode()}:
-            homes[person], whose[now.path] = now, person
-            moves.append(Hidden(person, now.path) if parent else Renamed(person, folder.path, now.path))
-        elif (into := whose.get(parent)) is not None:
+        if (into := whose.get(parent)) is not None:
             whose[now.path] = into
             moves.append(Merged(person, into, now.path))
+            continue
+        homes[person], whose[now.path] = now, person
+        is_hidden = person in hidden
+        if parent == (IGNORED if is_hidden else b""):
+            moves.append(Renamed(person, folder.path, now.path))
+        elif parent in {b"", IGNORED}:
+            moves.append(Shown(person, now.path) if is_hidden else Hidden(person, now.path))
+        else:
+            moves.append(Misplaced(person, now.path))
     return homes, moves
 
 
@@ -154,7 +195,8 @@ def _shown(
     found: Sequence[FoundFolder],
     homes: Mapping[Owner, FoundFolder],
     hidden: Collection[PersonId],
-) -> Iterable[Gesture]:
+) -> Iterable[Shown]:
+    """Whose folder is back from elsewhere: deleted and restored, or moved out of the tree and in again."""
     shown: set[PersonId] = set()
     # hidden by command, and the folder has not gone yet: nobody moved it
     still = {(folder.owner, folder.path) for folder in left}
@@ -162,9 +204,13 @@ def _shown(
         person = folder.marker
         is_new = person in hidden and person not in shown and b"/" not in folder.path
         is_new = is_new and (person, folder.path) not in still
-        if isinstance(person, int) and is_new and (person not in homes or homes[person] is folder):
+        if (
+            isinstance(person, int)
+            and is_new
+            and (person not in homes or posixpath.dirname(homes[person].path) == IGNORED)
+        ):
             shown.add(person)
-            yield Shown(person, folder.path)
+            yield Shown(person, folder.path, is_restored=True)
 
 
 def _changes(

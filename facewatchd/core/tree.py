@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from facewatchd.core.owners import REVIEW, TOGETHER, Owner
+from facewatchd.core.owners import IGNORED, REVIEW, TOGETHER, Owner, place_of
 from facewatchd.domain import FaceId, PhotoId, Pool
 
 UNKNOWN = Pool.UNKNOWN.encode()
@@ -119,13 +119,25 @@ class WantedPicture(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WantedFolder:
-    """An owner's folder; `title` is the name wanted, which may have to be made legal and unique."""
+    """
+    An owner's folder.
+
+    Attributes:
+        title: The name wanted, which may have to be made legal and unique.
+        hidden: It is that of somebody who is not to be seen.
+    """
 
     owner: Owner
     title: str
     links: tuple[WantedLink, ...]
     files: tuple[WantedFile, ...] = ()
     pictures: tuple[WantedPicture, ...] = ()
+    hidden: bool = False
+
+    @property
+    def place(self) -> bytes:
+        """The folder that it lies in, relative to the tree; empty for its top."""
+        return IGNORED if self.hidden else place_of(self.owner)
 
 
 # --- what was written, what is there --------------------------------------------------------------------------------
@@ -224,7 +236,7 @@ class RenameFolder:
 class RemoveFolder:
     """Only if it is empty by then, but for other programs' litter; the user's own files keep it. Whatever the manifest has of it is struck out."""
 
-    owner: Owner
+    owner: Owner | None
     folder: bytes
 
 

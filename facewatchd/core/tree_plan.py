@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from facewatchd.core.face_pictures import name_pictures
 from facewatchd.core.litter import is_litter
 from facewatchd.core.names import are_told_apart, beginning, fold, folder_name, is_variant, unique
-from facewatchd.core.owners import Owner, place_of
+from facewatchd.core.owners import Owner
 from facewatchd.core.tree import (
     MARKER,
     RESERVED,
@@ -39,7 +40,7 @@ from facewatchd.core.tree import (
     Written,
     WrittenFolder,
 )
-from facewatchd.domain import Pool
+from facewatchd.domain import PhotoId, Pool
 
 
 def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], present: Present) -> list[Action]:
@@ -61,34 +62,62 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
     # from the bottom up: a folder that was moved into another that goes must not keep it
     for left in sorted(manifest, key=lambda left: -left.name.count(b"/")):
         if left.owner not in kept:
-            actions += _leave(left, present)
+            actions += leave(left, present, left.owner)
             if left.owner in ours and _empties(left, present):
                 vacated.add(left.name)
 
-    standing = _standing(present, vacated, {place_of(folder.owner) for folder in wanted})
+    standing = _standing(present, vacated, {folder.place for folder in wanted})
     taken = {place: set(names) for place, names in standing.items()}
     orphans = _orphans(ours.values(), present)
-    # people first: one whose folder has the name of a pool makes way for it
-    for folder in sorted(wanted, key=lambda folder: not isinstance(folder.owner, int)):
-        place = place_of(folder.owner)
+    # what a folder that went elsewhere left, for one that has a number because of it
+    freed: dict[bytes, set[str]] = {}
+    # people first: one whose folder has the name of a pool makes way for it; and of people those who go elsewhere
+    for folder in sorted(wanted, key=lambda folder: (not isinstance(folder.owner, int), not _goes(folder, ours))):
+        place = folder.place
         names, counts = taken.setdefault(place, set()), standing.get(place, Counter())
         written = ours.get(folder.owner)
         at = written.name if written else _orphan(folder, orphans)
         is_in_place = at is not None and posixpath.dirname(at) == place
         own = {fold(posixpath.basename(at))} if at is not None and is_in_place else set()
         names -= {name for name in own if counts[name] == 1}
-        name = _folder_name(folder, at if is_in_place else None, names)
+        name = _folder_name(folder, at if is_in_place else None, names, freed.setdefault(place, set()))
+        freed[place].discard(fold(posixpath.basename(name)))
         if written is None:
             actions.append(MakeFolder(folder.owner, at or name))
         if at is not None and name != at:
             actions.append(RenameFolder(folder.owner, at, name))
             vacated.add(at)
+            left_place = posixpath.dirname(at)
+            standing.setdefault(left_place, Counter())[fold(posixpath.basename(at))] -= 1
+            if standing[left_place][fold(posixpath.basename(at))] == 0:
+                freed.setdefault(left_place, set()).add(fold(posixpath.basename(at)))
         names |= {fold(posixpath.basename(name))} | own
         there = present.folders.get(at) if at is not None else None
         if at is None and name not in vacated:
             there = present.folders.get(name)
         actions += _fill(folder, name, written.entries if written else (), there)
     return actions
+
+
+def set_aside(
+    wanted: Sequence[WantedFolder], written: Sequence[WrittenFolder], held: Collection[tuple[Owner, PhotoId]]
+) -> tuple[list[WantedFolder], list[WrittenFolder]]:
+    """The folders without the links that nothing is to be done about, for now."""
+    owners = {owner for owner, _ in held}
+    return (
+        [
+            replace(folder, links=tuple(link for link in folder.links if (folder.owner, link.photo_id) not in held))
+            if folder.owner in owners
+            else folder
+            for folder in wanted
+        ],
+        [
+            replace(folder, entries=tuple(e for e in folder.entries if (folder.owner, e.photo_id) not in held))
+            if folder.owner in owners
+            else folder
+            for folder in written
+        ],
+    )
 
 
 def narrowed(folder: PresentFolder, links: Sequence[WantedLink], written: Sequence[Written]) -> PresentFolder:
@@ -161,20 +190,30 @@ def _orphan(folder: WantedFolder, orphans: Mapping[Owner, Sequence[bytes]]) -> b
     if isinstance(folder.owner, Pool):
         return None
     found = orphans.get(folder.owner, ())
-    wanted = posixpath.join(place_of(folder.owner), folder_name(folder.title))
+    wanted = posixpath.join(folder.place, folder_name(folder.title))
     return found[0] if len(found) == 1 and is_variant(found[0], wanted) else None
 
 
-def _folder_name(folder: WantedFolder, at: bytes | None, taken: AbstractSet[str]) -> bytes:
-    """The path of a folder; `at` is where it stands, if that is in the right place."""
+def _goes(folder: WantedFolder, ours: Mapping[Owner, WrittenFolder]) -> bool:
+    """Whether a folder is going to have another place or name."""
+    written = ours.get(folder.owner)
+    if written is None:
+        return False
+    place, name = posixpath.split(written.name)
+    return place != folder.place or not is_variant(name, folder_name(folder.title))
+
+
+def _folder_name(folder: WantedFolder, at: bytes | None, taken: AbstractSet[str], freed: AbstractSet[str]) -> bytes:
+    """The path of a folder; `at` is where it stands, if that is in the right place. A number goes with its reason."""
     if isinstance(folder.owner, Pool):
         return folder.title.encode()
     base = folder_name(folder.title)
     if at is not None:
         name = posixpath.basename(at)
         if is_variant(name, base) and fold(name) not in taken:
-            return at
-    return posixpath.join(place_of(folder.owner), unique(base, taken))
+            is_free = fold(base) not in taken or fold(base) in freed
+            return posixpath.join(folder.place, base) if name != base and is_free else at
+    return posixpath.join(folder.place, unique(base, taken))
 
 
 def _fill(
@@ -309,8 +348,10 @@ def _taken_out(folder: bytes, entry: Written, there: PresentEntry) -> Action:
     return RemoveLink(folder, entry.name, there.target or b"")
 
 
-def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
-    """Take out of a folder what is ours, and the folder if nothing else is in it."""
+def leave(folder: WrittenFolder, present: Present, owner: Owner | None) -> Iterable[Action]:
+    """
+    Take out of a folder what is ours, and the folder if nothing else is in it; the owner, if any, has no folder by that.
+    """
     if _is_ours(folder, present):
         there = present.folders[folder.name].entries
         for entry in folder.entries:
@@ -318,4 +359,4 @@ def _leave(folder: WrittenFolder, present: Present) -> Iterable[Action]:
                 yield _taken_out(folder.name, entry, there[entry.name])
             else:
                 yield Forget(folder.name, entry.name)
-    yield RemoveFolder(folder.owner, folder.name)
+    yield RemoveFolder(owner, folder.name)

@@ -17,8 +17,8 @@ from facewatchd.pipeline.commands import COMMANDS, carry_out, folders_of
 from facewatchd.pipeline.correct import Undone, retry, undo
 from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates import DateSettings
-from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.regroup import Regrouping
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import Store, StoredCalibration
 
 log = logging.getLogger(__name__)

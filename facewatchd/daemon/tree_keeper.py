@@ -13,8 +13,9 @@ from collections.abc import Callable
 from facewatchd.core.owners import Owner
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.looked import Looked, last_changed
-from facewatchd.pipeline.materialize import PICTURES, Materialized, Scope, TreeSettings, materialize
+from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
 from facewatchd.pipeline.pictures import Cutter
+from facewatchd.pipeline.scope import PICTURES, Scope
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

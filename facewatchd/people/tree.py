@@ -76,6 +76,9 @@ when nobody could tell them as ours.
 """
 
 
+_DEEPER = 8  # levels, for a folder that is nowhere else
+
+
 class PeopleTree:
     """
     The people directory, opened; made where it is missing.
@@ -132,22 +135,24 @@ class PeopleTree:
 
     # --- looking
 
-    def look(self, needed: Container[bytes] = ()) -> Present:
+    def look(self, needed: Container[bytes] = (), *, deeper: bool = False) -> Present:
         """
         What is there now: all real folders at the top, and one level down those needed or with a marker of ours.
 
         Args:
             needed: Paths of folders that must not be closed to us; others of the user's may be, and are left out.
+            deeper: Go on with the last look, and look further down.
         """
-        self.changed.clear()
-        self._seen.clear()
+        if not deeper:
+            self.changed.clear()
+            self._seen.clear()
         with self._errors("The people tree cannot be read"):
             with os.scandir(self._top) as listing:
                 entries = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in listing]
             folders: dict[bytes, PresentFolder] = {}
             for name, is_folder in entries:
                 if is_folder and (name in needed or not (name.startswith(b".") or is_kept_by_others(name))):
-                    self._look_into(name, needed, folders, 1)
+                    self._look_into(name, needed, folders, _DEEPER if deeper else 1)
         self.changed |= self._looked.keep_only(self._seen)
         return Present(frozenset(name for name, _ in entries), folders)
 
@@ -176,7 +181,9 @@ class PeopleTree:
         for name in inner if has_parts or levels else ():
             if is_kept_by_others(name) and path + b"/" + name not in needed:
                 continue
-            below = self._look_into(path + b"/" + name, needed, folders, 2 if has_parts else levels - 1)
+            below = self._look_into(
+                path + b"/" + name, needed, folders, max(2, levels - 1) if has_parts else levels - 1
+            )
             if has_parts and below is not None and below.marker is None:
                 parts |= {name + b"/" + entry: what for entry, what in below.entries.items()}
         if parts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from facewatchd.domain import Person, PersonId
 from facewatchd.pipeline.correct import confirm_face, hide, merge, person_of, reject_face, rename, split
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.pipeline.whom import person_meant
 from facewatchd.store import Store
 

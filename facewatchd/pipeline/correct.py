@@ -18,7 +18,7 @@ from facewatchd.core.split import parts
 from facewatchd.domain import Constraint, ConstraintKind, Face, FaceId, Person, PersonId
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.pipeline.confirming import be_known, confirm, refuse
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import Store
 
 

@@ -20,7 +20,7 @@ from facewatchd.photos.beside import beginning_of_photos, fingerprint_at, names_
 from facewatchd.pipeline.date_fix import Outcome, as_written, fix, undo
 from facewatchd.pipeline.date_recovery import recover
 from facewatchd.pipeline.dates import DateSettings
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import DatedPhoto, Store, WriteState
 
 log = logging.getLogger(__name__)

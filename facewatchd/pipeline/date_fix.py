@@ -33,7 +33,7 @@ from facewatchd.photos.write import (
 )
 from facewatchd.pipeline.date_recovery import digest, picture_hash, settle, target_of, temporary_name
 from facewatchd.pipeline.dates import DateSettings, look
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import Change, DatedPhoto, DateWrite, Store, WriteState
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from facewatchd.core.settle import Gate
 from facewatchd.domain import FileStat, Health, KnownPhoto, PhotoId, PhotoState, PlacedPhoto, Root, RootId, SeenFile
 from facewatchd.photos.beside import fingerprint, names_beside
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.materialize import Scope
 from facewatchd.pipeline.places import Place, Places
+from facewatchd.pipeline.scope import Scope
 from facewatchd.pipeline.stacks import leave, move
 from facewatchd.store import Store
 from facewatchd.watch.ignore import is_ignored_file

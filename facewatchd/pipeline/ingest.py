@@ -44,7 +44,7 @@ from facewatchd.photos.read import PhotoReader
 from facewatchd.pipeline.dates import rules_of
 from facewatchd.pipeline.discover import is_gone_from, the_same_photo
 from facewatchd.pipeline.look import look_for_faces
-from facewatchd.pipeline.materialize import InPool, Scope
+from facewatchd.pipeline.scope import InPool, Scope
 from facewatchd.pipeline.stacks import AnyPicture, join, lead, meet, move, stand_in
 from facewatchd.store import Store
 

@@ -19,7 +19,8 @@ from facewatchd.core.gestures import Gesture, at_once
 from facewatchd.core.given_names import with_given_names
 from facewatchd.core.half_moves import WHILE_S, HalfMove, open_halves
 from facewatchd.core.link_names import USUAL, Template, template
-from facewatchd.core.owners import Owner, Review, Suggestion, Together
+from facewatchd.core.names import is_numbered
+from facewatchd.core.owners import Owner
 from facewatchd.core.tree import (
     MARKER,
     UNKNOWN,
@@ -32,7 +33,7 @@ from facewatchd.core.tree import (
     WantedLink,
     WrittenFolder,
 )
-from facewatchd.core.tree_plan import narrowed, plan
+from facewatchd.core.tree_plan import leave, narrowed, plan, set_aside
 from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
@@ -46,30 +47,26 @@ from facewatchd.pipeline.given_names import keep_given_names
 from facewatchd.pipeline.idle_copies import Undone, due_foundings, is_idle, next_due, undo_idle
 from facewatchd.pipeline.obey import Obedience
 from facewatchd.pipeline.pictures import Cutter, cut_now, let_go
+from facewatchd.pipeline.scope import NO_PHOTO, PICTURES, InPool, Scope, concerns, whom_of
 from facewatchd.pipeline.shown import wanted_reviews, wanted_together, wanted_unknown
 from facewatchd.pipeline.tree_deeds import carry_out, content_maker
 from facewatchd.pipeline.tree_files import deeper, photo_files, target_maker
+from facewatchd.pipeline.tree_notices import has_questions, known_copies, tell
 from facewatchd.pipeline.tree_owner import is_ours, owner_of, refuse_other
-from facewatchd.pipeline.tree_reading import TreeReading, read_tree, recover, take_over, take_over_all
+from facewatchd.pipeline.tree_reading import (
+    TreeReading,
+    read_tree,
+    recover,
+    restore,
+    somebody_is_lost,
+    take_over,
+    take_over_all,
+)
 from facewatchd.pipeline.wanted_links import links_by_year, links_to
 from facewatchd.store import PersonPhoto, Store
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class InPool:
-    """One photo's place in the unknown pool, which may hold very many others."""
-
-    photo_id: PhotoId
-
-
-NO_PHOTO: Final = 0
-PICTURES = InPool(NO_PHOTO)
-"""Nothing of the pool but what has come and gone of its pictures of faces: no photo has this number."""
-
-Scope = set[PersonId | InPool | None]
-"""Whose folders to look after, with those of several people that they are among; None stands for the pools."""
 
 _NOTHING = Present(frozenset(), {})
 
@@ -186,7 +183,10 @@ def materialize(
         tree_owner_text(owner) if owner is not None else b"",
     )
     with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
-        present = tree.look({*names.values()})
+        needed = {*names.values()}
+        present = tree.look(needed)
+        if somebody_is_lost(names, present):
+            present = tree.look(needed, deeper=True)
         if names and not anew and present.names.isdisjoint(SIGNS.union(names.values())):
             raise _lost(settings)
         if not dry_run:
@@ -196,15 +196,28 @@ def materialize(
                 take_over_all(store, settings.path, present)
         read, undone, halves = TreeReading(), Undone(present), list[HalfMove]()
         is_due = (due := next_due(store)) is not None and due <= now
-        written = store.manifest.folders() if tree.changed or is_due or scope is None else []
-        if tree.changed or is_due:
+        is_read = tree.changed or is_due or has_questions(store, now)
+        written = store.manifest.folders() if is_read or scope is None else []
+        if is_read:
             # where nobody looked for longer, what came or went did so when the tree was last changed, or before
             halves = store.half_moves.since(min(now, last_changed(settings.path)) - WHILE_S)
-            read = read_tree(store, settings.path, present, written, settings.max_deletions, open_halves(halves))
-        is_read, gestures = tree.changed or is_due, read.reading.gestures
+            read = read_tree(
+                store,
+                settings.path,
+                present,
+                written,
+                settings.max_deletions,
+                open_halves(halves),
+                known_copies(store, now),
+            )
+        # folders that wait for an answer, and whose links went there
+        asked, held = set[bytes](), set[tuple[Owner, PhotoId]]()
+        left_behind: list[Action] = []
+        gestures = read.reading.gestures
         changed = {*read.changed}
+        is_told = is_read and (read.reading.copies or store.notices.all(now))
         if not dry_run and (
-            read.changed or read.reading.gestures or read.reading.half or (is_read and due is not None)
+            read.changed or read.reading.gestures or read.reading.half or (is_read and due is not None) or is_told
         ):
             with store.transaction():
                 foundings, waiting = due_foundings(store, read.reading.half, now)
@@ -223,10 +236,20 @@ def materialize(
                 idle = {(_place(store, to), photo) for photo, to in obedience.idle}
                 if is_read:
                     undone = undo_idle(store, settings.path, present, read.ours, files, idle, waiting, now)
+                for person_id, path in obedience.restored:
+                    restore(store, settings.path, present, path, read.ours, files)
+                    for old in (folder for folder in written if folder.owner == person_id and folder.name != path):
+                        left_behind += leave(old, present, None)
+                tell(store, read.reading, obedience.told, obedience.questions, now)
+                held = obedience.held
+                asked = {path for path, _ in obedience.questions}
                 present = take_over(store, settings.path, undone.present, written, read.ours)
             changed |= obedience.scope
             if scope is not None:
-                scope = scope.union(*map(_whom, obedience.scope | read.changed))
+                scope = scope.union(*map(whom_of, obedience.scope | read.changed))
+        if scope:
+            # the reason of a number may go with anybody's folder
+            scope = scope | {who for who, at in names.items() if isinstance(who, int) and is_numbered(at)}
         few = _few_of_pool(store, settings, scope, present) if scope is not None else None
         if few is _ALL and scope is not None:
             scope = scope | {None}
@@ -238,10 +261,14 @@ def materialize(
             wanted = keep_given_names(
                 store, settings.path, wanted, left, present, read.ours, changed, settings.min_faces, dry_run=dry_run
             )
+        if asked:
+            # ... and what they are about stands in the way of nobody
+            wanted, written = set_aside(wanted, written, held)
+            present = replace(present, names=present.names - asked)
         if isinstance(few, _FewOfPool):
             wanted, written = [*wanted, few.wanted], [*written, few.written]
             present = Present(present.names, {**present.folders, UNKNOWN: few.present})
-        actions = [*undone.actions, *plan(wanted, written, present)]
+        actions = [*undone.actions, *left_behind, *plan(wanted, written, present)]
         if not dry_run and actions:
             carry_out(store, tree, actions)
         elif not dry_run and not claim.hidden and HIDDEN in present.names:
@@ -358,37 +385,7 @@ def _lost(settings: TreeSettings) -> TreeError:
 
 
 def _written(store: Store, scope: Scope | None) -> list[WrittenFolder]:
-    return store.manifest.folders(None if scope is None else lambda owner: _concerns(scope, owner))
-
-
-def _concerns(scope: Scope, owner: Owner) -> bool:
-    """Whether a folder may change when something about these people does."""
-    match owner:
-        case Pool():
-            return None in scope
-        case Together(people):
-            return not scope.isdisjoint(people)
-        case Review(person_id):
-            return _is_somebody_unknown_in(scope) or person_id in scope
-        case Suggestion(one, other):
-            return _is_somebody_unknown_in(scope) or not scope.isdisjoint({one, other})
-        case _:
-            return owner in scope
-
-
-def _is_somebody_unknown_in(scope: Scope) -> bool:
-    return any(one is None or isinstance(one, InPool) for one in scope)
-
-
-def _whom(owner: Owner) -> Scope:
-    """Whom to look after when an owner's folder changed."""
-    match owner:
-        case int():
-            return {owner}
-        case Together(people):
-            return {*people}
-        case _:
-            return {None}
+    return store.manifest.folders(None if scope is None else lambda owner: concerns(scope, owner))
 
 
 def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[WantedFolder]:
@@ -397,19 +394,24 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
     hidden = store.people.hidden()
     hidden_files = (WantedFile(HIDDEN, ""),) if settings.links is LinkMode.COPY else ()
     folders = []
+
+    def one_level_down(photo: PersonPhoto) -> bytes:
+        return deeper(target(photo))
+
     for summary in store.people.summaries(None if scope is None else {who for who in scope if isinstance(who, int)}):
         person = summary.person
-        if person.person_id in hidden:
+        is_hidden = person.person_id in hidden
+        if not is_hidden and not person.name and not store.people.is_in(person.person_id, settings.min_faces):
             continue
-        if not person.name and not store.people.is_in(person.person_id, settings.min_faces):
-            continue
-        cover = store.people.cover(person.person_id)
+        # nobody wants to see the face of who is hidden
+        cover = store.people.cover(person.person_id) if not is_hidden else None
         files = (marker, WantedFile(COVER, str(cover))) if cover is not None else (marker,)
+        photos = store.people.photos(person.person_id)
         links = (links_by_year if settings.years else links_to)(
-            settings.name, store.people.photos(person.person_id), target
+            settings.name, photos, one_level_down if is_hidden else target
         )
         links = with_given_names(links, store.given_names.of_owner(person.person_id, settings.min_faces))
-        folders.append(WantedFolder(person.person_id, person.title, links, files))
+        folders.append(WantedFolder(person.person_id, person.title, links, files, hidden=is_hidden))
     if scope is None or None in scope:
         unknown = links_to(settings.name, store.people.unknown_photos(settings.min_faces), target)
         unknown = with_given_names(unknown, store.given_names.of_owner(Pool.UNKNOWN, settings.min_faces))
@@ -422,10 +424,10 @@ def _wanted(store: Store, settings: TreeSettings, scope: Scope | None) -> list[W
             folders.append(WantedFolder(Pool.IGNORED, Pool.IGNORED.value, ignored, hidden_files))
 
     def below(photos: Sequence[PersonPhoto]) -> tuple[WantedLink, ...]:
-        return links_to(settings.name, photos, lambda photo: deeper(target(photo)))
+        return links_to(settings.name, photos, one_level_down)
 
     def concerned(owner: Owner) -> bool:
-        return scope is None or _concerns(scope, owner)
+        return scope is None or concerns(scope, owner)
 
     several = wanted_reviews(store, below, concerned, hidden_files, pictures=settings.pictures > 0)
     if settings.together:

@@ -6,6 +6,7 @@ be taken back.
 from __future__ import annotations
 
 import logging
+import posixpath
 from collections.abc import Collection, Sequence
 
 from facewatchd.core.corrections import meant_together
@@ -17,7 +18,9 @@ from facewatchd.core.gestures import (
     Gesture,
     Hidden,
     Joined,
+    Kept,
     Merged,
+    Misplaced,
     Moved,
     Parted,
     Pointed,
@@ -28,7 +31,7 @@ from facewatchd.core.gestures import (
 from facewatchd.core.half_moves import HalfMove
 from facewatchd.core.names import folder_name, is_same_name, is_variant, name_in
 from facewatchd.core.owners import Owner, Suggestion
-from facewatchd.domain import Constraint, ConstraintKind, FaceId, PersonId, PhotoId
+from facewatchd.domain import Constraint, ConstraintKind, FaceId, Person, PersonId, PhotoId
 from facewatchd.errors import displayable
 from facewatchd.pipeline.confirming import confirm
 from facewatchd.pipeline.face_gestures import FaceWords, losing_of, whose_was, with_unknown
@@ -61,7 +64,15 @@ class Obedience(FaceWords):
         halves: Sequence[HalfMove] = (),
     ) -> None:
         super().__init__(store, now, allow_same_photo=allow_same_photo, halves=halves)
-        self._elsewhere = {g.person_id for g in gestures if isinstance(g, Renamed | Merged | Hidden)}
+        self.told: list[str] = []
+        """What was put back, as sentences."""
+        self.questions: list[tuple[bytes, str]] = []
+        """Folders that nothing is done about before the user answers, and what is asked."""
+        self.held: set[tuple[Owner, PhotoId]] = set()
+        """Links that went to such folders: whose, and the photo."""
+        self.restored: list[tuple[PersonId, bytes]] = []
+        """Folders that are back from elsewhere."""
+        self._elsewhere: set[PersonId] = {g.person_id for g in gestures if isinstance(g, Renamed | Merged | Hidden)}
 
     def obey(self, gesture: Gesture | Several) -> None:
         """Carry one gesture, or several alike, into the state; `scope` has whose folders change by it."""
@@ -79,8 +90,12 @@ class Obedience(FaceWords):
                 return self._merge(person_id, into, path)
             case Hidden(person_id, path):
                 return self._hide(person_id, path)
-            case Shown(person_id, path):
-                return self._show(person_id, path)
+            case Shown(person_id, path, is_restored):
+                return self._show(person_id, path, is_restored=is_restored)
+            case Misplaced(person_id, path):
+                return self._put_back(person_id, path)
+            case Kept(person_id):
+                return self._keep(person_id)
             case Displaced(owner, path):
                 self._store.manifest.renamed(owner, path)
                 self.scope |= with_unknown(owner)
@@ -113,22 +128,34 @@ class Obedience(FaceWords):
         person = store.people.get(person_id)
         store.manifest.renamed(person_id, to)
         self.scope.add(person_id)
-        if person is None or is_variant(to, folder_name(person.title)):
+        called = posixpath.basename(to)
+        if person is None or is_variant(called, folder_name(person.title)):
             # what a crash left of our own renaming, not the user's word
             return ""
-        name = name_in(to)
-        other = self._namesake(name)
+        name = name_in(called)
+        other = self._namesake(name, person_id)
+        if other is not None and called == folder_name(other.title) and person_id not in store.people.hidden():
+            return self._merge(person_id, other.person_id)
         if other is not None:
-            return self._merge(person_id, other)
+            self.told.append(
+                f"The folder of {person.title} was renamed to {displayable(called)}, but {other.title} is called that already: "
+                "case, blanks at the ends and Unicode form make no other name. It has its old name again. If the two are one "
+                f"person, move it into the folder of {other.title}; if not, choose another name."
+            )
+            return ""
+        self._elsewhere.discard(person_id)
         store.journal.remember(self._now, f"{person.title} is {name}", (), (person_id,))
         store.people.rename(person_id, name)
         return f"{displayable(path)} is {displayable(to)} now, as its folder was renamed"
 
-    def _namesake(self, name: str) -> PersonId | None:
-        """Who has this name already and is to be seen: a folder that gets a name is not that of somebody who is not."""
-        away = self._elsewhere | self._store.people.hidden()
+    def _namesake(self, name: str, but: PersonId | None = None) -> Person | None:
+        """
+        Who has this name already, however it is written, and is to be seen: a folder that gets a name is not that of somebody
+        who is not.
+        """
+        away = self._elsewhere | self._store.people.hidden() | {but}
         named = (person for person in self._store.people.named() if is_same_name(person.name, name))
-        return next((person.person_id for person in named if person.person_id not in away), None)
+        return next((person for person in named if person.person_id not in away), None)
 
     def _merge(self, person_id: PersonId, into: PersonId, path: bytes | None = None) -> str:
         store = self._store
@@ -161,17 +188,45 @@ class Obedience(FaceWords):
         self.scope |= with_unknown(person_id)
         return f"{person.title} is hidden, as their folder was {'deleted' if path is None else 'moved to _ignored'}"
 
-    def _show(self, person_id: PersonId, path: bytes) -> str:
+    def _put_back(self, person_id: PersonId, path: bytes) -> str:
+        store = self._store
+        store.manifest.renamed(person_id, path)
+        self.scope.add(person_id)
+        person = store.people.get(person_id)
+        if person is not None:
+            self.told.append(
+                f"The folder of {person.title} was moved to {displayable(path)}, where it means nothing: it is back. To hide "
+                "somebody, move the folder into _ignored; to make two people one, move it into the other's folder."
+            )
+        return ""
+
+    def _keep(self, person_id: PersonId) -> str:
+        store = self._store
+        store.manifest.removed(person_id)
+        self.scope.add(person_id)
+        person = store.people.get(person_id)
+        if person is not None:
+            self.told.append(
+                f"The folder of {person.title} was deleted from _ignored: it is back, as {person.title} stays hidden. To have "
+                "them shown again, move it out of _ignored."
+            )
+        return ""
+
+    def _show(self, person_id: PersonId, path: bytes, *, is_restored: bool) -> str:
         store = self._store
         person = store.people.get(person_id)
         if person is None:
             return ""
         store.journal.remember(self._now, f"{person.title} is shown again", (), (person_id,))
         store.people.hide(person_id, hidden=False)
-        store.manifest.made(person_id, path)
+        if is_restored:
+            store.manifest.made(person_id, path)
+            self.restored.append((person_id, path))
+        else:
+            store.manifest.renamed(person_id, path)
         self.scope |= with_unknown(person_id)
         name = name_in(path)
-        if is_variant(path, folder_name(person.title)) or self._namesake(name) is not None:
+        if is_variant(path, folder_name(person.title)) or self._namesake(name, person_id) is not None:
             return f"{person.title} is shown again, as their folder is back"
         # what it is called now is the user's latest word
         store.people.rename(person_id, name)
@@ -181,6 +236,10 @@ class Obedience(FaceWords):
         self, path: bytes, photos: tuple[tuple[PhotoId, Owner | None], ...], pointed: Collection[FaceId] = ()
     ) -> str:
         store = self._store
+        if (other := self._namesake(name_in(path))) is not None:
+            self.questions.append((path, _is_it(path, other)))
+            self.held |= {(source, photo) for photo, source in photos if source is not None}
+            return ""
         for photo, source in photos:
             self._halves.complete(photo, source, None)
         chosen = meant_together({photo: (self._candidates(photo, pointed), source) for photo, source in photos})
@@ -234,3 +293,10 @@ class Obedience(FaceWords):
         title = self._merge(*two) if two is not None else pointing.carry_out()
         self.scope |= pointing.scope
         return title
+
+
+def _is_it(path: bytes, other: Person) -> str:
+    return (
+        f"Is the new folder {displayable(path)} {other.title}? Case, blanks at the ends and Unicode form make no other name, so "
+        f"nothing is done about it yet. If it is, move it into the folder of {other.title}; if not, give it another name."
+    )

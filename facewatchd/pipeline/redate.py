@@ -26,7 +26,7 @@ from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoError, displayable
 from facewatchd.pipeline.date_fix import Outcome, as_written, fix, outdated
 from facewatchd.pipeline.dates import DateSettings, look
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import DatedPhoto, DateMarking, Store, WriteState
 
 log = logging.getLogger(__name__)

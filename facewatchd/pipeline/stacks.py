@@ -15,7 +15,7 @@ from facewatchd.core.stacks import Member, first, is_same_photo, rank, shown_for
 from facewatchd.core.thresholds import Thresholds
 from facewatchd.domain import Box, DateFinding, PhotoId, PhotoState, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import displayable
-from facewatchd.pipeline.materialize import Scope
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

@@ -97,7 +97,8 @@ def _record(store: Store, done: Done) -> None:
         case RenameFolder(owner, _, to):
             manifest.renamed(owner, to)
         case RemoveFolder(owner, _):
-            manifest.removed(owner)
+            if owner is not None:
+                manifest.removed(owner)
         case PutLink(folder, name, photo_id, target):
             manifest.put(folder, Written(name, photo_id, target, done.signature))
         case Adopt(folder, name, photo_id, target, signature):

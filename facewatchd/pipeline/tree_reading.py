@@ -25,12 +25,13 @@ from facewatchd.core.tree import (
     is_symlink,
 )
 from facewatchd.domain import PhotoId, Pool
+from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.pipeline.picture_reading import has_its_pictures, read_pictures, take_over_pictures
 from facewatchd.pipeline.tree_files import photo_of_file
 from facewatchd.store import Store
 
 # how many folders deep links of ours may lie: a review's or a year's, moved into another folder
-_DEEPEST = 3
+_DEEPEST = 4
 
 # a link in a year's folder
 _YEAR = re.compile(rb"[0-9]{4}/[^/]+", re.DOTALL)
@@ -150,6 +151,7 @@ def read_tree(
     written: list[WrittenFolder],
     max_deletions: float,
     halves: OpenHalves,
+    copies: Mapping[bytes, bool],
 ) -> TreeReading:
     """
     Read what the user did to the tree since it was written. Folders that we were about to write say nothing.
@@ -161,6 +163,7 @@ def read_tree(
         written: All of the manifest.
         max_deletions: See `read_gestures`.
         halves: See there.
+        copies: See there.
     """
     busy = store.manifest.busy()
     # the faces may have gone over to another file of the photo since
@@ -203,7 +206,7 @@ def read_tree(
     left = [replace(folder, faces=pictures.left.get(folder.path, {})) for folder in left]
     found = [replace(folder, faces=pictures.found.get(folder.path, {})) for folder in found]
     return TreeReading(
-        read_gestures(left, found, store.people.hidden(), max_deletions, halves=halves),
+        read_gestures(left, found, store.people.hidden(), max_deletions, halves=halves, copies=copies),
         frozenset(changed),
         ours,
     )
@@ -315,6 +318,22 @@ def links_in(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours
             photo = store.photos.at(os.path.normpath(os.path.join(base, entry.target)))
         if photo is not None:
             yield Written(name, photo, entry.target, entry.signature or b"")
+
+
+def somebody_is_lost(names: Mapping[Owner, bytes], present: Present) -> bool:
+    """Whether a person's folder is neither where it was nor anywhere that was looked into."""
+    marked = {folder.marker for folder in present.folders.values()}
+    return any(isinstance(who, int) and at not in present.folders and who not in marked for who, at in names.items())
+
+
+def restore(store: Store, tree: bytes, present: Present, path: bytes, ours: Ours, files: PhotoFiles) -> None:
+    """A folder of ours is back from elsewhere: its links were ours, and go where the state does not want them any more."""
+    folder = present.folders.get(path)
+    for link in links_in(store, tree, path, folder, ours) if folder is not None else ():
+        store.manifest.put(path, link)
+        if is_copy(link.content):
+            # byte for byte the photo, which is still there: no file of the user's own
+            files.copies[link.signature] = link.content
 
 
 def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[PhotoId]:

@@ -25,6 +25,7 @@ from facewatchd.store.given_names import GivenNames
 from facewatchd.store.half_moves import HalfMoves
 from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
+from facewatchd.store.notices import Notices
 from facewatchd.store.people import People
 from facewatchd.store.photo_dates import PhotoDates
 from facewatchd.store.photos import Photos
@@ -139,6 +140,7 @@ class Store:
         self.journal = Journal(self._db)
         self.given_names = GivenNames(self._db)
         self.half_moves = HalfMoves(self._db)
+        self.notices = Notices(self._db)
         self.date_journal = DateJournal(self._db)
 
     @property

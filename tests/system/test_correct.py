@@ -12,7 +12,8 @@ from helpers import NOW, Archive, links, unit
 from facewatchd.domain import Person, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Scope, materialize
+from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.scope import Scope
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

@@ -35,7 +35,7 @@ from facewatchd.domain import (
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.read import PhotoRead
 from facewatchd.pipeline.ingest import IngestSettings, find_faces, keep, keep_same, known_contents, take_in
-from facewatchd.pipeline.materialize import InPool, Scope
+from facewatchd.pipeline.scope import InPool, Scope
 
 pytest_plugins = "archive_fixtures"
 

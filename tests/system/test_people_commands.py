@@ -126,17 +126,17 @@ def test_what_cannot_be_split(archive: Archive) -> None:
 
 
 def test_hidden_and_shown_again(archive: Archive, tmp_path: Path) -> None:
-    """The folder goes and comes back; the user's own file in it keeps the folder, which is no gesture."""
+    """The folder goes to `_ignored` and comes back, with the user's own file in it."""
     note = tmp_path / "People" / "Person 2" / "note.txt"
     note.write_text("mine")
     correct.hide(archive.store, TWO, hidden=True)
     after = settles(archive)
-    assert after == {ADA: BEFORE[ADA], BOB: {b"note.txt"}, b"_unknown": BEFORE[b"_unknown"]}
-    assert note.read_text() == "mine"
+    assert after == {ADA: BEFORE[ADA], b"_unknown": BEFORE[b"_unknown"]}
+    kept = tmp_path / "People" / "_ignored" / "Person 2" / "note.txt"
+    assert kept.read_text() == "mine"
     with pytest.raises(FacewatchError, match="Person 2 is hidden already: 'facewatchd people list'"):
         correct.hide(archive.store, TWO, hidden=True)
-    note.unlink()
-    note.parent.rmdir()
+    kept.unlink()
     correct.hide(archive.store, TWO, hidden=False)
     assert settles(archive) == BEFORE
     with pytest.raises(FacewatchError, match="Person 2 is not hidden"):

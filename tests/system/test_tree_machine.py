@@ -273,7 +273,8 @@ class TreeMachine(RuleBasedStateMachine):
         found: dict[bytes, dict[int, bytes]] = {}
         top = self.archive.tree.path
         numbers = self.numbers()
-        for folder in os.listdir(top):
+        hidden = [os.path.join(b"_ignored", name) for name in os.listdir(self.top("_ignored"))]
+        for folder in (*os.listdir(top), *hidden):
             here = os.path.join(top, folder)
             if not os.path.isdir(here):
                 continue
@@ -290,7 +291,7 @@ class TreeMachine(RuleBasedStateMachine):
         return {
             owner: name
             for owner, name in names.items()
-            if isinstance(owner, int) and name in there and owner not in self.busy
+            if isinstance(owner, int) and name in there and owner not in self.busy and b"/" not in name
         }
 
     def links(self, person: PersonId) -> dict[int, bytes]:
@@ -482,6 +483,41 @@ class TreeMachine(RuleBasedStateMachine):
             self.forget(lambda word: word.kind in {"name", "hidden"} and word.person == person)
             self.words.add(Word("name", person, name=name))
 
+    @rule(data=st.data())
+    def drags_a_hidden_folder_back(self, data: st.DataObject) -> None:
+        """Out of `_ignored`, under a new name."""
+        self.look()
+        names, hidden = self.archive.store.manifest.names(), self.archive.store.people.hidden()
+        people = sorted(who for who, at in names.items() if isinstance(who, int) and who in hidden and b"/" in at)
+        if not people:
+            return
+        person = data.draw(st.sampled_from(people))
+        self.fresh += 1
+        name = f"Name {self.fresh}"
+        os.rename(self.top(names[person]), self.top(name))
+        self.look()
+        assert person not in self.archive.store.people.hidden()
+        self.away.pop(person, None)
+        self.forget(lambda word: word.kind in {"name", "hidden"} and word.person == person)
+        self.words.add(Word("name", person, name=name))
+
+    @rule(data=st.data(), place=st.sampled_from(["_review", "_unknown", "_together", "_ignored/deeper", "mine"]))
+    def puts_a_folder_where_it_means_nothing(self, data: st.DataObject, place: str) -> None:
+        person = self.a_person(data)
+        if person is None:
+            return
+        self.look()
+        before, folder = self.shown(), self.persons().get(person)
+        if folder is None:
+            return
+        os.makedirs(self.top(place), exist_ok=True)
+        os.rename(self.top(folder), self.top(place, folder))
+        self.look()
+        own = {os.fsencode(place), os.fsencode(place.split("/", maxsplit=1)[0])} - {b"_unknown", b"_ignored"}
+        assert {at: links for at, links in self.shown().items() if at not in own} == {
+            at: links for at, links in before.items() if at not in own
+        }
+
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def takes_a_word_back(self, data: st.DataObject) -> None:
@@ -540,9 +576,11 @@ class TreeMachine(RuleBasedStateMachine):
         for summary in store.people.summaries():
             person = summary.person
             wanted = {numbers[photo.photo_id] for photo in store.people.photos(person.person_id)}
-            has_folder = person.person_id not in hidden and (bool(person.name) or summary.faces >= 2)
+            is_hidden = person.person_id in hidden
+            has_folder = is_hidden or bool(person.name) or summary.faces >= 2
             assert (person.person_id in names) == has_folder
             if has_folder:
+                assert names[person.person_id].startswith(b"_ignored/") == is_hidden
                 # what the user copied there under another name is theirs
                 assert wanted <= shown[names[person.person_id]].keys()
         for folder in store.manifest.folders():

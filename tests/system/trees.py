@@ -71,14 +71,26 @@ def regroup(archive: Archive, settings: ReclusterSettings, thresholds: Threshold
 
 
 def shown(archive: Archive) -> dict[bytes, set[bytes]]:
-    """What stands for photos in each folder at the top; an empty pool is left out."""
+    """What stands for photos in each folder at the top; an empty pool, and the folders of hidden people, are left out."""
     top = archive.tree.path
+    below = {entry for entry in os.listdir(os.path.join(top, b"_ignored")) if _is_somebodys(top, entry)}
     found = {
-        name: set(os.listdir(os.path.join(top, name))) - OURS
+        name: set(os.listdir(os.path.join(top, name))) - OURS - (below if name == b"_ignored" else set())
         for name in os.listdir(top)
         if os.path.isdir(os.path.join(top, name))
     }
     return {name: entries for name, entries in found.items() if entries or name not in {b"_ignored", b"_unknown"}}
+
+
+def _is_somebodys(top: bytes, name: bytes) -> bool:
+    return os.path.isfile(os.path.join(top, b"_ignored", name, MARKER))
+
+
+def hidden(archive: Archive) -> dict[bytes, set[bytes]]:
+    """What stands for photos in the folder of each hidden person."""
+    top = os.path.join(archive.tree.path, b"_ignored")
+    people = [name for name in os.listdir(top) if _is_somebodys(archive.tree.path, name)]
+    return {name: set(os.listdir(os.path.join(top, name))) - OURS for name in people}
 
 
 def shown_below(archive: Archive) -> dict[str, set[str]]:

@@ -131,7 +131,7 @@ def test_each_gesture(folders: tuple[FoundFolder, ...], expected: list[object]) 
 def test_a_hidden_persons_folder_that_comes_back_is_shown() -> None:
     """Moved out of the tree and back: as if nothing had happened."""
     reading = read_gestures(LEFT[1:], (HOME_A, HOME_B, HOME_U), {A}, max_deletions=0.2)
-    assert Shown(A, b"Person 1") in reading.gestures
+    assert Shown(A, b"Person 1", is_restored=True) in reading.gestures
 
 
 def test_mass_deletion_is_doubted() -> None:
@@ -395,7 +395,7 @@ def test_a_folder_of_all_that_somebody_has_may_be_half_of_a_renamed_one() -> Non
     assert read(HOME_A, HOME_B, HOME_U, new) == Reading((), 0, (Founded(b"New", ((10, None), (11, None), (12, None))),))
     assert read(HOME_A, HOME_B, HOME_U, found(b"New", None, 10, 11)).half == ()
     # with the marker it is a copy of the folder, and where that one is gone it is the folder
-    assert read(HOME_A, HOME_B, HOME_U, found(b"New", A, 10, 11, 12)) == Reading(())
+    assert read(HOME_A, HOME_B, HOME_U, found(b"New", A, 10, 11, 12)) == Reading((), copies=((b"New", A),))
     assert read(HOME_B, HOME_U, found(b"New", A, 10, 11, 12)) == Reading((Renamed(A, b"Person 1", b"New"),))
 
 

@@ -686,6 +686,7 @@ class Model:
                 if who in self.manifest:
                     self.manifest[who].name = to
             case RemoveFolder(who, _):
+                assert who is not None
                 self.manifest.pop(who, None)
             case PutLink(folder, name, photo_id, target) | Adopt(folder, name, photo_id, target):
                 self._put(folder, Written(name, photo_id, target))
