@@ -486,7 +486,7 @@ def test_a_stack_in_the_running_daemon(tmp_path: Path, picture: Image) -> None:
     home.run("run", "--once")
     status = home.status()
     assert (status["photos"]["total"], status["stacked"], status["faces"]["total"]) == (6, 3, 3)
-    assert "3 are shown as another: a RAW or HEIC beside its JPEG" in home.run("status").out
+    assert "3 are shown as another: a RAW or HEIC beside its JPEG" in home.run("status", "-v").out
     assert home.links() == {"Person 1": {"IMG_0.jpg", "IMG_1.jpg", "IMG_2.jpg"}}
     with home.watching():
         shot = np.asarray(cv2.convertScaleAbs(picture, alpha=0.96), np.uint8)
