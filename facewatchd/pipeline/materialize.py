@@ -169,6 +169,8 @@ def materialize(
     now = time.time() if now is None else now
     if not dry_run:
         _leave_old_tree(store, settings)
+        if store.is_restored() and os.path.isdir(settings.path):
+            _take_over_restored(store, settings)
     names = store.manifest.names()
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
@@ -191,9 +193,6 @@ def materialize(
             raise _lost(settings)
         if not dry_run:
             recover(store, present)
-        if not dry_run and store.is_restored():
-            with store.transaction():
-                take_over_all(store, settings.path, present)
         read, undone, halves = TreeReading(), Undone(present), list[HalfMove]()
         is_due = (due := next_due(store)) is not None and due <= now
         is_read = tree.changed or is_due or has_questions(store, now)
@@ -354,6 +353,16 @@ def _few_of_pool(
 def _has_name(store: Store, person_id: PersonId) -> bool:
     person = store.people.get(person_id)
     return person is not None and bool(person.name)
+
+
+def _take_over_restored(store: Store, settings: TreeSettings) -> None:
+    """The state is a copy that was put back: what stands in the tree by its names is as good as written by us."""
+    files = photo_files(store, settings.links, Looked().compared)
+    with PeopleTree(settings.path, store.state_id(), lambda _: None, files) as tree:
+        present = tree.look({*store.manifest.names().values()})
+        recover(store, present)
+        with store.transaction():
+            take_over_all(store, settings.path, present)
 
 
 def _leave_old_tree(store: Store, settings: TreeSettings) -> None:

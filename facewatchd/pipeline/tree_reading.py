@@ -129,19 +129,27 @@ def take_over(store: Store, tree: bytes, present: Present, written: Sequence[Wri
 
 def take_over_all(store: Store, tree: bytes, present: Present) -> None:
     """
-    The state is a copy that was put back: every symbolic link to a photo that stands in a folder of ours counts as written by
-    us, so that it goes where the state does not want it. To be done in a transaction.
+    The state is a copy that was put back, perhaps with a copy of the tree, where files have other inodes: a file under the
+    name and with the size of one of ours is ours; and so is every symbolic link to a photo in a folder of ours, so that it
+    goes where the state does not want it. To be done in a transaction.
     """
-    written = {(folder.name, entry.name) for folder in store.manifest.folders() for entry in folder.entries}
-    for path in store.manifest.names().values():
-        folder = present.folders.get(path)
+    for written in store.manifest.folders():
+        folder = present.folders.get(written.name)
+        known = {entry.name: entry for entry in written.entries}
         for name, entry in folder.entries.items() if folder is not None else ():
-            if entry.target is None or not is_symlink(entry.target) or (path, name) in written:
-                continue
-            place = os.path.join(tree, path, os.path.dirname(name))
-            photo = store.photos.at(os.path.normpath(os.path.join(place, entry.target)))
-            if photo is not None:
-                store.manifest.put(path, Written(name, photo, entry.target, entry.signature or b""))
+            ours = known.get(name)
+            if ours is not None and ours.signature and entry.signature:
+                if _size(ours.signature) == _size(entry.signature):
+                    store.manifest.put(written.name, ours._replace(signature=entry.signature))
+            elif ours is None and entry.target is not None and is_symlink(entry.target):
+                place = os.path.join(tree, written.name, os.path.dirname(name))
+                photo = store.photos.at(os.path.normpath(os.path.join(place, entry.target)))
+                if photo is not None:
+                    store.manifest.put(written.name, Written(name, photo, entry.target, b""))
+
+
+def _size(signature: bytes) -> bytes:
+    return signature.split(b" ", 1)[0]
 
 
 def read_tree(

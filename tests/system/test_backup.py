@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import Archive, open_archive, unit
 
+from facewatchd.core.tree import LinkMode
 from facewatchd.errors import StoreError
 from facewatchd.pipeline.materialize import materialize
 from facewatchd.pipeline.roots import settle_roots
@@ -46,6 +47,15 @@ def links(path: bytes) -> dict[str, set[str]]:
     }
     assert all(link.exists() for link in top.rglob("*.jpg"))
     return found
+
+
+def photos_in(path: bytes) -> dict[str, set[str]]:
+    """Every person's folder with its photos, links or copies."""
+    return {
+        folder.name: {entry.name for entry in folder.glob("?.jpg")}
+        for folder in Path(os.fsdecode(path)).iterdir()
+        if folder.is_dir() and not folder.name.startswith("_")
+    }
 
 
 AS_BEFORE = {"Ada": {"1.jpg", "2.jpg", "3.jpg"}, "Bob": {"4.jpg", "5.jpg"}}
@@ -190,13 +200,18 @@ def test_what_the_user_says_after_that_counts(archive: Archive, copy: Path) -> N
         assert words(back.store) == 2
 
 
+@pytest.mark.parametrize("mode", [LinkMode.RELATIVE, LinkMode.COPY])
 @pytest.mark.parametrize("has_tree", [False, True], ids=["without the tree", "with the tree"])
-def test_on_another_machine(archive: Archive, copy: Path, tmp_path: Path, *, has_tree: bool) -> None:
+def test_on_another_machine(archive: Archive, copy: Path, tmp_path: Path, *, has_tree: bool, mode: LinkMode) -> None:
     """State and photos come along, under another path; the people folder is there, or never was: it is made."""
+    settings = replace(archive.tree, links=mode)
+    materialize(archive.store, settings)
+    copy.unlink()
+    back_up(archive.folder / "state", copy)
     other = tmp_path / "other"
     shutil.copytree(os.fsdecode(archive.photos), other / "Bilder")
     if has_tree:
-        shutil.copytree(os.fsdecode(archive.tree.path), other / "Leute", symlinks=True)
+        shutil.copytree(os.fsdecode(archive.tree.path), other / "Leute", symlinks=True, copy_function=shutil.copyfile)
     archive.store.close()
     shutil.rmtree(archive.folder / "state")
     shutil.rmtree(os.fsdecode(archive.tree.path))
@@ -204,11 +219,16 @@ def test_on_another_machine(archive: Archive, copy: Path, tmp_path: Path, *, has
     restore(other / "state", copy)
     with Store(other / "state") as store:
         settle_roots(store, [os.fsencode(other / "Bilder")])
-        tree = replace(archive.tree, path=os.fsencode(other / "Leute"))
+        tree = replace(settings, path=os.fsencode(other / "Leute"))
         done = materialize(store, tree)
         assert done.gestures == ()
-        assert links(tree.path) == AS_BEFORE
+        assert photos_in(tree.path) == AS_BEFORE
         assert materialize(store, tree).actions == ()
+        # what is there is ours again, and goes with its person
+        with store.transaction():
+            store.people.hide(1, hidden=True)
+        materialize(store, tree)
+        assert "Ada" not in photos_in(tree.path)
 
 
 def test_another_people_folder(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
