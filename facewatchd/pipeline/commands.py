@@ -83,7 +83,7 @@ def folders_of(store: Store, said: Mapping[str, Any]) -> list[str]:
         A name each; empty where there is no folder.
     """
     names = store.manifest.names() if said.get("people") else {}
-    return [os.fsdecode(names.get(person["id"], b"")) for person in said.get("people", ())]
+    return [os.fsdecode(os.path.basename(names.get(person["id"], b""))) for person in said.get("people", ())]
 
 
 def _entry(store: Store, person: Person) -> dict[str, PersonId | str | int]:

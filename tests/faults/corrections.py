@@ -203,8 +203,11 @@ class _Archive:
         return score([face.who for face in known], labels).bcubed_f1
 
     def folders(self) -> dict[int, Path]:
-        """Where everybody's folder is."""
-        rows = self.home.query("SELECT CAST(owner AS INTEGER), name FROM tree_folders WHERE owner GLOB '[0-9]*'")
+        """Where everybody's folder is who is not hidden."""
+        rows = self.home.query(
+            "SELECT CAST(owner AS INTEGER), name FROM tree_folders WHERE owner GLOB '[0-9]*'"
+            " AND NOT CAST(name AS TEXT) GLOB '_ignored/*'"
+        )
         return {person: self.home.people / os.fsdecode(name) for person, name in rows}
 
     def link(self, folder: Path, photo: str) -> Path | None:

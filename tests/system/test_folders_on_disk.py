@@ -22,6 +22,7 @@ from facewatchd.core.recluster import ReclusterSettings
 from facewatchd.core.tree import LinkMode
 from facewatchd.people.looked import Looked
 from facewatchd.pipeline import correct
+from facewatchd.pipeline.commands import carry_out, folders_of
 from facewatchd.pipeline.materialize import materialize
 from facewatchd.pipeline.scope import Scope
 from facewatchd.store.notices import KEPT_S
@@ -429,3 +430,12 @@ def test_in_the_running_daemon(tmp_path_factory: pytest.TempPathFactory, tmp_pat
         assert "was moved to _review" in daemon.log
         assert "is a copy of the folder of" in daemon.log
     assert any("is a copy of" in sentence for sentence in home.status()["blocked"])
+
+
+def test_a_hidden_person_renamed_by_command(archive: Archive, tree: Path) -> None:
+    """The folder in `_ignored` has the name, which is told without where it lies."""
+    correct.hide(archive.store, 1, hidden=True)
+    said, scope = carry_out(archive.store, "rename", {"person": 1, "name": "Ada"})
+    materialize(archive.store, archive.tree, {*scope, None})
+    assert folders_of(archive.store, said) == ["Ada"]
+    assert hidden(archive) == {b"Ada": ADAS}
