@@ -93,7 +93,7 @@ def test_links_and_folders_called_like_litter_are_no_litter(archive: Archive, tr
     left(tree / "Person 2", "x")
     (tree / "Person 2" / "x").unlink()
     (tree / "Person 2" / "@eaDir").symlink_to(tree / "elsewhere")
-    correct.hide(archive.store, 2, hidden=True)
+    correct.merge(archive.store, 2, archive.person("Carl", [b"c0.jpg"], 5))
     look(archive)
     assert (tree / "Person 2" / "@eaDir").is_symlink()
     assert (tree / "elsewhere" / "a.jpg").read_bytes() == b"left"

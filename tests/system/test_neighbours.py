@@ -191,6 +191,6 @@ def test_where_it_cannot_be_kept_it_is_made_all_the_same(tmp_path: Path, caplog:
     """And said; and a plan leaves nothing behind."""
     with caplog.at_level(logging.WARNING):
         assert len(kept(tmp_path / "missing").indices) == COUNT
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
     neighbours_of(tmp_path, "model", IDS, FACES, NEIGHBOURS, SIMILAR, keep=False)
     assert list(tmp_path.iterdir()) == []

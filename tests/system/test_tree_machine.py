@@ -633,12 +633,14 @@ class Copies(TreeMachine):
     pictured = 5
 
     def a_picture(self, data: st.DataObject) -> tuple[Written, int, FaceId] | None:
-        """Of an unknown face, with its photo, which nobody touched since the last look."""
+        """Of a face that is unknown, also by now, with its photo, which nobody touched since the last look."""
         pictures = []
         for written in self.archive.store.manifest.pictures_of(Pool.UNKNOWN):
             face = self.archive.store.faces.get(pictured(written.content) or 0)
             number = {photo_id: number for number, photo_id in self.ids.items()}.get(face.photo_id if face else 0, -1)
-            if face is not None and number not in self.gone and ("photo", number) not in self.busy:
+            if face is None or face.person_id is not None:
+                continue
+            if number not in self.gone and ("photo", number) not in self.busy:
                 pictures.append((written, number, face.face_id))
         standing = [one for one in pictures if os.path.isfile(self.top("_unknown", one[0].name))]
         return data.draw(st.sampled_from(sorted(standing))) if standing else None

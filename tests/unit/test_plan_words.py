@@ -14,7 +14,9 @@ from facewatchd.core.gestures import (
     Gesture,
     Hidden,
     Joined,
+    Kept,
     Merged,
+    Misplaced,
     Moved,
     Parted,
     Pointed,
@@ -68,6 +70,8 @@ GESTURES: list[tuple[Gesture, str]] = [
     (Answered(3, (7, 8), None), "2 links in _review that ask about person 3 were deleted"),
     (Answered(3, (7, 8), Pool.IGNORED), "2 links in _review that ask about person 3 were moved to _ignored"),
     (Parted(1, 3), "the folder that asks whether person 1 and person 3 are one was deleted"),
+    (Misplaced(3, b"_review/Ada"), "the folder of person 3 was moved to _review/Ada, where it means nothing"),
+    (Kept(3), "the folder of person 3, who is hidden, was deleted"),
     (Displaced(Suggestion(1, 3), b"x"), "the folder of _review of person 1 and person 3 was moved to x"),
 ]
 
