@@ -21,6 +21,9 @@ PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").gl
 EVERYWHERE = {"--config", "--state", "--help", "-h", "--version"}
 """Options that 'For every command' explains once."""
 
+TARGETS = r"(?m)^([a-z]+):.*## "
+MAKE = r"(?m)(?:`|^ {4,})make ([a-z]+)"
+
 PLACEHOLDERS = {"N": "1", "FACE": "1", "NUMBER": "1"}
 """What stands for a number in an example."""
 
@@ -113,6 +116,19 @@ def parse(line: str) -> None:
             assert end.exit_code == 0  # noqa: PT017 - it is no failure
 
 
+def messages() -> Iterator[str]:
+    """Every text in the program, with a gap where a value is filled in; no docstrings, as these have several lines."""
+    for path in Path(facewatchd.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
+                yield node.value
+
+
+MESSAGES = tuple(messages())
+
+
 class TestReadme:
     def test_is_short(self) -> None:
         """A newcomer reads it to the end: everything else is in docs/."""
@@ -125,11 +141,7 @@ class TestReadme:
 
     def test_messages_point_to_its_headings(self) -> None:
         """Where a message sends its reader to a part of the README, that part is there."""
-        pointed = set()
-        for path in Path(facewatchd.__file__).parent.rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_bytes())):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value:
-                    pointed |= set(re.findall(r"README, '([^']+)'", node.value))
+        pointed = {heading for text in MESSAGES for heading in re.findall(r"README, '([^']+)'", text)}
         assert pointed
         assert pointed <= set(headings(page("README.md")))
 
@@ -219,6 +231,30 @@ class TestPages:
         for span in spans(without_code_blocks(page(name))):
             if re.match(r"(benchmarks|tests|systemd)/\S+$", span.split()[0]):
                 assert (ROOT / span.split()[0]).exists(), span
-        targets = set(re.findall(r"(?m)^([a-z]+):", page("Makefile")))
-        typed = re.findall(r"(?m)(?:`|^ {4,}(?:\$ )?)make ([a-z]+)", page(name))
-        assert set(typed) <= targets
+        assert set(re.findall(MAKE, page(name))) <= {"help", *re.findall(TARGETS, page("Makefile"))}
+
+
+class TestTroubleshooting:
+    def test_symptoms_are_what_the_program_says(self) -> None:
+        """What docs/operations.md sets in italics as a symptom stands so in a message; '...' stands for what is filled in."""
+        rows = re.findall(r"(?m)^\| (\*.+?) \|", page("docs/operations.md"))
+        pieces = {
+            part.strip(" ,?") for row in rows for said in re.findall(r"\*([^*]+)\*", row) for part in said.split("...")
+        }
+        assert len(pieces) > 30
+        assert {piece for piece in pieces if not any(piece.lower() in text.lower() for text in MESSAGES)} == set()
+
+
+class TestArchitecture:
+    def test_every_room_is_named(self) -> None:
+        """docs/architecture.md has a row for every folder of the package, and every folder in it is named there."""
+        top = Path(facewatchd.__file__).parent
+        rows = {row.split("`")[1]: row for row in page("docs/architecture.md").splitlines() if row.startswith("| `")}
+        for folder in sorted({path.parent for path in top.rglob("*.py")} - {top}):
+            room, *parts = folder.relative_to(top).parts
+            assert f"{room}/" in rows
+            assert all(f"`{part}/`" in rows[f"{room}/"] for part in parts), folder
+
+    def test_every_target_of_make_is_explained(self) -> None:
+        """... and what `make` can do."""
+        assert set(re.findall(TARGETS, page("Makefile"))) <= set(re.findall(MAKE, page("docs/architecture.md")))
