@@ -120,7 +120,7 @@ def limits() -> dict[str, str]:
 
 
 def show(figures: list[Figure]) -> None:
-    """The table, as it stands in the README."""
+    """The table, as it stands in docs/benchmarks.md."""
     rows = [(figure.what, figure.found, figure.bar, "" if figure.met else "MISSED") for figure in figures]
     rows = [("what was done", "what came of it", "bar", ""), ("---",) * 4, *rows]
     print()
