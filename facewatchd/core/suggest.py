@@ -21,6 +21,9 @@ from facewatchd.domain import Embeddings, FaceId, PersonId, PhotoId
 MOST = 20
 """So many suggestions at a time: more would be a chore, and of those the first are the likeliest."""
 
+EXAMPLES = 3
+"""So many photos of either show who two people are that may be one."""
+
 JOINT_PHOTOS = 1
 """Two faces of a photo are two people: more joint photos than this (a mirror, a collage) tell that they are two."""
 

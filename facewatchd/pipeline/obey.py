@@ -31,12 +31,12 @@ from facewatchd.core.gestures import (
 from facewatchd.core.half_moves import HalfMove
 from facewatchd.core.names import folder_name, is_same_name, is_variant, name_in
 from facewatchd.core.owners import Owner, Suggestion
+from facewatchd.core.suggest import EXAMPLES
 from facewatchd.domain import Constraint, ConstraintKind, FaceId, Person, PersonId, PhotoId
 from facewatchd.errors import displayable
 from facewatchd.pipeline.confirming import confirm
 from facewatchd.pipeline.face_gestures import FaceWords, losing_of, whose_was, with_unknown
 from facewatchd.pipeline.pointing import Pointing
-from facewatchd.pipeline.shown import EXAMPLES
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

@@ -8,13 +8,10 @@ from collections.abc import Callable, Sequence
 
 from facewatchd.core.names import folder_name, link_name
 from facewatchd.core.owners import Owner, Review, Suggestion, Together
-from facewatchd.core.suggest import MOST
+from facewatchd.core.suggest import EXAMPLES, MOST
 from facewatchd.core.tree import MARKER, WantedFile, WantedFolder, WantedLink, WantedPicture
 from facewatchd.domain import Person, PersonId
 from facewatchd.store import FaceOnPhoto, PersonPhoto, Store
-
-EXAMPLES = 3
-"""So many photos of either show who two people are that may be one."""
 
 Links = Callable[[Sequence[PersonPhoto]], tuple[WantedLink, ...]]
 """Makes the links of folders that lie one level below the top."""
