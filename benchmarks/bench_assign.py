@@ -20,8 +20,8 @@ import numpy as np
 from figures import Figure, at_least, at_most, told
 from numpy.typing import NDArray
 
-from facewatchd.core.assign import assign_photo, best_people, look
-from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.core.matching.assign import assign_photo, best_people, look
+from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import (
     Box,
     Detection,

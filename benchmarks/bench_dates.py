@@ -21,11 +21,11 @@ import numpy as np
 import piexif
 from PIL import Image
 
-from facewatchd.core.date_plan import Mode
-from facewatchd.core.date_rules import DateRules
+from facewatchd.core.dates.plan import Mode
+from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import FileStat, SeenFile, TakenPhoto
-from facewatchd.pipeline.date_report import report
-from facewatchd.pipeline.dates import DateSettings
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.report import report
 from facewatchd.store import Store
 
 STAMPS = ("2019:08:17 12:34:56",) * 6 + (None, "", "0000:00:00 00:00:00", "1970:01:01 00:00:00")

@@ -31,15 +31,15 @@ from numpy.typing import NDArray
 from portraits import Faces, free, portraits, settings_of
 
 from facewatchd.config import Config
-from facewatchd.core.assign import CROWD_SHARE, NEAREST, Gallery, assign, look, needed
-from facewatchd.core.cohesion import cohesion
-from facewatchd.core.evaluate import ALGORITHMS, group, score
-from facewatchd.core.graph import Graph, neighbours
-from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
-from facewatchd.core.thresholds import Thresholds, shipped_thresholds
+from facewatchd.core.evaluation.scores import ALGORITHMS, group, score
+from facewatchd.core.grouping.cohesion import cohesion
+from facewatchd.core.grouping.graph import Graph, neighbours
+from facewatchd.core.grouping.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
+from facewatchd.core.matching.assign import CROWD_SHARE, NEAREST, Gallery, assign, look, needed
+from facewatchd.core.matching.thresholds import Thresholds, shipped_thresholds
 from facewatchd.domain import Box, Detection, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
-from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.grouping.regroup import compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.grouping.thresholds import thresholds_for
 from facewatchd.store import Store
 
 PARTS = ("quality", "new", "crowds", "hubs", "mixed", "albums")

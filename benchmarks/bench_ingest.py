@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from facewatchd.domain import Box, FaceEngine
 from facewatchd.faces.packs import open_engine
-from facewatchd.photos.child import SharedCanvas
-from facewatchd.photos.decode import decode
+from facewatchd.photos.decoding.child import SharedCanvas
+from facewatchd.photos.decoding.decode import decode
 
 PACKS = ("testpack", "builtin")
 WORKERS = 2

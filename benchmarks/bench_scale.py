@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 from portraits import free, settings_of
 from threadpoolctl import threadpool_limits
 
-from facewatchd.core.evaluate import score
-from facewatchd.core.graph import Graph, Lists
-from facewatchd.core.recluster import NEIGHBOURS, cluster, usual_link
+from facewatchd.core.evaluation.scores import score
+from facewatchd.core.grouping.graph import Graph, Lists
+from facewatchd.core.grouping.recluster import NEIGHBOURS, cluster, usual_link
 from facewatchd.domain import Embeddings
 from facewatchd.neighbours.search import Cells, Neighbours
-from facewatchd.pipeline.regroup import EXACT_FACES
+from facewatchd.pipeline.grouping.regroup import EXACT_FACES
 
 PARTS = ("speed", "rival")
 

@@ -25,7 +25,7 @@ from typing import Self
 import yaml
 
 from facewatchd.config import Config, load_config
-from facewatchd.daemon.models import engine_for
+from facewatchd.daemon.process.models import engine_for
 from facewatchd.domain import TakenPhoto
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.store import Store

@@ -21,14 +21,14 @@ import numpy as np
 from figures import SHARED
 
 from facewatchd.config import Config
-from facewatchd.core.assign import Gallery, assign_photo, look
-from facewatchd.core.quality import judge
-from facewatchd.core.tiles import is_worth_it, merged
+from facewatchd.core.intake.quality import judge
+from facewatchd.core.intake.tiles import is_worth_it, merged
+from facewatchd.core.matching.assign import Gallery, assign_photo, look
 from facewatchd.domain import Detection, FaceEngine, Image
 from facewatchd.faces.packs import open_engine
-from facewatchd.pipeline.ingest import IngestSettings
-from facewatchd.pipeline.look import look_in_tiles
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.grouping.thresholds import thresholds_for
+from facewatchd.pipeline.intake.ingest import IngestSettings
+from facewatchd.pipeline.intake.look import look_in_tiles
 
 SIZE = (4000, 3000)
 HEIGHTS = (32, 40, 50, 64, 80, 100, 130, 160, 200, 240)

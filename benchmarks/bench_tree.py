@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
-from facewatchd.core.owners import Owner
-from facewatchd.core.tree import LinkMode
-from facewatchd.daemon.covers import CoverCutter
-from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.owners import Owner
+from facewatchd.core.tree.scope import InPool, Scope
+from facewatchd.daemon.tree.covers import CoverCutter
+from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -46,10 +47,9 @@ from facewatchd.domain import (
 )
 from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.isolated import DecodeLimits, Decoders
-from facewatchd.pipeline.materialize import TreeSettings, materialize
-from facewatchd.pipeline.scope import InPool, Scope
+from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
 from facewatchd.store import PersonFace, Store, StoredModel
 
 BUILD_S, UNCHANGED_S, ONE_MORE_S = 30.0, 2.0, 0.1

@@ -13,14 +13,14 @@ from figures import SHARED
 from numpy.typing import NDArray
 
 from facewatchd.config import Config
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.thresholds import shipped_thresholds
-from facewatchd.core.ties import Ties
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import Embeddings
 from facewatchd.faces.packs import open_engine
-from facewatchd.photos.decode import decode
-from facewatchd.pipeline.ingest import IngestSettings, find_faces
-from facewatchd.pipeline.regroup import regroup_settings
+from facewatchd.photos.decoding.decode import decode
+from facewatchd.pipeline.grouping.regroup import regroup_settings
+from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
 
 
 @dataclass(frozen=True)

@@ -106,26 +106,26 @@ def _checked(check: Callable[[str], object], text: str) -> str:
 
 
 def _rule_path(path: str) -> str:
-    from facewatchd.core.date_rules import check_rule_path  # noqa: PLC0415
+    from facewatchd.core.dates.rules import check_rule_path  # noqa: PLC0415
 
     return _checked(check_rule_path, path)
 
 
 def _rule_date(text: str) -> str:
-    from facewatchd.core.date_rules import rule_date  # noqa: PLC0415
+    from facewatchd.core.dates.rules import rule_date  # noqa: PLC0415
 
     return _checked(rule_date, text) if text else text
 
 
 def _shift(text: str) -> str:
-    from facewatchd.core.date_rules import shift_by  # noqa: PLC0415
+    from facewatchd.core.dates.rules import shift_by  # noqa: PLC0415
 
     return _checked(shift_by, text)
 
 
 def _link_template(text: str) -> str:
     # not at the top: it takes numpy with it, which --help can do without
-    from facewatchd.core.link_names import template  # noqa: PLC0415
+    from facewatchd.core.tree.link_names import template  # noqa: PLC0415
 
     template(text)
     return text
@@ -246,7 +246,7 @@ class DateRuleConfig(Section):
     @model_validator(mode="after")
     def _is_a_rule(self) -> Self:
         # not at the top: it takes numpy with it, which --help can do without
-        from facewatchd.core.date_rules import rule_date  # noqa: PLC0415
+        from facewatchd.core.dates.rules import rule_date  # noqa: PLC0415
 
         rule_date(self.date, self.precision)
         return self

@@ -302,7 +302,7 @@ class Quality:
     Attributes:
         value: 0..1, larger is better.
         sharpness: Variance of the Laplacian of the aligned face at 112 x 112, grey levels squared.
-        poor: Why it must not lead, empty where it may; see `core.quality`.
+        poor: Why it must not lead, empty where it may; see `core.intake.quality`.
     """
 
     value: float

@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from facewatchd.config import Config
-from facewatchd.core.evaluate import group, score
-from facewatchd.core.recluster import NEIGHBOURS, usual_link
-from facewatchd.core.ties import Ties
+from facewatchd.core.evaluation.scores import group, score
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.recluster import NEIGHBOURS, usual_link
 from facewatchd.domain import ConstraintKind, FaceId
 from facewatchd.errors import FacewatchError
 from facewatchd.neighbours.keep import neighbours_of
-from facewatchd.pipeline.regroup import EXACT_FACES, regroup_settings
-from facewatchd.pipeline.thresholds import thresholds_in_use
+from facewatchd.pipeline.grouping.regroup import EXACT_FACES, regroup_settings
+from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
 from facewatchd.store import Store
 
 PRESENT = "present"
@@ -36,7 +36,7 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
 
     Args:
         config: The configuration.
-        algorithms: Names of `core.evaluate.ALGORITHMS`.
+        algorithms: Names of `core.evaluation.scores.ALGORITHMS`.
         folders: A folder with a folder of portraits per person; None to go by the faces that the user confirmed.
 
     Raises:

@@ -15,26 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from facewatchd.config import Config
-from facewatchd.daemon.control import ask
-from facewatchd.daemon.isolate import run_isolated
-from facewatchd.daemon.lock import is_running, single_instance
-from facewatchd.daemon.models import cache_dir, installed_choice, stored_model
+from facewatchd.daemon.process.control import ask
+from facewatchd.daemon.process.isolate import run_isolated
+from facewatchd.daemon.process.lock import is_running, single_instance
+from facewatchd.daemon.process.models import cache_dir, installed_choice, stored_model
+from facewatchd.daemon.process.start import run_with
 from facewatchd.daemon.requests import regrouping_figures, undone_figures
 from facewatchd.daemon.reread import Prepared
-from facewatchd.daemon.start import run_with
 from facewatchd.errors import FacewatchError, InterruptedRunError, ModelError, TreeError, displayable
 from facewatchd.faces.fetch import fetch_pack
 from facewatchd.faces.known import KNOWN_PACKS
 from facewatchd.faces.packs import PackReport, installed_packs, open_engine, verify_pack
-from facewatchd.pipeline.commands import carry_out, folders_of
-from facewatchd.pipeline.correct import retry as retry_all
-from facewatchd.pipeline.correct import undo as undo_word
-from facewatchd.pipeline.folders import tell_other_people_folder
-from facewatchd.pipeline.guarded import apply_guarded, objection
-from facewatchd.pipeline.materialize import Materialized, TreeSettings, materialize
-from facewatchd.pipeline.regroup import compute, decide, regroup_settings, take_snapshot
-from facewatchd.pipeline.roots import move_root as move_known_root
-from facewatchd.pipeline.thresholds import thresholds_in_use
+from facewatchd.pipeline.corrections.commands import carry_out, folders_of
+from facewatchd.pipeline.corrections.correct import retry as retry_all
+from facewatchd.pipeline.corrections.correct import undo as undo_word
+from facewatchd.pipeline.grouping.guarded import apply_guarded, objection
+from facewatchd.pipeline.grouping.regroup import compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
+from facewatchd.pipeline.intake.folders import tell_other_people_folder
+from facewatchd.pipeline.intake.roots import move_root as move_known_root
+from facewatchd.pipeline.tree.materialize import Materialized, TreeSettings, materialize
 from facewatchd.store import Store, StoredCalibration, StoredModel
 
 
@@ -110,7 +110,7 @@ def undo(config: Config, entry_id: int | None = None) -> Mapping[str, Any]:
         See `undone_figures`.
 
     Raises:
-        FacewatchError: See `pipeline.correct.undo`.
+        FacewatchError: See `pipeline.corrections.correct.undo`.
     """
     if is_running(config.state.dir):
         return ask(config.state.dir, "undo", {"entry": entry_id})
@@ -123,7 +123,7 @@ def undo(config: Config, entry_id: int | None = None) -> Mapping[str, Any]:
 
 def move_root(config: Config, old: Path, new: Path) -> tuple[int, str]:
     """
-    The photos of a folder are in another one now; see `pipeline.roots.move_root`.
+    The photos of a folder are in another one now; see `pipeline.intake.roots.move_root`.
 
     Returns:
         How many photos, and what is left to be done, as a sentence; empty where nothing is.

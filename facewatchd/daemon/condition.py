@@ -7,12 +7,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from facewatchd.daemon.folders.sources import Sources
 from facewatchd.daemon.grouping import Grouping
-from facewatchd.daemon.intake import Intake
+from facewatchd.daemon.intake.intake import Intake
 from facewatchd.daemon.pause import Pause
-from facewatchd.daemon.service import notify
-from facewatchd.daemon.sources import Sources
-from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.process.service import notify
+from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals, progress_entry, root_entry
 from facewatchd.store import Store
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from facewatchd.config import Config
-from facewatchd.daemon.room import memory_for, workers_for
-from facewatchd.photos.isolated import DecodeLimits, IsolatedReader
+from facewatchd.daemon.intake.room import memory_for, workers_for
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 
 J = TypeVar("J")
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from facewatchd.core.owners import Owner
-from facewatchd.core.recluster import Labels
-from facewatchd.daemon.progress import Stage
-from facewatchd.daemon.scans import ScanEnd, ScanPart
+from facewatchd.core.grouping.recluster import Labels
+from facewatchd.core.tree.owners import Owner
+from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
+from facewatchd.daemon.intake.progress import Stage
 from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoError
-from facewatchd.pipeline.regroup import Snapshot
+from facewatchd.pipeline.grouping.regroup import Snapshot
 from facewatchd.watch.hints import Hint
 
 

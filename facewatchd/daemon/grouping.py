@@ -8,13 +8,13 @@ import logging
 import time
 from collections.abc import Callable
 
-from facewatchd.core.recluster import Labels, ReclusterSettings
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.grouping.recluster import Labels, ReclusterSettings
+from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.daemon.events import Clustered
-from facewatchd.daemon.isolate import Isolated
+from facewatchd.daemon.process.isolate import Isolated
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.guarded import apply_guarded
-from facewatchd.pipeline.regroup import Regrouping, Snapshot, compute, decide, take_snapshot
+from facewatchd.pipeline.grouping.guarded import apply_guarded
+from facewatchd.pipeline.grouping.regroup import Regrouping, Snapshot, compute, decide, take_snapshot
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Grouping:
         settings: Of the clusters.
         thresholds: Of the assignment of left-over faces.
         when_new: Share of faces that are new since the last reclustering, from which one is worth while.
-        max_moved: Of the known faces; a reclustering that moves more is held, see `core.guard`.
+        max_moved: Of the known faces; a reclustering that moves more is held, see `core.grouping.change_guard`.
         post: Called in a thread of its own when the clusters are there.
     """
 

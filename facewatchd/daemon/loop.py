@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable
 
 from facewatchd.daemon.condition import Condition
-from facewatchd.daemon.covers import CoverCutter
-from facewatchd.daemon.date_keeper import DateKeeper
 from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import (
     Asked,
@@ -29,24 +27,26 @@ from facewatchd.daemon.events import (
     Taken,
     TreeTouched,
 )
+from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
+from facewatchd.daemon.folders.sources import Sources
 from facewatchd.daemon.grouping import Grouping
-from facewatchd.daemon.intake import Intake
-from facewatchd.daemon.older_state import tell_stacks
+from facewatchd.daemon.intake.date_keeper import DateKeeper
+from facewatchd.daemon.intake.intake import Intake
 from facewatchd.daemon.pause import Pause
+from facewatchd.daemon.process.older_state import tell_stacks
+from facewatchd.daemon.process.service import notify, notify_reloading
 from facewatchd.daemon.requests import Requests
 from facewatchd.daemon.reread import Prepared
-from facewatchd.daemon.scans import ScanEnd, ScanPart
-from facewatchd.daemon.service import notify, notify_reloading
-from facewatchd.daemon.sources import Sources
-from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.tree.covers import CoverCutter
+from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.errors import FacewatchError, InterruptedRunError, StoreFullError, displayable
 from facewatchd.people.kept_pictures import KeptPictures
-from facewatchd.photos.isolated import Decoders
-from facewatchd.pipeline.date_recovery import recover
-from facewatchd.pipeline.dates import DateSettings
-from facewatchd.pipeline.materialize import TreeSettings
-from facewatchd.pipeline.regroup import regroup_settings
-from facewatchd.pipeline.thresholds import thresholds_in_use
+from facewatchd.photos.decoding.isolated import Decoders
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.recovery import recover
+from facewatchd.pipeline.grouping.regroup import regroup_settings
+from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
+from facewatchd.pipeline.tree.materialize import TreeSettings
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

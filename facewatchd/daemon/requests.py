@@ -8,17 +8,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from facewatchd.core.tree.scope import Scope
 from facewatchd.daemon.events import Asked
 from facewatchd.daemon.grouping import Grouping
-from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.commands import COMMANDS, carry_out, folders_of
-from facewatchd.pipeline.correct import Undone, retry, undo
-from facewatchd.pipeline.date_batches import Batch, fix_batch, undo_batch
-from facewatchd.pipeline.dates import DateSettings
-from facewatchd.pipeline.regroup import Regrouping
-from facewatchd.pipeline.scope import Scope
+from facewatchd.pipeline.corrections.commands import COMMANDS, carry_out, folders_of
+from facewatchd.pipeline.corrections.correct import Undone, retry, undo
+from facewatchd.pipeline.dates.batches import Batch, fix_batch, undo_batch
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.grouping.regroup import Regrouping
 from facewatchd.store import Store, StoredCalibration
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from facewatchd.config import Config
-from facewatchd.daemon.models import engine_for
+from facewatchd.daemon.process.models import engine_for
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import ConfigError, displayable
-from facewatchd.pipeline.folders import settle_folders, usable_folders
-from facewatchd.pipeline.tree_owner import refuse_other_owner
+from facewatchd.pipeline.intake.folders import settle_folders, usable_folders
+from facewatchd.pipeline.tree.owner import refuse_other_owner
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from facewatchd.daemon.progress import Figures
+from facewatchd.daemon.intake.progress import Figures
 from facewatchd.domain import RootStatus
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from facewatchd.core.graph import NEVER, NOBODY, Graph, Lists, Rows
+from facewatchd.core.grouping.graph import NEVER, NOBODY, Graph, Lists, Rows
 from facewatchd.errors import cause
 from facewatchd.neighbours.search import Cells, Neighbours, Vectors
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from facewatchd.core.graph import NEVER, Graph, Lists, Rows, distinct
-from facewatchd.core.halves import single
+from facewatchd.core.grouping.graph import NEVER, Graph, Lists, Rows, distinct
+from facewatchd.core.matching.float16 import single
 
 T = TypeVar("T")
 

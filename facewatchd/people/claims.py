@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from facewatchd.core.tree import MARKER
+from facewatchd.core.tree.entries import MARKER
 from facewatchd.domain import Pool
 from facewatchd.people.markers import put_marker
 from facewatchd.people.photo_files import signature_of

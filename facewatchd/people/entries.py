@@ -11,8 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from facewatchd.core.face_pictures import pictured
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     MARKER,
     PresentEntry,
     PutFile,
@@ -22,6 +21,7 @@ from facewatchd.core.tree import (
     is_copy,
     is_hard_link,
 )
+from facewatchd.core.tree.face_pictures import pictured
 from facewatchd.people.photo_files import PhotoFiles, signature_of
 from facewatchd.people.renaming import exchange, rename_new
 

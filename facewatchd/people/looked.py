@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from facewatchd.core.litter import is_others_business
-from facewatchd.core.owners import Owner
-from facewatchd.core.tree import PresentEntry, PresentFolder
+from facewatchd.core.tree.entries import PresentEntry, PresentFolder
+from facewatchd.core.tree.litter import is_others_business
+from facewatchd.core.tree.owners import Owner
 from facewatchd.people.entries import TEMPORARY
 from facewatchd.people.photo_files import signature_of
 

@@ -10,8 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from facewatchd.core.owners import Owner, owner_of, owner_text
-from facewatchd.core.tree import MARKER
+from facewatchd.core.tree.entries import MARKER
+from facewatchd.core.tree.owners import Owner, owner_of, owner_text
 
 _MARKER_LINE = re.compile(rb"^(?:person: (\d{1,18})|folder: ([a-z0-9 ]+))$", re.MULTILINE)
 _STATE_LINE = re.compile(rb"^state: (\S+)$", re.MULTILINE)

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from facewatchd.core.tree import PutLink, copied, hard_link, is_hard_link, linked_inode
+from facewatchd.core.tree.entries import PutLink, copied, hard_link, is_hard_link, linked_inode
 from facewatchd.domain import FaceId, PhotoId
 from facewatchd.errors import TreeError
 from facewatchd.people.covers import COVER

@@ -1,5 +1,5 @@
 """
-Takes out of a folder of the people tree what other programs left there (`core.litter`), when nothing else is in it: name by
+Takes out of a folder of the people tree what other programs left there (`core.tree.litter`), when nothing else is in it: name by
 name, through descriptors of real folders (R33), and never a file that is not in the table.
 """
 
@@ -10,7 +10,7 @@ import re
 import stat
 from collections.abc import Iterator
 
-from facewatchd.core.litter import LEFT_FILES, is_litter, litter_in, pattern
+from facewatchd.core.tree.litter import LEFT_FILES, is_litter, litter_in, pattern
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LEFT = pattern(LEFT_FILES)

@@ -1,5 +1,5 @@
 """
-The people tree on disk: looks at it, and carries out what `core.tree` decided.
+The people tree on disk: looks at it, and carries out what `core.tree.entries` decided.
 
 Every access goes through descriptors of real folders, so that a symlink put in a folder's place leads nowhere (R33).
 Nothing is removed unless it still is what the manifest says, folders only when empty (R32).
@@ -18,9 +18,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from facewatchd.core.litter import is_kept_by_others
-from facewatchd.core.owners import REVIEW, TOGETHER, Owner
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     UNKNOWN,
     Action,
     Adopt,
@@ -36,6 +34,8 @@ from facewatchd.core.tree import (
     RemoveLink,
     RenameFolder,
 )
+from facewatchd.core.tree.litter import is_kept_by_others
+from facewatchd.core.tree.owners import REVIEW, TOGETHER, Owner
 from facewatchd.domain import Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import Claim

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from facewatchd.core.stacks import HEIC_ENDINGS, JPEG_ENDINGS, RAW_ENDINGS
+from facewatchd.core.intake.stacks import HEIC_ENDINGS, JPEG_ENDINGS, RAW_ENDINGS
 from facewatchd.photos.raw_containers import is_raw
 
 EXTENSIONS = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.copies import PicturedFace
+from facewatchd.core.grouping.copies import PicturedFace
 from facewatchd.domain import (
     Assignment,
     Box,

@@ -12,7 +12,7 @@ import sqlite3
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.assign import Gallery
+from facewatchd.core.matching.assign import Gallery
 from facewatchd.domain import Embeddings, FaceId
 
 # changes that are read one by one; after more of them reading everything is as fast

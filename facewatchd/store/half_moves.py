@@ -1,5 +1,5 @@
 """
-Halves of moves of links (`core.half_moves`), and copies of links that wait for their other half.
+Halves of moves of links (`core.tree.half_moves`), and copies of links that wait for their other half.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 
-from facewatchd.core.half_moves import HalfKind, HalfMove
-from facewatchd.core.owners import Owner, owner_of, owner_text
+from facewatchd.core.tree.half_moves import HalfKind, HalfMove
+from facewatchd.core.tree.owners import Owner, owner_of, owner_text
 from facewatchd.domain import PhotoId
 
 Waiting = tuple[bytes, PhotoId]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facewatchd.core.undoing import Rows, Word, resting_on, word
+from facewatchd.core.tree.undoing import Rows, Word, resting_on, word
 from facewatchd.domain import FaceId, PersonId
 
 # where the face is in each row

@@ -7,8 +7,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 
-from facewatchd.core.owners import Owner, owner_of, owner_text
-from facewatchd.core.tree import INTENDED, Written, WrittenFolder, is_copy, is_hard_link, linked_inode
+from facewatchd.core.tree.entries import INTENDED, Written, WrittenFolder, is_copy, is_hard_link, linked_inode
+from facewatchd.core.tree.owners import Owner, owner_of, owner_text
 from facewatchd.domain import PhotoId
 
 _IS_PICTURE = "photo_id IS NULL AND substr(content, 1, 5) = CAST('face ' AS BLOB)"

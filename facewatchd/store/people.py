@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from facewatchd.core.assign import Gallery
+from facewatchd.core.matching.assign import Gallery
 from facewatchd.domain import Box, Constraint, ConstraintKind, FaceId, KnownDate, Person, PersonId, PhotoId
 from facewatchd.store.date_rows import KNOWN_DATE_COLUMNS, known_date
 from facewatchd.store.gallery import KnownMedoids

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from facewatchd.core.dates import Standing, standing
+from facewatchd.core.dates.evidence import Standing, standing
 from facewatchd.domain import DateFinding, DateSource, FileStat, PhotoId, Root, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, DATE_MARKS, date_columns, date_finding
 from facewatchd.store.stat_rows import STAT_COLUMNS, stat_numbers, stat_of_row
@@ -41,7 +41,7 @@ class PhotoDates:
 
     def counts(self) -> dict[str, int]:
         """
-        Photos taken in that are where they should be, by `core.dates.standing`: `right` where the photo or its sidecar has its
+        Photos taken in that are where they should be, by `core.dates.evidence.standing`: `right` where the photo or its sidecar has its
         date, `fixed` where we wrote one into or beside it, and `reported` where it is neither.
         """
         rows = self._db.execute(

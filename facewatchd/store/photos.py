@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from facewatchd.core.inventory import Absence
+from facewatchd.core.intake.disappearance import Absence
 from facewatchd.domain import (
     DateFinding,
     FileStat,

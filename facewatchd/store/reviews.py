@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from facewatchd.core.suggest import Likeness
+from facewatchd.core.grouping.suggestions import Likeness
 from facewatchd.domain import FaceId, Person, PersonId
 from facewatchd.store.people import PersonPhoto, photos_where
 

@@ -168,7 +168,7 @@ MIGRATIONS = (
     CREATE INDEX photos_by_name ON photos (root_id, lower(CAST(path AS TEXT)));
     """,
     """
-    -- folders inside folders of ours, each known by its owner (`core.owners.owner_text`)
+    -- folders inside folders of ours, each known by its owner (`core.tree.owners.owner_text`)
     CREATE TABLE new_tree_folders (
         folder_id INTEGER PRIMARY KEY,
         owner TEXT NOT NULL UNIQUE,

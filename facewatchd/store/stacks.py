@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facewatchd.core.stacks import Member, stack_name
+from facewatchd.core.intake.stacks import Member, stack_name
 from facewatchd.domain import FaceId, PhotoId, PhotoState, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
 

@@ -53,7 +53,7 @@ class StoredCalibration:
 
     Attributes:
         at: When, seconds since 1970.
-        assign: See `core.thresholds.Thresholds`.
+        assign: See `core.matching.thresholds.Thresholds`.
         link: See there.
         people: How many confirmed people they come from.
         known: How many people were known.

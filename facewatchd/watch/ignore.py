@@ -6,7 +6,7 @@ A root itself is never ignored, whatever it is called and whatever lies in it: t
 
 from __future__ import annotations
 
-from facewatchd.core.litter import BINS, OTHER_FOLDERS, THUMBNAIL_FOLDERS, pattern
+from facewatchd.core.tree.litter import BINS, OTHER_FOLDERS, THUMBNAIL_FOLDERS, pattern
 
 TEMPORARY_PREFIX = b".facewatchd-"
 """What our own temporary files begin with, in photo folders and in the people tree."""

@@ -28,7 +28,7 @@ import numpy as np
 import yaml
 from harness import DATABASE, WATCHING, Home, Trial, comes, environment
 
-from facewatchd.core.evaluate import score
+from facewatchd.core.evaluation.scores import score
 
 SHARED = Path(os.environ.get("FACEWATCHD_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 SEED = 3

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 from date_corpus import Sample, corpus
 from exiftool import MISSING, flaws, read_folder
 
-from facewatchd.core.date_plan import Act
+from facewatchd.core.dates.plan import Act
 
 SEED = 11
 KILLS = 40

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from harness import Trial, tiny
 
-from facewatchd.core.tree import MARKER, LinkMode
+from facewatchd.core.tree.entries import MARKER, LinkMode
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -34,8 +34,8 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.people.covers import COVER
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.pipeline.materialize import TreeSettings, materialize
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 
 SEED = 36
@@ -50,8 +50,8 @@ LEAVE_OUT = 12
 WRITER = """
 import os, sys
 from pathlib import Path
-from facewatchd.core.tree import LinkMode
-from facewatchd.pipeline.materialize import TreeSettings, materialize
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 tree = TreeSettings(os.fsencode(sys.argv[2]), 2, LinkMode(sys.argv[3]), max_megapixels=50)
 with Store(Path(sys.argv[1])) as store:

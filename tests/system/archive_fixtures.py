@@ -12,13 +12,13 @@ import pytest
 from helpers import NOW, READER, Archive, open_archive, rights_count
 
 from facewatchd.config import Config
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.demo import make_demo_album
 from facewatchd.domain import FaceEngine, Root, TakenPhoto
 from facewatchd.faces.packs import open_engine
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.ingest import IngestSettings, take_in
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.grouping.thresholds import thresholds_for
+from facewatchd.pipeline.intake.ingest import IngestSettings, take_in
 from facewatchd.store import Store
 from facewatchd.watch.scanner import scan
 

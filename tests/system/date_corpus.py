@@ -17,7 +17,7 @@ import pillow_heif
 from PIL import Image as PillowImage
 from raw_files import cr2, dng
 
-from facewatchd.core.date_plan import Act
+from facewatchd.core.dates.plan import Act
 
 MAKE, MODEL, ORIENTATION, DATE_TIME = 271, 272, 274, 306
 EXIF, GPS, INTEROP = 34665, 34853, 40965

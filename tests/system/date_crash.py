@@ -20,14 +20,14 @@ from zoneinfo import ZoneInfo
 from date_corpus import corpus
 from helpers import Archive, open_archive
 
-from facewatchd.core.date_plan import Mode
-from facewatchd.core.date_rules import DateRules
+from facewatchd.core.dates.plan import Mode
+from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import PhotoState, TakenPhoto
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import stored_orientation
-from facewatchd.pipeline.date_fix import fix, undo
-from facewatchd.pipeline.date_recovery import recover
-from facewatchd.pipeline.dates import DateSettings
+from facewatchd.photos.decoding.decode import stored_orientation
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.pipeline.dates.fix import fix, undo
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.recovery import recover
 from facewatchd.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

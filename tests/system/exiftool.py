@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from facewatchd.core.date_plan import Act
+from facewatchd.core.dates.plan import Act
 
 Tags = Mapping[str, object]
 """By the tag's groups and name, such as `EXIF:ExifIFD:DateTimeOriginal`."""

@@ -23,8 +23,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from facewatchd.core.thresholds import Thresholds
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.matching.thresholds import Thresholds
+from facewatchd.core.tree.entries import LinkMode
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -41,9 +41,9 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.read import PlainReader
-from facewatchd.pipeline.materialize import TreeSettings
+from facewatchd.photos.decoding.read import PlainReader
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.pipeline.tree.materialize import TreeSettings
 from facewatchd.store import Store
 
 MODEL = "model-a"

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from helpers import Archive, open_archive, unit
 
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.tree.entries import LinkMode
 from facewatchd.errors import StoreError
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.roots import settle_roots
+from facewatchd.pipeline.intake.roots import settle_roots
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 from facewatchd.store.backup import back_up, restore
 from facewatchd.store.schema import MIGRATIONS

@@ -20,21 +20,21 @@ from date_crash import NOW, fix_all, put, settings, undo_all
 from helpers import Archive
 from running import Home, fresh, photos_in, prepared, retake, wait_until
 
-from facewatchd.core.date_plan import Mode
-from facewatchd.core.dates import SOURCES
+from facewatchd.core.dates.evidence import SOURCES
+from facewatchd.core.dates.plan import Mode
 from facewatchd.domain import DateSource, FileStat
-from facewatchd.photos.beside import (
+from facewatchd.photos.formats import is_photo_name
+from facewatchd.photos.metadata.beside import (
     beginning_of_photos,
     fingerprint,
     fingerprint_at,
     is_beside_name,
     names_beside,
 )
-from facewatchd.photos.formats import is_photo_name
-from facewatchd.photos.metadata import read_tags
-from facewatchd.photos.sidecars import new_sidecar
-from facewatchd.pipeline.date_batches import accompanied, arrived
-from facewatchd.pipeline.discover import differences
+from facewatchd.photos.metadata.tags import read_tags
+from facewatchd.photos.writing.sidecars import new_sidecar
+from facewatchd.pipeline.dates.batches import accompanied, arrived
+from facewatchd.pipeline.intake.discover import differences
 from facewatchd.store.database import DATABASE
 from facewatchd.watch.scanner import scan
 

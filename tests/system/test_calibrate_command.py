@@ -17,12 +17,12 @@ from click.testing import CliRunner, Result
 from helpers import found_face, open_archive
 from running import Home, prepared
 
-from facewatchd.cli import main
+from facewatchd.cli.main import main
 from facewatchd.config import Config
-from facewatchd.core.assign import NEAREST, Gallery, assign, best_people, look
-from facewatchd.core.calibrate import MIN_PEOPLE, Calibration
-from facewatchd.core.recluster import medoids
-from facewatchd.core.thresholds import shipped_thresholds
+from facewatchd.core.evaluation.calibration import MIN_PEOPLE, Calibration
+from facewatchd.core.grouping.recluster import medoids
+from facewatchd.core.matching.assign import NEAREST, Gallery, assign, best_people, look
+from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import (
     Assignment,
     Constraint,
@@ -36,10 +36,10 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.faces.packs import open_engine
-from facewatchd.photos.decode import decode
-from facewatchd.pipeline.calibration import calibration_of
-from facewatchd.pipeline.ingest import IngestSettings, find_faces
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.photos.decoding.decode import decode
+from facewatchd.pipeline.grouping.calibration import calibration_of
+from facewatchd.pipeline.grouping.thresholds import thresholds_for
+from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
 from facewatchd.store import Store, StoredModel
 
 DIM = 64

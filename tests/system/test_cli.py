@@ -625,7 +625,7 @@ def test_quick_commands_load_nothing_heavy(home: Home, arguments: list[str]) -> 
     """The face models' and the grouping's libraries take long to load, and these commands need none of them."""
     script = (
         "import json, sys\n"
-        "from facewatchd.cli import main\n"
+        "from facewatchd.cli.main import main\n"
         "main(sys.argv[1:], standalone_mode=False)\n"
         "print(json.dumps(sorted(sys.modules)), file=sys.stderr)\n"
     )

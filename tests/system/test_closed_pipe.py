@@ -22,7 +22,7 @@ COMMANDS = [
 # runs one command after the other in forks of one process, as a start of the program takes most of a second
 RUN = """
 import os, sys
-from facewatchd.cli import main
+from facewatchd.cli.main import main
 for line in sys.stdin.read().splitlines():
     said, its_said = os.pipe()
     pid = os.fork()

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import PngImagePlugin
 
-from facewatchd.photos.content_hash import HASH_BYTES, content_hash
+from facewatchd.photos.metadata.content_hash import HASH_BYTES, content_hash
 
 
 def _picture(seed: int = 0) -> PillowImage.Image:

@@ -1,4 +1,4 @@
-"""`daemon.control`: requests over a real socket, good ones and others."""
+"""`daemon.process.control`: requests over a real socket, good ones and others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from facewatchd.daemon.control import MOST_BYTES, SOCKET, ControlServer, ask
+from facewatchd.daemon.process.control import MOST_BYTES, SOCKET, ControlServer, ask
 from facewatchd.errors import FacewatchError, RunningError
 
 

@@ -9,11 +9,11 @@ from contextlib import closing
 import pytest
 from helpers import NOW, Archive, links, unit
 
+from facewatchd.core.tree.scope import Scope
 from facewatchd.domain import Person, PersonId
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.scope import Scope
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

@@ -12,10 +12,10 @@ import pytest
 from bad_files import crashing, samples
 from running import wait_until
 
-from facewatchd.core.owners import Owner
-from facewatchd.daemon.covers import CoverCutter
+from facewatchd.core.tree.owners import Owner
+from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.domain import Box
-from facewatchd.photos.isolated import DecodeLimits, Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders
 from facewatchd.store import PersonFace
 
 pytest_plugins = "decoder_fixtures"

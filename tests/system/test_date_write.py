@@ -21,19 +21,19 @@ from date_corpus import ZEROS, Sample, app1, block, corpus, jpeg
 from date_crash import NAME, NOW, XMP, fix_all, put, settings, undo_all
 from helpers import Archive, Entry, in_namespace, listing, without_roots_rights
 
-from facewatchd.core.date_plan import Act, Mode
-from facewatchd.core.date_rules import DateRules, FolderRule
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.plan import Act, Mode
+from facewatchd.core.dates.rules import DateRules, FolderRule
+from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.domain import DateSource, FileStat, PhotoState, Precision, TakenPhoto
 from facewatchd.errors import FacewatchError
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.date_evidence import read_evidence
-from facewatchd.photos.metadata import read_sidecar, read_tags
-from facewatchd.photos.write import obstacle
-from facewatchd.pipeline.date_batches import arrived, fix_batch, undo_batch
-from facewatchd.pipeline.date_fix import fix
-from facewatchd.pipeline.date_recovery import recover
-from facewatchd.pipeline.dates import look
+from facewatchd.photos.decoding.date_evidence import read_evidence
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.tags import read_sidecar, read_tags
+from facewatchd.photos.writing.write import obstacle
+from facewatchd.pipeline.dates.batches import arrived, fix_batch, undo_batch
+from facewatchd.pipeline.dates.fix import fix
+from facewatchd.pipeline.dates.look import look
+from facewatchd.pipeline.dates.recovery import recover
 from facewatchd.store import WriteState
 
 pytest_plugins = "archive_fixtures"

@@ -22,17 +22,17 @@ from helpers import open_archive
 from running import Home, fresh, photos_in, prepared, retake, wait_until
 
 from facewatchd.config import load_config
-from facewatchd.core.date_names import date_in_name
-from facewatchd.core.date_plan import Act
-from facewatchd.core.stamps import parse_stamp
+from facewatchd.core.dates.names import date_in_name
+from facewatchd.core.dates.plan import Act
+from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.domain import Precision, TakenPhoto
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import stored_orientation
-from facewatchd.photos.metadata import read_sidecar, read_tags
-from facewatchd.photos.sidecars import new_sidecar
-from facewatchd.pipeline.date_batches import fix_batch
-from facewatchd.pipeline.date_report import report
-from facewatchd.pipeline.dates import DateSettings
+from facewatchd.photos.decoding.decode import stored_orientation
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.tags import read_sidecar, read_tags
+from facewatchd.photos.writing.sidecars import new_sidecar
+from facewatchd.pipeline.dates.batches import fix_batch
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.report import report
 from facewatchd.store import Store
 
 TIMED = "IMG_20190817_123456"

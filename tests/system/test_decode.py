@@ -24,7 +24,7 @@ from raw_files import dng
 
 from facewatchd.domain import Image
 from facewatchd.errors import PhotoBusyError, PhotoError
-from facewatchd.photos.decode import decode, upright
+from facewatchd.photos.decoding.decode import decode, upright
 from facewatchd.photos.formats import PhotoKind, is_photo_name
 
 PATH = b"/photos/a.jpg"
@@ -292,7 +292,7 @@ def test_a_broken_tag_does_not_cost_a_tiff(tags: tuple[tuple[int, int, int, int]
     """
     path = tmp_path / "a.tif"
     path.write_bytes(_tiff(*tags))
-    script = "import sys; from facewatchd.photos.decode import decode; p = sys.argv[1].encode()"
+    script = "import sys; from facewatchd.photos.decoding.decode import decode; p = sys.argv[1].encode()"
     script += "; print(decode(open(p, 'rb').read(), p, 1.0).image.tobytes().hex())"
     done = subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True, timeout=60

@@ -14,8 +14,8 @@ from helpers import MODEL, NASTY_NAMES, Archive, jpeg, links, unit
 
 from facewatchd.domain import Health, PhotoState, Root, SeenFile, TakenPhoto
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.discover import Discovery, differences, is_gone_from
-from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.intake.discover import Discovery, differences, is_gone_from
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.watch.scanner import ScannedFolder, scan
 
 pytest_plugins = "archive_fixtures"

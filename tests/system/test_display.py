@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from running import Home, environment, fresh
 
-from facewatchd.daemon.display import picture
-from facewatchd.daemon.progress import Figures, SlowPhoto, Stage
+from facewatchd.daemon.intake.progress import Figures, SlowPhoto, Stage
+from facewatchd.daemon.process.display import picture
 
 
 @pytest.fixture(scope="module")

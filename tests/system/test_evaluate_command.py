@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import DIM, MODEL, Archive, open_archive, unit
 
-from facewatchd.cli import main
+from facewatchd.cli.main import main
 from facewatchd.config import Config
 from facewatchd.domain import Constraint, ConstraintKind
 from facewatchd.errors import FacewatchError

@@ -19,13 +19,14 @@ import trees
 from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
 from trees import look
 
-from facewatchd.core.face_pictures import pictured
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.face_pictures import pictured
 from facewatchd.domain import DateFinding, DateSource, FaceId, FaceState, Precision
 from facewatchd.people.kept_pictures import FOLDER
-from facewatchd.pipeline import correct, pictures
-from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree import pictures
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"

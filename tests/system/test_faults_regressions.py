@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from helpers import Archive
 
-from facewatchd.daemon.service import notify
+from facewatchd.daemon.process.service import notify
 from facewatchd.domain import PhotoState
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.discover import Discovery, differences
+from facewatchd.pipeline.intake.discover import Discovery, differences
 from facewatchd.watch.scanner import scan
 
 pytest_plugins = "archive_fixtures"

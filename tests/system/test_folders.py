@@ -13,8 +13,8 @@ from helpers import Archive
 
 from facewatchd.config import Config, load_config
 from facewatchd.errors import ConfigError
-from facewatchd.pipeline.folders import remembered, settle_folders
-from facewatchd.pipeline.roots import settle_roots
+from facewatchd.pipeline.intake.folders import remembered, settle_folders
+from facewatchd.pipeline.intake.roots import settle_roots
 
 pytest_plugins = "archive_fixtures"
 

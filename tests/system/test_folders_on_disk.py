@@ -17,14 +17,14 @@ from helpers import NOW, Archive, broken_links
 from running import prepared, wait_until
 from trees import hidden, know_two, look, regroup, shown, shown_below
 
-from facewatchd.core.half_moves import WHILE_S
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.half_moves import WHILE_S
+from facewatchd.core.tree.scope import Scope
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.commands import carry_out, folders_of
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.scope import Scope
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.corrections.commands import carry_out, folders_of
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store.notices import KEPT_S
 
 pytest_plugins = "archive_fixtures"

@@ -17,14 +17,14 @@ import pytest
 from helpers import Archive, broken_links, unit
 from trees import Failing, know_two, look, regroup, shown
 
-from facewatchd.core.gestures import Deleted, Hidden, Merged
-from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.gestures import Deleted, Hidden, Merged
 from facewatchd.domain import Assignment, Face
 from facewatchd.errors import TreeError
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.obey import Obedience
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.corrections.obey import Obedience
+from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 

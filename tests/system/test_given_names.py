@@ -15,13 +15,13 @@ import pytest
 from helpers import Archive, broken_links, open_archive, unit
 from trees import know_two, look, regroup, shown, shown_below
 
-from facewatchd.core.link_names import template
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.link_names import template
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 

@@ -9,12 +9,12 @@ import pytest
 from helpers import MODEL, NOW, THRESHOLDS, Archive, numbers, unit
 from running import Home, prepared
 
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.domain import Constraint, ConstraintKind, FaceState, PersonId
-from facewatchd.pipeline.guarded import apply_guarded, objection
-from facewatchd.pipeline.regroup import Regrouping, compute, decide, take_snapshot
+from facewatchd.pipeline.grouping.guarded import apply_guarded, objection
+from facewatchd.pipeline.grouping.regroup import Regrouping, compute, decide, take_snapshot
 
 pytest_plugins = "archive_fixtures"
 

@@ -16,8 +16,7 @@ import pytest
 from helpers import Archive, listing, unit
 from running import fresh, photos_in, prepared, retake, run
 
-from facewatchd.core.names import MAX_NAME_BYTES, fold, folder_name, link_name
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     MARKER,
     RESERVED,
     LinkMode,
@@ -28,13 +27,14 @@ from facewatchd.core.tree import (
     copy_of,
     hard_link,
 )
+from facewatchd.core.tree.folder_names import MAX_NAME_BYTES, fold, folder_name, link_name
 from facewatchd.domain import PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.people.markers import marker_text
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.people.tree import Done, PeopleTree
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree.materialize import Materialized, materialize
 
 pytest_plugins = "archive_fixtures"
 

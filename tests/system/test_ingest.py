@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from helpers import DIM, MODEL, NASTY_NAMES, NOW, READER, THRESHOLDS, Archive, found_face, unit
 
-from facewatchd.core.quality import QualityLimits
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.intake.quality import QualityLimits
+from facewatchd.core.matching.thresholds import Thresholds
+from facewatchd.core.tree.scope import InPool, Scope
 from facewatchd.demo import ACTOR, ASTRONAUT, GROUP, _load
 from facewatchd.domain import (
     Constraint,
@@ -33,9 +34,8 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.errors import PhotoBusyError, PhotoError
-from facewatchd.photos.read import PhotoRead
-from facewatchd.pipeline.ingest import IngestSettings, find_faces, keep, keep_same, known_contents, take_in
-from facewatchd.pipeline.scope import InPool, Scope
+from facewatchd.photos.decoding.read import PhotoRead
+from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces, keep, keep_same, known_contents, take_in
 
 pytest_plugins = "archive_fixtures"
 

@@ -1,4 +1,4 @@
-"""`photos.isolated`: photos read in processes of their own, with real processes, real decoders and real crashes (R23)."""
+"""`photos.decoding.isolated`: photos read in processes of their own, with real processes, real decoders and real crashes (R23)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from msgspec.structs import replace as replace_in
 from PIL import Image
 from running import children, environment, is_alive, wait_until
 
-from facewatchd.core.dates import Sidecar, Tags
+from facewatchd.core.dates.evidence import Sidecar, Tags
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
-from facewatchd.photos import child, isolated
-from facewatchd.photos.channel import Asked, Done, Failed, Pixels, pack, unpack
+from facewatchd.photos.decoding import child, isolated
+from facewatchd.photos.decoding.channel import Asked, Done, Failed, Pixels, pack, unpack
+from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.read import PhotoRead, PlainReader
 from facewatchd.photos.formats import PhotoKind
-from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
-from facewatchd.photos.read import PhotoRead, PlainReader
 
 pytest_plugins = "decoder_fixtures"
 
@@ -305,7 +305,7 @@ def test_dev_shm_is_not_needed(tmp_path: Path) -> None:
     """Where it is full or cannot be written, photos are read all the same."""
     path = write(tmp_path, "photo.jpg", samples()["jpg"])
     code = (
-        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.isolated import *\n"
+        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.decoding.isolated import *\n"
         "decoders = Decoders(); path = os.fsencode(sys.argv[1])\n"
         "read = IsolatedReader(decoders).within(DecodeLimits(30, 20, 400 << 20)).read(path, FileStat.of(os.lstat(path)))\n"
         "print(read.decoded.width); decoders.stop()"
@@ -346,7 +346,7 @@ def test_nothing_is_left_of_a_daemon_that_was_killed(tmp_path: Path) -> None:
     path = write(tmp_path, "bad.gif", crashing("sleep"))
     (tmp_path / "tmp").mkdir()
     code = (
-        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.isolated import *\n"
+        "import os, sys; from facewatchd.domain import FileStat; from facewatchd.photos.decoding.isolated import *\n"
         "path = os.fsencode(sys.argv[1]); print('reading', flush=True)\n"
         "IsolatedReader(Decoders()).within(DecodeLimits(30, 60, 400 << 20)).read(path, FileStat.of(os.lstat(path)))"
     )

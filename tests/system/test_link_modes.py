@@ -17,13 +17,13 @@ import pytest
 from helpers import Archive, in_namespace, jpeg, listing, unit
 from trees import know_two, look, regroup, shown
 
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import LinkMode, RemoveFolder
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import LinkMode, RemoveFolder
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline import correct
+from facewatchd.pipeline.corrections import correct
 from facewatchd.watch.scanner import scan
 
 pytest_plugins = "archive_fixtures"
@@ -316,9 +316,9 @@ import os, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from helpers import *
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.tree.entries import LinkMode
 from facewatchd.errors import TreeError
-from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.tree.materialize import materialize
 from dataclasses import replace
 folder = Path(sys.argv[1])
 (folder / "People").mkdir()

@@ -9,8 +9,8 @@ import pytest
 from helpers import Archive, listing
 from trees import know_two, look, regroup
 
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.pipeline import correct
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.pipeline.corrections import correct
 
 pytest_plugins = "archive_fixtures"
 

@@ -9,7 +9,7 @@ import pytest
 from facewatchd.config import Config
 from facewatchd.demo import GROUP, _load
 from facewatchd.domain import FaceEngine, Image
-from facewatchd.pipeline.ingest import IngestSettings, find_faces
+from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
 
 pytest_plugins = "archive_fixtures"
 

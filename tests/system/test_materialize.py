@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from helpers import NASTY_NAMES, Archive, broken_links, links, listing, open_archive, unit
 
-from facewatchd.core.tree import MARKER, Action, LinkMode, PutFile, PutLink
+from facewatchd.core.tree.entries import MARKER, Action, LinkMode, PutFile, PutLink
 from facewatchd.domain import Assignment, DateFinding, DateSource, Precision
 from facewatchd.errors import TreeError
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree.materialize import Materialized, materialize
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"
@@ -641,8 +641,8 @@ def as_seen(archive: Archive) -> dict[bytes, tuple[int, bytes]]:
 KILLER = """
 import os, signal, sys
 from pathlib import Path
-from facewatchd.core.tree import LinkMode
-from facewatchd.pipeline.materialize import TreeSettings, materialize
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
 from facewatchd.store import Store
 CHANGES = {"mkdir", "symlink", "rename", "unlink", "rmdir", "execute"}
 tree = TreeSettings(os.fsencode(sys.argv[2]), 2, links=LinkMode.RELATIVE, max_megapixels=50)

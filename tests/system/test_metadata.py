@@ -19,10 +19,10 @@ import pillow_heif
 import pytest
 from PIL import Image as PillowImage
 
-from facewatchd.core.dates import Sidecar, Tags, Takeout
-from facewatchd.photos.exif import parse_exif
+from facewatchd.core.dates.evidence import Sidecar, Tags, Takeout
 from facewatchd.photos.formats import PhotoKind, kind_of
-from facewatchd.photos.metadata import (
+from facewatchd.photos.metadata.exif import parse_exif
+from facewatchd.photos.metadata.tags import (
     MAX_BESIDE_BYTES,
     parse_takeout,
     parse_xmp,

@@ -13,8 +13,8 @@ from helpers import Archive, stat_of, unit
 
 from facewatchd.domain import PhotoState, SeenFile
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.roots import leave_out, move_root, settle_roots, unwatched
+from facewatchd.pipeline.intake.discover import Discovery
+from facewatchd.pipeline.intake.roots import leave_out, move_root, settle_roots, unwatched
 from facewatchd.watch.roots import RootIdentity, check_root
 
 pytest_plugins = "archive_fixtures"

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewatchd.core.evaluate import score
-from facewatchd.core.graph import NOBODY, Graph, neighbours
-from facewatchd.core.recluster import NEIGHBOURS, ReclusterSettings, cluster
-from facewatchd.core.ties import Ties
+from facewatchd.core.evaluation.scores import score
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.graph import NOBODY, Graph, neighbours
+from facewatchd.core.grouping.recluster import NEIGHBOURS, ReclusterSettings, cluster
 from facewatchd.domain import Embeddings
 from facewatchd.neighbours.keep import FILE, neighbours_of
 from facewatchd.neighbours.search import Neighbours

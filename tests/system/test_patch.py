@@ -18,13 +18,13 @@ from exiftool import MISSING, Tags, flaws, read_folder
 from PIL import Image as PillowImage
 from PIL import ImageSequence
 
-from facewatchd.core.date_plan import FIELD_BYTES, Act, DatePlan, Mode, plan
-from facewatchd.core.dates import Evidence, date_of
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.evidence import Evidence, date_of
+from facewatchd.core.dates.plan import FIELD_BYTES, Act, DatePlan, Mode, plan
+from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.photos.formats import PhotoKind, kind_of
-from facewatchd.photos.metadata import read_tags
-from facewatchd.photos.patch import Edit, applied, edits_for, layout_of, reversed_edits
-from facewatchd.photos.verify import flaw, second_reading
+from facewatchd.photos.metadata.tags import read_tags
+from facewatchd.photos.writing.patch import Edit, applied, edits_for, layout_of, reversed_edits
+from facewatchd.photos.writing.verify import flaw, second_reading
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 VALUE = wall_clock(2019, 8, 17, 12, 34, 56)

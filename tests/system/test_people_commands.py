@@ -19,12 +19,12 @@ from trees import look, regroup, shown
 
 from facewatchd import offline
 from facewatchd.config import Config
-from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.commands import carry_out
-from facewatchd.pipeline.whom import person_meant
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.corrections.commands import carry_out
+from facewatchd.pipeline.corrections.whom import person_meant
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

@@ -14,7 +14,7 @@ import pytest
 from helpers import NASTY_NAMES, in_namespace, listing, without_roots_rights
 from running import wait_until
 
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     MARKER,
     Action,
     Adopt,
@@ -509,7 +509,7 @@ def test_a_tree_that_cannot_be_made(tmp_path: Path) -> None:
 
 CARRY_OUT = """
 import os, sys
-from facewatchd.core.tree import *
+from facewatchd.core.tree.entries import *
 from facewatchd.errors import TreeError
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.people.tree import PeopleTree

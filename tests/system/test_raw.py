@@ -17,15 +17,15 @@ from PIL import Image as PillowImage
 from PIL import ImageFile
 from raw_files import DATE, cr2, cr3, dng, nef, orf, raf, rw2
 
-from facewatchd.core.stamps import parse_stamp
+from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.domain import Image
 from facewatchd.errors import PhotoError
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.decode import decode
+from facewatchd.photos.decoding.decode import decode
 from facewatchd.photos.formats import SNIFF_BYTES, PhotoKind, kind_of
-from facewatchd.photos.metadata import read_tags
-from facewatchd.photos.patch import Edit, layout_of
-from facewatchd.photos.verify import flaw
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.tags import read_tags
+from facewatchd.photos.writing.patch import Edit, layout_of
+from facewatchd.photos.writing.verify import flaw
 
 PATH = b"/photos/a.jpg"
 CAP = 250.0
@@ -211,7 +211,7 @@ def test_the_whole_file_is_the_picture() -> None:
 def test_libraw_is_loaded_by_raw_files_only() -> None:
     """Most archives have none."""
     code = (
-        "import sys; from facewatchd.photos.decode import decode;"
+        "import sys; from facewatchd.photos.decoding.decode import decode;"
         f"decode({JPEG!r}, b'x', 9); assert 'rawpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,12 +18,12 @@ import piexif
 import pytest
 from PIL import Image as PillowImage
 
-from facewatchd.core.dates import date_of
+from facewatchd.core.dates.evidence import date_of
 from facewatchd.domain import DateSource, FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
-from facewatchd.photos import read
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.photos.read import read_photo, read_settled
+from facewatchd.photos.decoding import read
+from facewatchd.photos.decoding.read import read_photo, read_settled
+from facewatchd.photos.metadata.content_hash import content_hash
 
 NOW = 1_767_225_600.0
 CAP = 250.0

@@ -1,4 +1,4 @@
-"""`photos.reasons`: what is said of a photo that cannot be read is what happened to it, in every format."""
+"""`photos.decoding.reasons`: what is said of a photo that cannot be read is what happened to it, in every format."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoError, PhotoRoomError
 from facewatchd.faces import sessions
 from facewatchd.faces.packs import open_engine
-from facewatchd.photos.decode import decode
+from facewatchd.photos.decoding.decode import decode
+from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.reasons import is_cut_off
 from facewatchd.photos.formats import kind_of
-from facewatchd.photos.isolated import DecodeLimits, Decoders, IsolatedReader
-from facewatchd.photos.reasons import is_cut_off
 
 pytest_plugins = "decoder_fixtures"
 

@@ -17,18 +17,18 @@ from date_crash import NOW, put, settings, undo_all
 from helpers import Archive
 from running import Home, fresh, photos_in, prepared, retake, wait_until
 
-from facewatchd.core.date_plan import Mode
-from facewatchd.core.date_rules import ClockShift, DateRules, FolderRule
-from facewatchd.core.date_words import date_words
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.plan import Mode
+from facewatchd.core.dates.rules import ClockShift, DateRules, FolderRule
+from facewatchd.core.dates.stamps import wall_clock
+from facewatchd.core.dates.words import date_words
 from facewatchd.domain import DateSource, Precision
-from facewatchd.photos.metadata import read_tags
-from facewatchd.photos.sidecars import new_sidecar
-from facewatchd.pipeline.date_batches import accompanied, fix_batch, undo_batch
-from facewatchd.pipeline.date_fix import fix
-from facewatchd.pipeline.dates import DateSettings, look
-from facewatchd.pipeline.redate import basis_of, look_again, mark_by_clock, mark_by_rules
-from facewatchd.pipeline.stacks import move
+from facewatchd.photos.metadata.tags import read_tags
+from facewatchd.photos.writing.sidecars import new_sidecar
+from facewatchd.pipeline.dates.batches import accompanied, fix_batch, undo_batch
+from facewatchd.pipeline.dates.fix import fix
+from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.redate import basis_of, look_again, mark_by_clock, mark_by_rules
+from facewatchd.pipeline.intake.stacks import move
 
 pytest_plugins = "archive_fixtures"
 

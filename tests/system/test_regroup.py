@@ -18,9 +18,9 @@ from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, jpeg, unit
 
 from facewatchd import demo
 from facewatchd.config import Config
-from facewatchd.core.gestures import Founded
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.matching.thresholds import Thresholds
+from facewatchd.core.tree.gestures import Founded
 from facewatchd.domain import (
     Constraint,
     ConstraintKind,
@@ -33,11 +33,12 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.neighbours.keep import FILE
-from facewatchd.pipeline import correct, regroup
-from facewatchd.pipeline.ingest import keep
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.obey import Obedience
-from facewatchd.pipeline.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.corrections.obey import Obedience
+from facewatchd.pipeline.grouping import regroup
+from facewatchd.pipeline.grouping.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
+from facewatchd.pipeline.intake.ingest import keep
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

@@ -13,7 +13,7 @@ from types import FrameType
 
 import pytest
 
-from facewatchd.core.tree import MARKER, Action, MakeFolder, PutFile, PutLink, RenameFolder
+from facewatchd.core.tree.entries import MARKER, Action, MakeFolder, PutFile, PutLink, RenameFolder
 from facewatchd.people import renaming
 from facewatchd.people.markers import marker_text
 from facewatchd.people.photo_files import PhotoFiles

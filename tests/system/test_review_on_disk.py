@@ -18,9 +18,9 @@ from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
 from trees import look
 from trees import shown_below as shown
 
-from facewatchd.core.recluster import ReclusterSettings
+from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.domain import Assignment, FaceState
-from facewatchd.pipeline import correct
+from facewatchd.pipeline.corrections import correct
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"

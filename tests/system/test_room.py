@@ -1,4 +1,4 @@
-"""`daemon.room`: who may use the memory, with real threads; how much there is."""
+"""`daemon.intake.room`: who may use the memory, with real threads; how much there is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 
-from facewatchd.daemon.room import Room, memory_for, workers_for
+from facewatchd.daemon.intake.room import Room, memory_for, workers_for
 from facewatchd.faces.sessions import CPU, CUDA
 
 MB = 1 << 20

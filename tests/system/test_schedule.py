@@ -1,4 +1,4 @@
-"""`daemon.schedule`: chores come when they are due, by a real clock."""
+"""`daemon.process.schedule`: chores come when they are due, by a real clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apscheduler.schedulers import SchedulerNotRunningError
 
 from facewatchd.config import Config, load_config
 from facewatchd.daemon.events import Chore
-from facewatchd.daemon.schedule import Schedule
+from facewatchd.daemon.process.schedule import Schedule
 
 DAY = 86_400.0
 

@@ -1,4 +1,4 @@
-"""`daemon.service`: sd_notify with real sockets, by path and by abstract name."""
+"""`daemon.process.service`: sd_notify with real sockets, by path and by abstract name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from running import service_manager
 
-from facewatchd.daemon.service import notify
+from facewatchd.daemon.process.service import notify
 
 
 def test_a_word_to_a_path(tmp_path: Path) -> None:

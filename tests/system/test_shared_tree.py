@@ -16,9 +16,9 @@ import pytest
 from helpers import Archive, open_archive
 from trees import know_two, look
 
-from facewatchd.core.tree import LinkMode
-from facewatchd.daemon.control import ControlServer
-from facewatchd.daemon.lock import single_instance
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.daemon.process.control import ControlServer
+from facewatchd.daemon.process.lock import single_instance
 from facewatchd.neighbours.keep import FILE, neighbours_of
 from facewatchd.store.backup import back_up, restore
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from facewatchd.core.dates import Sidecar
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.evidence import Sidecar
+from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.domain import Precision
-from facewatchd.photos.metadata import parse_xmp
-from facewatchd.photos.patch import applied, reversed_edits
-from facewatchd.photos.sidecars import merge, new_sidecar, sidecar_target, xmp_text
+from facewatchd.photos.metadata.tags import parse_xmp
+from facewatchd.photos.writing.patch import applied, reversed_edits
+from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 DATE = "2019-08-17T12:34:56"

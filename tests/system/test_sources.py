@@ -15,12 +15,12 @@ import pytest
 from helpers import Archive, in_namespace, unit
 
 from facewatchd.config import load_config
-from facewatchd.daemon.scans import ScanEnd, ScanPart
-from facewatchd.daemon.sources import Sources
+from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
+from facewatchd.daemon.folders.sources import Sources
 from facewatchd.daemon.troubles import Troubles
 from facewatchd.domain import Health, PhotoState, Root
-from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.materialize import materialize
+from facewatchd.pipeline.intake.discover import Discovery
+from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 
@@ -168,8 +168,8 @@ MOUNTED_INSIDE = """
 import os, queue, subprocess, sys
 from pathlib import Path
 from facewatchd.config import load_config
-from facewatchd.daemon.scans import ScanEnd
-from facewatchd.daemon.sources import Sources
+from facewatchd.daemon.folders.scans import ScanEnd
+from facewatchd.daemon.folders.sources import Sources
 from facewatchd.store import Store
 from facewatchd.watch.hints import Hint, HintKind
 top = Path(sys.argv[1])

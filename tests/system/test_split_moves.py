@@ -16,13 +16,13 @@ import pytest
 from helpers import Archive, broken_links, open_archive, unit
 from trees import know_two, look, regroup, shown
 
-from facewatchd.core.half_moves import WHILE_S
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.half_moves import WHILE_S
 from facewatchd.domain import FaceState
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.materialize import Materialized, materialize
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.tree.materialize import Materialized, materialize
 
 pytest_plugins = "archive_fixtures"
 

@@ -23,7 +23,7 @@ from PIL import Image as PillowImage
 from raw_files import DATE, dng
 from running import Home, wait_until
 
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.demo import ASTRONAUT, _load
 from facewatchd.domain import (
     Constraint,
@@ -39,10 +39,10 @@ from facewatchd.domain import (
     SamePhoto,
     TakenPhoto,
 )
-from facewatchd.pipeline.discover import Discovery
-from facewatchd.pipeline.ingest import IngestSettings, keep, keep_same, known_contents, take_in
-from facewatchd.pipeline.materialize import materialize
-from facewatchd.pipeline.stacks import leave, meet_all, stand_down
+from facewatchd.pipeline.intake.discover import Discovery
+from facewatchd.pipeline.intake.ingest import IngestSettings, keep, keep_same, known_contents, take_in
+from facewatchd.pipeline.intake.stacks import leave, meet_all, stand_down
+from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store, StoredModel
 from facewatchd.store.database import DATABASE
 

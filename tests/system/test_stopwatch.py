@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from helpers import NOW, READER, Archive
 
-from facewatchd.daemon.progress import Stage
-from facewatchd.daemon.stopwatch import Stopwatch, TimedEngine, TimedReader
+from facewatchd.daemon.intake.progress import Stage
+from facewatchd.daemon.intake.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.demo import GROUP, _load
 from facewatchd.domain import FaceEngine, TakenPhoto
 from facewatchd.errors import PhotoError
-from facewatchd.pipeline.ingest import IngestSettings, take_in
+from facewatchd.pipeline.intake.ingest import IngestSettings, take_in
 
 pytest_plugins = "archive_fixtures"
 

@@ -39,10 +39,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from facewatchd.core.assign import Gallery
-from facewatchd.core.owners import Suggestion
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import Written, WrittenFolder
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.matching.assign import Gallery
+from facewatchd.core.tree.entries import Written, WrittenFolder
+from facewatchd.core.tree.owners import Suggestion
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -67,8 +67,8 @@ from facewatchd.domain import (
 )
 from facewatchd.errors import FacewatchError, StoreError
 from facewatchd.export import HEADER, export_faces
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.regroup import apply, decide, take_snapshot
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.grouping.regroup import apply, decide, take_snapshot
 from facewatchd.store import LastRecluster, PersonPhoto, Store, StoredModel
 
 pytest_plugins = "archive_fixtures"

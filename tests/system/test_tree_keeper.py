@@ -15,8 +15,8 @@ import pytest
 from helpers import Archive, unit
 from trees import know_two, look, shown
 
-from facewatchd.core.half_moves import WHILE_S
-from facewatchd.daemon.tree_keeper import TreeKeeper
+from facewatchd.core.tree.half_moves import WHILE_S
+from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 
 pytest_plugins = "archive_fixtures"
 

@@ -32,19 +32,19 @@ from hypothesis.stateful import (
 )
 from trees import Failing
 
-from facewatchd.core.face_pictures import pictured
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.tree import MARKER, LinkMode, Written
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.tree.entries import MARKER, LinkMode, Written
+from facewatchd.core.tree.face_pictures import pictured
 from facewatchd.domain import FaceId, PersonId, Pool, TakenPhoto
 from facewatchd.errors import TreeError
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
-from facewatchd.photos.content_hash import content_hash
-from facewatchd.pipeline import correct
-from facewatchd.pipeline.ingest import keep
-from facewatchd.pipeline.materialize import Materialized, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
+from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.grouping.regroup import apply, compute, decide, take_snapshot
+from facewatchd.pipeline.intake.ingest import keep
+from facewatchd.pipeline.tree.materialize import Materialized, materialize
 from facewatchd.store import StoredModel
 
 EXAMPLES = int(os.environ.get("FACEWATCHD_SOAK", "12"))

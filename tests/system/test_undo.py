@@ -17,9 +17,9 @@ from helpers import Archive, broken_links
 from running import prepared, wait_until
 from trees import know_two, look, shown
 
-from facewatchd.core.tree import LinkMode
+from facewatchd.core.tree.entries import LinkMode
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline import correct
+from facewatchd.pipeline.corrections import correct
 
 pytest_plugins = "archive_fixtures"
 

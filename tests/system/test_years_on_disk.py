@@ -15,7 +15,7 @@ from trees import look
 from trees import shown_below as shown
 
 from facewatchd.domain import DateFinding, DateSource, Precision
-from facewatchd.pipeline import correct
+from facewatchd.pipeline.corrections import correct
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"

@@ -9,13 +9,13 @@ from typing import Any
 
 from helpers import DIM, MODEL, THRESHOLDS, Archive, unit
 
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.thresholds import Thresholds
-from facewatchd.core.tree import MARKER
+from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.core.matching.thresholds import Thresholds
+from facewatchd.core.tree.entries import MARKER
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
-from facewatchd.pipeline.materialize import Materialized, materialize
-from facewatchd.pipeline.regroup import apply, compute, decide, take_snapshot
+from facewatchd.pipeline.grouping.regroup import apply, compute, decide, take_snapshot
+from facewatchd.pipeline.tree.materialize import Materialized, materialize
 from facewatchd.store import StoredModel
 
 OURS = {MARKER, COVER, HIDDEN}

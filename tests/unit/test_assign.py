@@ -11,10 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facewatchd.config import Config
-from facewatchd.core.assign import CROWD, CROWD_SHARE, NEAREST, Gallery, assign, assign_photo, best_people, look, needed
-from facewatchd.core.thresholds import Thresholds
+from facewatchd.core.matching.assign import (
+    CROWD,
+    CROWD_SHARE,
+    NEAREST,
+    Gallery,
+    assign,
+    assign_photo,
+    best_people,
+    look,
+    needed,
+)
+from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
-from facewatchd.pipeline.thresholds import thresholds_for
+from facewatchd.pipeline.grouping.thresholds import thresholds_for
 
 ANNA, BOB, CARL = 1, 2, 3
 NOBODY = Gallery(np.empty(0, np.int64), np.empty((0, 2), np.float32))

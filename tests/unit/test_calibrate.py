@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core import calibrate as module
-from facewatchd.core.assign import CROWD_SHARE, Gallery, assign, look
-from facewatchd.core.calibrate import (
+from facewatchd.core.evaluation import calibration as module
+from facewatchd.core.evaluation.calibration import (
     MIN_FACES,
     MIN_PEOPLE,
     Archive,
@@ -23,10 +22,11 @@ from facewatchd.core.calibrate import (
     tail,
     usable,
 )
-from facewatchd.core.clusters import LinkRule
-from facewatchd.core.linkage import average_linkage
-from facewatchd.core.thresholds import shipped_thresholds
-from facewatchd.core.ties import Ties
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.clusters import LinkRule
+from facewatchd.core.grouping.linkage import average_linkage
+from facewatchd.core.matching.assign import CROWD_SHARE, Gallery, assign, look
+from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import Embeddings
 
 SHIPPED = shipped_thresholds("buffalo_l")
@@ -112,7 +112,7 @@ def test_more_people_to_be_mistaken_for_ask_for_more(seed: int, few: int, more: 
 
 
 def test_what_more_people_ask_of_each_face_is_not_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threshold rises by what `core.assign.needed` leaves."""
+    """The threshold rises by what `core.matching.assign.needed` leaves."""
 
     def rise() -> float:
         return run(1, 10 * REFERENCE.people).calibrated.assign - run(1, REFERENCE.people).calibrated.assign

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.cohesion import cohesion, incoherent
+from facewatchd.core.grouping.cohesion import cohesion, incoherent
 from facewatchd.domain import Embeddings
 
 LEAST = 0.3

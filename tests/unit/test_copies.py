@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewatchd.core.copies import PicturedFace, copies
+from facewatchd.core.grouping.copies import PicturedFace, copies
 from facewatchd.domain import Box
 
 LEFT, RIGHT = Box(10, 10, 100, 100), Box(200, 10, 100, 100)

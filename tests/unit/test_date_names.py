@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.date_names import date_in_folders, date_in_name
+from facewatchd.core.dates.names import date_in_folders, date_in_name
 from facewatchd.domain import Precision
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.date_neighbours import Between, neighbours
-from facewatchd.core.date_plan import Act, DateField, DatePlan, Layout, Mode, nonsense, plan, unwritable
-from facewatchd.core.dates import SOURCES, Evidence, Sidecar, Tags, Takeout, date_of
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.evidence import SOURCES, Evidence, Sidecar, Tags, Takeout, date_of
+from facewatchd.core.dates.neighbours import Between, neighbours
+from facewatchd.core.dates.plan import Act, DateField, DatePlan, Layout, Mode, nonsense, plan, unwritable
+from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

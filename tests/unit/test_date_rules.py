@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from facewatchd.core.date_plan import Act, Layout, Mode, plan
-from facewatchd.core.date_rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
-from facewatchd.core.dates import Evidence, Tags, Takeout, date_of
-from facewatchd.core.stamps import wall_clock
+from facewatchd.core.dates.evidence import Evidence, Tags, Takeout, date_of
+from facewatchd.core.dates.plan import Act, Layout, Mode, plan
+from facewatchd.core.dates.rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
+from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.dates import Evidence, Sidecar, Tags, Takeout, date_of, date_prefix, tag_problem
-from facewatchd.core.stamps import Stamp, parse_stamp, parse_zone, utc_stamp, zone_offset, zone_text
+from facewatchd.core.dates.evidence import Evidence, Sidecar, Tags, Takeout, date_of, date_prefix, tag_problem
+from facewatchd.core.dates.stamps import Stamp, parse_stamp, parse_zone, utc_stamp, zone_offset, zone_text
 from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

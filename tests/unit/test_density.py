@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facewatchd.core.density import density_clusters
-from facewatchd.core.evaluate import score
-from facewatchd.core.graph import Graph, neighbours
+from facewatchd.core.evaluation.scores import score
+from facewatchd.core.grouping.density import density_clusters
+from facewatchd.core.grouping.graph import Graph, neighbours
 from facewatchd.domain import Embeddings
 
 
@@ -81,8 +81,8 @@ def test_the_package_is_loaded_no_further_than_needed() -> None:
     """Each grouping is a process of its own, which must not wait for scikit-learn; the whole package still loads after."""
     script = """
 import sys
-from facewatchd.core.density import density_clusters
-from facewatchd.core.graph import neighbours
+from facewatchd.core.grouping.density import density_clusters
+from facewatchd.core.grouping.graph import neighbours
 import numpy as np
 print(density_clusters(neighbours(np.repeat(np.eye(2, dtype=np.float32), 4, axis=0), 3), 2, 1, 3).tolist())
 print("sklearn" in sys.modules)

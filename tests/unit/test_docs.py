@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import facewatchd
-from facewatchd.cli import main
+from facewatchd.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))

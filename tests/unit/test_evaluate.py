@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.evaluate import ALGORITHMS, group, score
-from facewatchd.core.recluster import ReclusterSettings
-from facewatchd.core.ties import Ties
+from facewatchd.core.evaluation.scores import ALGORITHMS, group, score
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.recluster import ReclusterSettings
 
 
 @pytest.mark.parametrize(

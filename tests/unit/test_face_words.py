@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.face_pictures import name_pictures, picture_version, pictured, pictures_in
-from facewatchd.core.gestures import Deleted, FoundFolder, LeftFolder, Moved, Pointed
-from facewatchd.core.names import fold
-from facewatchd.core.owners import Owner, Review, Suggestion
-from facewatchd.core.reading import read_gestures
-from facewatchd.core.tree import WantedPicture, Written
+from facewatchd.core.tree.entries import WantedPicture, Written
+from facewatchd.core.tree.face_pictures import name_pictures, picture_version, pictured, pictures_in
+from facewatchd.core.tree.folder_names import fold
+from facewatchd.core.tree.gestures import Deleted, FoundFolder, LeftFolder, Moved, Pointed
+from facewatchd.core.tree.owners import Owner, Review, Suggestion
+from facewatchd.core.tree.reading import read_gestures
 from facewatchd.domain import Pool
 
 ANNA, BOB = 1, 2

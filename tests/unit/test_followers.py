@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facewatchd.core.followers import followers
+from facewatchd.core.grouping.followers import followers
 
 
 def test_as_many_as_lead_may_follow() -> None:

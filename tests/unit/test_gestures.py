@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.gestures import (
+from facewatchd.core.tree.gestures import (
     Answered,
     Deleted,
     Displaced,
@@ -26,9 +26,9 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
-from facewatchd.core.half_moves import HalfKind, HalfMove, OpenHalves, open_halves
-from facewatchd.core.owners import Owner, Review, Suggestion, Together
-from facewatchd.core.reading import read_gestures
+from facewatchd.core.tree.half_moves import HalfKind, HalfMove, OpenHalves, open_halves
+from facewatchd.core.tree.owners import Owner, Review, Suggestion, Together
+from facewatchd.core.tree.reading import read_gestures
 from facewatchd.domain import Pool
 
 A, B = 1, 2

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.graph import NOBODY, Lists, distinct, neighbours
+from facewatchd.core.grouping.graph import NOBODY, Lists, distinct, neighbours
 from facewatchd.domain import Embeddings
 
 

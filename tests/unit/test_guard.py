@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.guard import Mixing, examine
+from facewatchd.core.grouping.change_guard import Mixing, examine
 from facewatchd.domain import FaceId, PersonId
 
 A, B, C = 1, 2, 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facewatchd.core.halves import single
+from facewatchd.core.matching.float16 import single
 
 
 def test_every_half_is_the_same_number_in_single_precision() -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.clusters import LinkRule
-from facewatchd.core.graph import NEVER, NOBODY, Graph, neighbours
-from facewatchd.core.hubness import hubness
-from facewatchd.core.linkage import average_linkage
-from facewatchd.core.ties import Ties
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.clusters import LinkRule
+from facewatchd.core.grouping.graph import NEVER, NOBODY, Graph, neighbours
+from facewatchd.core.grouping.hubness import hubness
+from facewatchd.core.grouping.linkage import average_linkage
 from facewatchd.domain import Embeddings
 
 STRANGERS = 30

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.identity import NEW_PEOPLE_FROM, Identities, Word, identify
+from facewatchd.core.grouping.identity import NEW_PEOPLE_FROM, Identities, Word, identify
 from facewatchd.domain import FaceId, PersonId
 
 SILENCE = Word({}, frozenset(), frozenset())

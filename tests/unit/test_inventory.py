@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.inventory import (
+from facewatchd.core.intake.disappearance import (
     GRACE_S,
     MASS_HOLD_S,
     Absence,

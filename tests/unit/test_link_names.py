@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.link_names import FIELDS, USUAL, template
-from facewatchd.core.names import MAX_NAME_BYTES, link_name
+from facewatchd.core.tree.folder_names import MAX_NAME_BYTES, link_name
+from facewatchd.core.tree.link_names import FIELDS, USUAL, template
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 TAKEN = DateFinding(dt.datetime(2019, 8, 17, 14, 3, 22), Precision.SECOND, DateSource.EXIF, 0.9)  # noqa: DTZ001

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core import parts
-from facewatchd.core.clusters import LinkRule
-from facewatchd.core.graph import _BLOCK, neighbours
-from facewatchd.core.linkage import average_linkage
-from facewatchd.core.ties import Ties
+from facewatchd.core.grouping import union_find as parts
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.clusters import LinkRule
+from facewatchd.core.grouping.graph import _BLOCK, neighbours
+from facewatchd.core.grouping.linkage import average_linkage
 from facewatchd.domain import Embeddings
 
 seeds = st.integers(0, 10_000)

@@ -1,10 +1,10 @@
-"""What other programs leave in folders, by name (`core.litter`)."""
+"""What other programs leave in folders, by name (`core.tree.litter`)."""
 
 from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.litter import is_kept_by_others, is_litter, is_others_business, litter_in
+from facewatchd.core.tree.litter import is_kept_by_others, is_litter, is_others_business, litter_in
 
 
 @pytest.mark.parametrize(

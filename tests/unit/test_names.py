@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.names import (
+from facewatchd.core.tree.folder_names import (
     MAX_NAME_BYTES,
     are_told_apart,
     fold,

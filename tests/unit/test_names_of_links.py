@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.given_names import GivenName, given_names, names_in, with_given_names
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     MARKER,
     Present,
     PresentEntry,
@@ -15,7 +14,8 @@ from facewatchd.core.tree import (
     Written,
     WrittenFolder,
 )
-from facewatchd.core.tree_plan import plan
+from facewatchd.core.tree.given_names import GivenName, given_names, names_in, with_given_names
+from facewatchd.core.tree.plan import plan
 
 A = 1
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core import parts
-from facewatchd.core.parts import NONE, Parts
+from facewatchd.core.grouping import union_find as parts
+from facewatchd.core.grouping.union_find import NONE, Parts
 
 
 @given(data=st.data(), count=st.integers(0, 40), together=st.sampled_from([1, 3, 10, 1000]))

@@ -6,7 +6,21 @@ from typing import get_args
 
 import pytest
 
-from facewatchd.core.gestures import (
+from facewatchd.cli.plan_words import action_said, gesture_said, owner_said
+from facewatchd.core.tree.entries import (
+    Action,
+    Adopt,
+    Forget,
+    MakeFolder,
+    PutFile,
+    PutLink,
+    RemoveFile,
+    RemoveFolder,
+    RemoveLink,
+    RenameFolder,
+    hard_link,
+)
+from facewatchd.core.tree.gestures import (
     Answered,
     Deleted,
     Displaced,
@@ -23,22 +37,8 @@ from facewatchd.core.gestures import (
     Renamed,
     Shown,
 )
-from facewatchd.core.owners import Review, Suggestion, Together
-from facewatchd.core.tree import (
-    Action,
-    Adopt,
-    Forget,
-    MakeFolder,
-    PutFile,
-    PutLink,
-    RemoveFile,
-    RemoveFolder,
-    RemoveLink,
-    RenameFolder,
-    hard_link,
-)
+from facewatchd.core.tree.owners import Review, Suggestion, Together
 from facewatchd.domain import Pool
-from facewatchd.plan_words import action_said, gesture_said, owner_said
 
 ACTIONS: list[tuple[Action, str]] = [
     (MakeFolder(1, b"Ada"), "make the folder Ada"),

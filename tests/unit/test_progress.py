@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.daemon.progress import Figures, Progress, SlowPhoto, Stage, duration, sentence
+from facewatchd.daemon.intake.progress import Figures, Progress, SlowPhoto, Stage, duration, sentence
 from facewatchd.daemon.vitals import progress_entry
 from facewatchd.domain import FileStat, SeenFile
 

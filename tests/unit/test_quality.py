@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.quality import QualityLimits, judge, sharpness, turn
+from facewatchd.core.intake.quality import QualityLimits, judge, sharpness, turn
 from facewatchd.domain import Box, Detection, Image
 
 LIMITS = QualityLimits(min_score=0.6, min_size=40, min_sharpness=20, max_turn=0.8)

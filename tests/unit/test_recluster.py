@@ -8,9 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.recluster import ReclusterSettings, cluster, density_labels, fitted, medoid, medoids, strangers
-from facewatchd.core.thresholds import Strangers
-from facewatchd.core.ties import Ties
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.recluster import (
+    ReclusterSettings,
+    cluster,
+    density_labels,
+    fitted,
+    medoid,
+    medoids,
+    strangers,
+)
+from facewatchd.core.matching.thresholds import Strangers
 from facewatchd.domain import Embeddings
 
 SETTINGS = ReclusterSettings(min_faces=3, min_samples=2, link=0.46, bonus=0.04)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.rematch import LEAST_OVERLAP, same_faces
+from facewatchd.core.matching.rematch import LEAST_OVERLAP, same_faces
 from facewatchd.domain import Box, FaceId
 
 

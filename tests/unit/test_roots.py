@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.roots import Carry, KnownRoot, Likeness, common_end, is_inside, plan_carries
+from facewatchd.core.intake.roots import Carry, KnownRoot, Likeness, common_end, is_inside, plan_carries
 from facewatchd.domain import Root
 
 A, B, C = Root(1, b"/a"), Root(2, b"/b"), Root(3, b"/c")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.settle import LONGEST_WAIT_S, LOOK_AGAIN_S, Gate
+from facewatchd.core.intake.settle import LONGEST_WAIT_S, LOOK_AGAIN_S, Gate
 from facewatchd.domain import FileStat
 
 START = 1_700_000_000.0

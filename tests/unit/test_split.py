@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.split import parts
+from facewatchd.core.grouping.split import parts
 from facewatchd.domain import Embeddings
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.dates import CONFIDENCE_MODIFIED, CONFIDENCE_ORIGINAL
-from facewatchd.core.stacks import Member, first, is_same_photo, rank, shown_for, stack_name
+from facewatchd.core.dates.evidence import CONFIDENCE_MODIFIED, CONFIDENCE_ORIGINAL
+from facewatchd.core.intake.stacks import Member, first, is_same_photo, rank, shown_for, stack_name
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 AT = datetime.fromisoformat("2019-08-17 12:34:56")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from facewatchd.status_cli import doing, first_line, full, short
-from facewatchd.times import local_time
+from facewatchd.cli.status import doing, first_line, full, short
+from facewatchd.cli.times import local_time
 
 NOW = dt.datetime(2026, 12, 1, 12, 0).astimezone().timestamp()
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.clusters import LinkRule
-from facewatchd.core.suggest import MOST, contradicted, kept_apart, suggestions
+from facewatchd.core.grouping.clusters import LinkRule
+from facewatchd.core.grouping.suggestions import MOST, contradicted, kept_apart, suggestions
 from facewatchd.domain import Embeddings, PersonId
 
 ANNA, BOB, CARL = 1, 2, 3

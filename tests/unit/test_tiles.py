@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.tiles import OVERLAP, TILE, Tile, is_worth_it, merged, placed, tiles
+from facewatchd.core.intake.tiles import OVERLAP, TILE, Tile, is_worth_it, merged, placed, tiles
 from facewatchd.domain import Box, Detection
 
 TALL = (3000, 4000)

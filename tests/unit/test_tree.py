@@ -13,11 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from facewatchd.core.gestures import Displaced, FoundFolder, LeftFolder, Renamed
-from facewatchd.core.names import fold, is_variant
-from facewatchd.core.owners import REVIEW, Owner, Review, Suggestion, Together, owner_of, owner_text
-from facewatchd.core.reading import read_gestures
-from facewatchd.core.tree import (
+from facewatchd.core.tree.entries import (
     MARKER,
     RESERVED,
     UNKNOWN,
@@ -40,7 +36,11 @@ from facewatchd.core.tree import (
     Written,
     WrittenFolder,
 )
-from facewatchd.core.tree_plan import plan
+from facewatchd.core.tree.folder_names import fold, is_variant
+from facewatchd.core.tree.gestures import Displaced, FoundFolder, LeftFolder, Renamed
+from facewatchd.core.tree.owners import REVIEW, Owner, Review, Suggestion, Together, owner_of, owner_text
+from facewatchd.core.tree.plan import plan
+from facewatchd.core.tree.reading import read_gestures
 from facewatchd.domain import PersonId, Pool
 
 COVER = b"folder.jpg"
@@ -593,7 +593,7 @@ class Row:
 
 class Model:
     """
-    A people directory and its manifest. Deeds and lines are those of `people.tree` and `pipeline.materialize`: what
+    A people directory and its manifest. Deeds and lines are those of `people.tree` and `pipeline.tree.materialize`: what
     stands in the way of an action makes it do nothing.
     """
 

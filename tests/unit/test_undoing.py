@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.undoing import Rows, Word, resting_on, word
+from facewatchd.core.tree.undoing import Rows, Word, resting_on, word
 
 FACE, OTHER, ADA, BOB = 7, 8, 1, 2
 

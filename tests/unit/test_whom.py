@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from facewatchd.core.names import folder_difference, name_problem, person_name
-from facewatchd.core.whom import Known, typed_id, whom
+from facewatchd.core.tree.folder_names import folder_difference, name_problem, person_name
+from facewatchd.core.tree.whom import Known, typed_id, whom
 
 ZOE, BOB, SMALL_BOB, TWELVE = Known(1, "Zoë"), Known(2, "Bob", "Bob"), Known(3, "bob", "bob (2)"), Known(5, "12", "12")
 GONE_BOB, BAND, GRANDMA = Known(4, "Bob", hidden=True), Known(6, "AC/DC", "AC_DC"), Known(7, "Grandma Smith")

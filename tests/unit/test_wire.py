@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.recluster import Labels, ReclusterSettings
-from facewatchd.core.thresholds import Strangers
-from facewatchd.core.ties import Ties
-from facewatchd.pipeline.regroup import Snapshot, compute
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.recluster import Labels, ReclusterSettings
+from facewatchd.core.matching.thresholds import Strangers
+from facewatchd.pipeline.grouping.regroup import Snapshot, compute
 from facewatchd.processes.wire import decode, encode, schema_of
 
 

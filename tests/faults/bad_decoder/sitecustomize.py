@@ -44,7 +44,7 @@ def _withhold() -> None:
 
 def _lie() -> None:
     """Give a picture of a size that there is not."""
-    from facewatchd.photos.channel import Pixels  # noqa: PLC0415 - only there is a place for them
+    from facewatchd.photos.decoding.channel import Pixels  # noqa: PLC0415 - only there is a place for them
     from facewatchd.photos.formats import PhotoKind  # noqa: PLC0415
 
     shape = (-8, -8)
@@ -63,7 +63,7 @@ def _free() -> Any:
 
 
 def _ask_on() -> None:
-    from facewatchd.photos.channel import Asked, pack  # noqa: PLC0415
+    from facewatchd.photos.decoding.channel import Asked, pack  # noqa: PLC0415
 
     pipe = _free()
     while True:
@@ -105,7 +105,7 @@ class _Bad(GifImagePlugin.GifImageFile):
         return super().load()
 
 
-if "facewatchd.photos.child" in sys.orig_argv:
+if "facewatchd.photos.decoding.child" in sys.orig_argv:
     GifImagePlugin.GifImageFile = _Bad  # type: ignore[misc]
     if "DECODERS_TALK_NONSENSE" in os.environ:
         from facewatchd.processes import wire

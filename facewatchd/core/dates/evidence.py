@@ -1,0 +1,353 @@
+"""
+Everything that speaks of a photo's date -> one `DateFinding`. Pure: no files, no clock.
+
+The order of belief is requirement R19's: XMP sidecar, Exif, Takeout, file name with a time, file name with a day, folder,
+mtime; the user may rank the sources otherwise (`dates.sources`), and one that they leave out is not listened to. Within Exif, DateTimeOriginal is the date of the picture; the satellite's stamp, DateTimeDigitized and DateTime
+follow, the latter two with a reservation: a scan is digitized, and an edit made, after the picture was taken, so they are
+believed only where no name or folder speaks of an earlier day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta, tzinfo
+from enum import StrEnum
+
+from facewatchd.core.dates.names import date_in_folders, date_in_name
+from facewatchd.core.dates.stamps import (
+    FIRST_YEAR,
+    SUSPECT,
+    Stamp,
+    fault,
+    local,
+    parse_stamp,
+    parse_zone,
+    utc_stamp,
+    wall_clock,
+    zone_text,
+)
+from facewatchd.domain import DateFinding, DateSource, KnownDate, Precision, ZoneSource
+
+SOURCES = (
+    DateSource.XMP,
+    DateSource.EXIF,
+    DateSource.TAKEOUT,
+    DateSource.NAME_TIME,
+    DateSource.NAME_DATE,
+    DateSource.FOLDER,
+)
+"""R19's order of belief, for those who rank nothing themselves. Before them is the user's word; the mtime is what is left."""
+
+# How often such a source is right: judgement, not measurement, ordered as R19 orders the sources.
+CONFIDENCE_XMP = 0.97  # someone, or a program on their behalf, has set it on purpose
+CONFIDENCE_ORIGINAL = 0.95  # the camera's clock, at the moment itself
+CONFIDENCE_GPS = 0.9  # never wrong, but may be the last fix and not the shot
+CONFIDENCE_TAKEOUT = 0.9  # mostly Exif at second hand; sometimes the day of the upload
+CONFIDENCE_NAME_TIME = 0.85  # the same clock as the camera's; copies keep it
+CONFIDENCE_DIGITIZED = 0.8  # equal to DateTimeOriginal in cameras, the scanner's day in scans
+CONFIDENCE_NAME_DATE = 0.75
+CONFIDENCE_RECEIVED = 0.6  # a messenger names by the day of receipt, mostly the day itself
+CONFIDENCE_MODIFIED = 0.5
+CONFIDENCE_FOLDER = 0.5  # people file by event, and programs by import
+CONFIDENCE_SUSPECT = 0.3
+CONFIDENCE_MTIME = 0.1  # mostly the day of a copy
+CONFIDENCE_NONE = 0.0
+
+# A satellite's stamp and the camera's clock differ by the zone; the rest must be this small for it to be believed.
+_ZONE_SLACK = timedelta(minutes=2)
+_ZONE_STEP = timedelta(minutes=30)
+_FIRST_GPS_YEAR = (
+    2002  # of Exif 2.2, which brought the tag; receivers that lost count of the weeks are 1024 of them behind
+)
+_NO_ZONE = ("", ZoneSource.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """
+    A photo's own date tags, as the texts stand in it; empty where there are none.
+
+    Attributes:
+        original: DateTimeOriginal (36867), when it was taken.
+        digitized: DateTimeDigitized (36868): of a scan, when it was scanned.
+        modified: DateTime (306), when the file was last changed.
+        original_offset: OffsetTimeOriginal (36881), and likewise for the other two (36882, 36880).
+        original_subsec: SubSecTimeOriginal (37521), and likewise for the other two (37522, 37520).
+        gps: GPSDateStamp and GPSTimeStamp in the form of the others; UTC.
+        make: Who made the camera.
+        model: Which camera.
+        problems: What could not be read, in a few words each.
+    """
+
+    original: str = ""
+    digitized: str = ""
+    modified: str = ""
+    original_offset: str = ""
+    digitized_offset: str = ""
+    modified_offset: str = ""
+    original_subsec: str = ""
+    digitized_subsec: str = ""
+    modified_subsec: str = ""
+    gps: str = ""
+    make: str = ""
+    model: str = ""
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """
+    The dates of an XMP sidecar, as the texts stand in it; empty where there are none.
+
+    Attributes:
+        original: exif:DateTimeOriginal.
+        created: photoshop:DateCreated.
+        digitized: xmp:CreateDate, which programs fill from DateTimeDigitized.
+        problem: Why it could not be read, empty where it could.
+    """
+
+    original: str = ""
+    created: str = ""
+    digitized: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Takeout:
+    """
+    What Google Takeout's JSON says of a photo.
+
+    Attributes:
+        taken: photoTakenTime in seconds since 1970, or None where it is missing.
+        problem: Why it could not be used, empty where it could.
+    """
+
+    taken: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """
+    Everything that speaks of a photo's date, but for the user's word.
+
+    Attributes:
+        path: Relative to the root.
+        mtime_ns: Last change of the file, nanoseconds since 1970.
+        tags: The photo's own.
+        sidecar: Of the XMP file beside it, if there is one.
+        takeout: Of the Takeout JSON beside it, if there is one.
+    """
+
+    path: bytes
+    mtime_ns: int
+    tags: Tags = field(default_factory=Tags)
+    sidecar: Sidecar | None = None
+    takeout: Takeout | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    source: DateSource
+    confidence: float
+    stamp: Stamp
+    # later than the picture by nature: not believed against an earlier word
+    late: bool = False
+    zone_source: ZoneSource = ZoneSource.NONE
+
+
+def date_of(
+    evidence: Evidence, now: float, timezone: tzinfo | None, sources: Sequence[DateSource] = SOURCES
+) -> DateFinding:
+    """
+    The best date that the evidence supports.
+
+    Args:
+        evidence: What is known of the photo.
+        now: Seconds since 1970.
+        timezone: The zone of moments that are known in UTC only (`dates.timezone`); None for the machine's. A zone of
+            the photo's own (offset tags, else satellite time) goes before it.
+        sources: What to listen to, the most believed first; see `SOURCES`.
+
+    Returns:
+        Always a finding: at worst the mtime, or the present with no confidence where even that is nonsense. Never
+        before 1826 or more than 24 hours ahead of `now`.
+    """
+    zone, zone_source = _own_zone(evidence.tags, now) if DateSource.EXIF in sources else _NO_ZONE
+    if not zone:
+        zone_source = ZoneSource.MACHINE if timezone is None else ZoneSource.CONFIG
+    problem = tag_problem(evidence.tags, now)
+    possible: list[_Candidate] = []
+    for candidate in _ranked(_candidates(evidence, now), sources):
+        if fault(candidate.stamp, now):
+            continue  # nonsense in UTC is no longer to be seen on the wall clock
+        given = candidate.stamp
+        stamp = local(given, zone if given.utc or candidate.source is DateSource.EXIF else "", timezone)
+        if stamp is not None and not fault(stamp, now):
+            said = ZoneSource.SIDECAR if candidate.source is DateSource.XMP else ZoneSource.TAG
+            by = zone_source if given.utc or not given.zone else said
+            possible.append(replace(candidate, stamp=stamp, zone_source=by if stamp.zone else ZoneSource.NONE))
+    for candidate in possible:
+        if candidate.late and any(_earlier(other.stamp, candidate.stamp) for other in possible if not other.late):
+            continue
+        stamp, confidence = candidate.stamp, candidate.confidence
+        if stamp.value in SUSPECT and candidate.source is DateSource.EXIF:
+            confidence = CONFIDENCE_SUSPECT
+        return DateFinding(
+            stamp.value,
+            stamp.precision,
+            candidate.source,
+            confidence,
+            stamp.zone,
+            problem or _overruled(evidence.tags, candidate),
+            candidate.zone_source,
+        )
+    return _from_mtime(evidence.mtime_ns, now, timezone, problem)
+
+
+# how much of "2019-08-17" is known
+_PREFIX_LENGTH = {Precision.YEAR: 4, Precision.MONTH: 7, Precision.DAY: 10, Precision.SECOND: 10}
+
+
+def date_prefix(finding: DateFinding | KnownDate) -> str:
+    """The date as link names carry it: as fine as it is known, at most to the day."""
+    # When a copy was made says nothing of when the picture was taken, and a wrong date in a name is worse than none.
+    if finding.source is DateSource.MTIME:
+        return ""
+    return finding.value.date().isoformat()[: _PREFIX_LENGTH[finding.precision]]
+
+
+class Standing(StrEnum):
+    """How a photo's date is counted, in `status` and in the report."""
+
+    RIGHT = "right"  # the photo or its sidecar has it
+    FIXED = "fixed"  # we wrote it into or beside the photo
+    REPORTED = "reported"  # neither
+
+
+def standing(source: DateSource, *, has_problem: bool, written: bool) -> Standing:
+    """
+    How a photo's date is counted.
+
+    Args:
+        source: Where its date comes from.
+        has_problem: Whether something is wrong with the photo's own.
+        written: Whether one that we wrote stands.
+    """
+    if written:
+        return Standing.FIXED
+    return Standing.RIGHT if not has_problem or source is DateSource.XMP else Standing.REPORTED
+
+
+def tag_problem(tags: Tags, now: float) -> str:
+    """What is wrong with the photo's own capture date (DateTimeOriginal), in a few words; empty where nothing is."""
+    text = tags.original.strip(" \0")
+    if not text:
+        return tags.problems[0] if tags.problems else "no date"
+    if not text.strip(" :-/0T"):
+        return f"{text} is no date" if "0" in text else "the date is blank"
+    stamp = parse_stamp(text)
+    if stamp is None:
+        return f"{text[:40]!r} is no date"
+    wrong = fault(stamp, now) or SUSPECT.get(stamp.value, "")
+    return f"{text[:40]} {wrong}" if wrong else ""
+
+
+def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
+    """All that yields a date, best first, not yet validated."""
+    tags, sidecar, takeout = evidence.tags, evidence.sidecar, evidence.takeout
+    if sidecar is not None:
+        for text in (sidecar.original, sidecar.created):
+            yield from _from_text(DateSource.XMP, CONFIDENCE_XMP, text)
+        yield from _from_text(DateSource.XMP, CONFIDENCE_DIGITIZED, sidecar.digitized, late=True)
+    yield from _from_text(DateSource.EXIF, CONFIDENCE_ORIGINAL, tags.original, tags.original_offset)
+    if (satellite := _gps_stamp(tags)) is not None:
+        yield _Candidate(DateSource.EXIF, CONFIDENCE_GPS, satellite)
+    yield from _from_text(DateSource.EXIF, CONFIDENCE_DIGITIZED, tags.digitized, tags.digitized_offset, late=True)
+    if takeout is not None and takeout.taken is not None and (moment := utc_stamp(takeout.taken)) is not None:
+        yield _Candidate(DateSource.TAKEOUT, CONFIDENCE_TAKEOUT, moment)
+    named = date_in_name(evidence.path, now)
+    if named is not None and named.stamp.precision is Precision.SECOND:
+        yield _Candidate(DateSource.NAME_TIME, CONFIDENCE_NAME_TIME, named.stamp)
+    elif named is not None:
+        confidence = CONFIDENCE_RECEIVED if named.received else CONFIDENCE_NAME_DATE
+        yield _Candidate(DateSource.NAME_DATE, confidence, named.stamp)
+    yield from _from_text(DateSource.EXIF, CONFIDENCE_MODIFIED, tags.modified, tags.modified_offset, late=True)
+    if (folder := date_in_folders(evidence.path, now)) is not None:
+        yield _Candidate(DateSource.FOLDER, CONFIDENCE_FOLDER, folder)
+
+
+def _ranked(candidates: Iterator[_Candidate], sources: Sequence[DateSource]) -> list[_Candidate]:
+    """Those of the sources listened to, the most believed first."""
+    place = {source: at for at, source in enumerate(sources)}
+
+    def rank(candidate: _Candidate) -> tuple[int, bool]:
+        if candidate.confidence != CONFIDENCE_MODIFIED or candidate.source is not DateSource.EXIF:
+            return place[candidate.source], False
+        # the day of the last change, though a tag, is believed less than any name
+        names = (DateSource.EXIF, DateSource.NAME_TIME, DateSource.NAME_DATE)
+        return max(place[source] for source in names if source in place), True
+
+    return sorted((candidate for candidate in candidates if candidate.source in place), key=rank)
+
+
+def _overruled(tags: Tags, chosen: _Candidate) -> str:
+    """What is wrong with a valid capture date which the user's ranking puts behind another that says otherwise."""
+    own = parse_stamp(tags.original)
+    if own is None or SOURCES.index(chosen.source) <= SOURCES.index(DateSource.EXIF):
+        return ""
+    if not _earlier(own, chosen.stamp) and not _earlier(chosen.stamp, own):
+        return ""
+    return f"{tags.original.strip(' ')[:40]} is not what {chosen.source} says (dates.sources)"
+
+
+def _from_text(
+    source: DateSource, confidence: float, text: str, offset: str = "", *, late: bool = False
+) -> Iterator[_Candidate]:
+    stamp = parse_stamp(text)
+    if stamp is None:
+        return
+    zone = stamp.zone or parse_zone(offset)
+    if zone and not stamp.utc and stamp.precision is Precision.SECOND:
+        stamp = Stamp(stamp.value, stamp.precision, zone)
+    yield _Candidate(source, confidence, stamp, late)
+
+
+def _gps_stamp(tags: Tags) -> Stamp | None:
+    stamp = parse_stamp(tags.gps)
+    if stamp is None or stamp.precision is not Precision.SECOND or stamp.value.year < _FIRST_GPS_YEAR:
+        return None
+    return Stamp(stamp.value, utc=True)
+
+
+def _own_zone(tags: Tags, now: float) -> tuple[str, ZoneSource]:
+    """The photo's own zone: its offset tags, else how far its clock stands from the satellites' (R22)."""
+    for offset in (tags.original_offset, tags.digitized_offset, tags.modified_offset):
+        if zone := parse_zone(offset):
+            return zone, ZoneSource.TAG
+    stamp, satellite = parse_stamp(tags.original), _gps_stamp(tags)
+    if stamp is None or satellite is None or stamp.precision is not Precision.SECOND or fault(stamp, now):
+        return _NO_ZONE
+    difference = stamp.value - satellite.value
+    ahead = round(difference / _ZONE_STEP) * _ZONE_STEP
+    if abs(difference - ahead) > _ZONE_SLACK or not timedelta(hours=-12) <= ahead <= timedelta(hours=14):
+        return _NO_ZONE
+    return zone_text(ahead), ZoneSource.GPS
+
+
+def _earlier(one: Stamp, other: Stamp) -> bool:
+    """Whether `one` speaks of an earlier day than `other`, as far as both are known: 2019 is not before May 2019."""
+    keep = min({Precision.YEAR: 1, Precision.MONTH: 2}.get(stamp.precision, 3) for stamp in (one, other))
+    return one.value.timetuple()[:keep] < other.value.timetuple()[:keep]
+
+
+def _from_mtime(mtime_ns: int, now: float, timezone: tzinfo | None, problem: str) -> DateFinding:
+    for seconds, confidence in ((mtime_ns // 1_000_000_000, CONFIDENCE_MTIME), (now, CONFIDENCE_NONE)):
+        moment = utc_stamp(seconds)
+        stamp = None if moment is None else local(moment, "", timezone)
+        if stamp is not None and moment is not None and not (fault(moment, now) or fault(stamp, now)):
+            by = ZoneSource.MACHINE if timezone is None else ZoneSource.CONFIG
+            return DateFinding(stamp.value, stamp.precision, DateSource.MTIME, confidence, stamp.zone, problem, by)
+    # only where the machine's own clock is nonsense
+    return DateFinding(wall_clock(FIRST_YEAR), Precision.YEAR, DateSource.MTIME, CONFIDENCE_NONE, "", problem)

@@ -1,0 +1,155 @@
+"""
+How good is a grouping? B-cubed and pairwise figures against the truth, for ours and for the algorithms that other
+programs group faces with.
+
+B-cubed: Bagga and Baldwin 1998, Amigo et al. 2009. A face in no group counts as a group of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.graph import Graph, connected, neighbours
+from facewatchd.core.grouping.linkage import average_linkage
+from facewatchd.core.grouping.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, density_labels
+from facewatchd.domain import Embeddings
+
+ALGORITHMS = ("ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers")
+"""What `group` knows. Chinese whispers and DBSCAN are what the programs before this one used."""
+
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """
+    Shares, 0..1.
+
+    Attributes:
+        bcubed_precision: Of a face's group, how much is the same person.
+        bcubed_recall: Of a face's person, how much is in its group.
+        bcubed_f1: Their harmonic mean.
+        pairwise_precision: Of the pairs of faces in a group, how many are the same person.
+        pairwise_recall: Of the pairs of faces of a person, how many are in a group.
+        pairwise_f1: Their harmonic mean.
+        people: Groups of two faces or more.
+    """
+
+    bcubed_precision: float
+    bcubed_recall: float
+    bcubed_f1: float
+    pairwise_precision: float
+    pairwise_recall: float
+    pairwise_f1: float
+    people: int
+
+
+def score(truth: Sequence[object] | NDArray[np.generic], labels: Labels) -> Scores:
+    """
+    Hold a grouping against the truth.
+
+    Args:
+        truth: Whose each face is.
+        labels: Its group, -1 for none; as many.
+
+    Returns:
+        The figures; all 1 where there is not a single face.
+    """
+    count = len(labels)
+    if count == 0:
+        return Scores(1, 1, 1, 1, 1, 1, 0)
+    numbers: dict[object, int] = {}
+    person = np.array([numbers.setdefault(one, len(numbers)) for one in truth], np.int64)
+    alone = labels < 0
+    group = labels.copy()
+    group[alone] = labels.max() + 1 + np.arange(np.count_nonzero(alone))
+    group = np.unique(group, return_inverse=True)[1]
+    width = int(group.max()) + 1
+    both, joint = np.unique(person * width + group, return_counts=True)
+    people, groups = np.bincount(person), np.bincount(group)
+    of_person, of_group = np.divmod(both, width)
+    squares = joint.astype(np.float64) ** 2
+    precision = float((squares / groups[of_group]).sum() / count)
+    recall = float((squares / people[of_person]).sum() / count)
+    hit, said, true = _pairs(joint), _pairs(groups), _pairs(people)
+    right, found = (hit / said if said else 1.0), (hit / true if true else 1.0)
+    return Scores(
+        *(precision, recall, _f1(precision, recall)),
+        *(right, found, _f1(right, found)),
+        people=int(np.count_nonzero(groups > 1)),
+    )
+
+
+def group(
+    algorithm: str, embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, graph: Graph | None = None
+) -> Labels:
+    """
+    Group faces by one of `ALGORITHMS`.
+
+    Args:
+        algorithm: Its name.
+        embeddings: float32, shape (n_faces, dim), L2-normalised.
+        ties: What must stay apart; only ours and average linkage heed it.
+        settings: All but ours take `link` for the least similarity, where they have one.
+        graph: The nearest neighbours, where they are known already.
+
+    Returns:
+        Labels; groups below `min_faces` are -1.
+    """
+    if len(embeddings) == 0:
+        return np.empty(0, np.int64)
+    graph = graph or neighbours(embeddings, NEIGHBOURS)
+    if algorithm == "ours":
+        return cluster(embeddings, ties, settings, graph)
+    if algorithm == "hdbscan":
+        return density_labels(embeddings, settings, graph)
+    if algorithm == "average_linkage":
+        labels = average_linkage(embeddings, ties, settings.link, graph=graph)
+    elif algorithm == "dbscan":
+        labels = _connected(graph, settings.link)
+    elif algorithm == "chinese_whispers":
+        labels = _whispers(graph, settings.link)
+    else:
+        raise ValueError(f"{algorithm}: no such algorithm; there are {', '.join(ALGORITHMS)}")
+    return np.where(np.bincount(labels)[labels] >= settings.min_faces, labels, -1)
+
+
+def _connected(graph: Graph, threshold: float) -> Labels:
+    """DBSCAN (Ester et al. 1996) as face programs set it, every pair dense: what is connected is one."""
+    a, b, similarity = graph.edges(NEIGHBOURS)
+    near = similarity >= threshold
+    return connected(a[near], b[near], len(graph.indices))
+
+
+def _whispers(graph: Graph, threshold: float) -> Labels:
+    """Chinese whispers (Biemann 2006; dlib's way to group faces): everyone does as most of the neighbours do."""
+    count = len(graph.indices)
+    near: list[list[tuple[int, float]]] = [[] for _ in range(count)]
+    for a, b, weight in zip(*(part.tolist() for part in graph.edges(NEIGHBOURS)), strict=True):
+        if weight >= threshold:
+            near[a].append((b, weight))
+            near[b].append((a, weight))
+    labels = list(range(count))
+    random = np.random.default_rng(0)
+    for _ in range(_ROUNDS):
+        for face in random.permutation(count).tolist():
+            votes: dict[int, float] = {}
+            for other, weight in near[face]:
+                votes[labels[other]] = votes.get(labels[other], 0.0) + weight
+            if votes:
+                labels[face] = max(votes, key=lambda label: (votes[label], -label))
+    return np.unique(np.array(labels, np.int64), return_inverse=True)[1].astype(np.int64)
+
+
+def _pairs(sizes: NDArray[np.int64]) -> float:
+    counts = sizes.astype(np.float64)
+    return float((counts * (counts - 1) / 2).sum())
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -1,0 +1,140 @@
+"""
+From a configuration to a running daemon and back: the lock, the state, the models, then everything that posts events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from types import FrameType
+from typing import Any
+
+from facewatchd.config import Config
+from facewatchd.daemon.events import Asked, Due, Reread, Stop, TreeTouched
+from facewatchd.daemon.intake.date_keeper import tell_at_first_start
+from facewatchd.daemon.loop import Daemon
+from facewatchd.daemon.process.control import ControlServer
+from facewatchd.daemon.process.lock import single_instance
+from facewatchd.daemon.process.schedule import Schedule
+from facewatchd.daemon.reread import Prepared, prepare, read_again
+from facewatchd.daemon.tree.tree_watch import TreeWatch
+from facewatchd.log import set_up_logging
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def run(config: Config, *, once: bool, read: Callable[[], Config] | None = None) -> None:
+    """
+    Run the daemon until it is told to stop, or with `once` until everything is done.
+
+    Args:
+        config: As read.
+        once: See there.
+        read: Reads the configuration again, which SIGHUP asks for; None where it is to stay.
+
+    Raises:
+        FacewatchError: It cannot start, or cannot go on.
+    """
+    with single_instance(config.state.dir), Store(config.state.dir, check=True) as store:
+        prepared = prepare(config, store)
+        tell_at_first_start(store, DateSettings.of(prepared.config).mode)
+        run_with(prepared, store, once=once, read=read)
+
+
+def run_with(prepared: Prepared, store: Store, *, once: bool, read: Callable[[], Config] | None = None) -> None:
+    """The same, with the state held and opened, and the models loaded. With `once` the configuration stays as it is."""
+    following: Prepared | None = prepared
+    while following is not None:
+        prepared = following
+        again = _kept if once or read is None else functools.partial(read_again, read, store, prepared)
+        daemon = Daemon(prepared, store, once=once, read_again=again)
+        with _signals(daemon), _helpers(prepared.config, store, daemon), _display(daemon):
+            daemon.run()
+        # it may have been told to stop while it was ending
+        following = None if daemon.is_stopping else daemon.successor
+        if following is not None:
+            set_up_logging(following.config.log.level)
+
+
+def _kept() -> None:
+    log.info("SIGHUP: this run ends by itself, and keeps the configuration that it has")
+
+
+def _display(daemon: Daemon) -> contextlib.AbstractContextManager[None]:
+    """What goes on, where somebody looks at a terminal."""
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    # a service never needs it
+    from facewatchd.daemon.process.display import on_terminal  # noqa: PLC0415
+
+    return on_terminal(daemon.progress.show_by)
+
+
+@contextlib.contextmanager
+def _signals(daemon: Daemon) -> Iterator[None]:
+    terminal = sys.stderr.isatty()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        daemon.post(Stop())
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        # a terminal that was closed says it in the same way
+        if terminal and not os.isatty(sys.stderr.fileno()):
+            _write_nowhere()
+            daemon.post(Stop())
+        else:
+            daemon.post(Reread())
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    # what came since the start, or the run before, was kept for us (see `command.end_when_told`)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_nowhere() -> None:
+    """What is still said finds nobody, and must not be an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
+    """Everything that posts events from outside: other processes, the clock, the people tree."""
+
+    def answer(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        reply: Future[Mapping[str, Any]] = Future()
+        daemon.post(Asked(command, arguments, reply))
+        return reply.result()
+
+    last = store.last_recluster()
+    with contextlib.ExitStack() as stack:
+        control = ControlServer(config.state.dir, answer)
+        stack.callback(control.stop)
+        schedule = Schedule(config, last.at if last else None, lambda chore: daemon.post(Due(chore)))
+        stack.callback(schedule.stop)
+        daemon.condition.next_recluster = schedule.next_recluster
+        with contextlib.suppress(OSError):
+            # an unwritable place is reported, and tried again, when there is something to put there
+            config.people.dir.mkdir(parents=True, exist_ok=True)
+        if config.people.dir.is_dir():
+            watch = TreeWatch(config.people.dir, lambda path: daemon.post(TreeTouched(path)))
+            stack.callback(watch.stop)
+            if watch.works:
+                daemon.tree_is_watched()
+        yield

@@ -1,0 +1,241 @@
+"""
+A capture date in an XMP sidecar: a new packet, or one more property in the packet that is there, which otherwise keeps
+every byte (R12).
+
+Programs name a sidecar `name.ext.xmp` (darktable, digiKam) or `name.xmp` (Adobe's), and the latter may belong to a RAW
+file of the same name. An existing one is added to, where it is this photo's alone; a new one gets the unmistakable name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from xml.parsers import expat
+
+from facewatchd.core.dates.stamps import fault, parse_stamp
+from facewatchd.domain import Precision
+from facewatchd.photos.formats import EXTENSIONS
+from facewatchd.photos.metadata.tags import parse_xmp, sidecar_names
+from facewatchd.photos.writing.patch import Edit, applied
+
+_EXIF = "http://ns.adobe.com/exif/1.0/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_DATE = f"{_EXIF} DateTimeOriginal"
+_DESCRIPTION = f"{_RDF} Description"
+_BOM = b"\xef\xbb\xbf"
+_DECLARED = re.compile(rb"""^<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_NAME_END = re.compile(rb"[\s/>]")
+# an attribute of a start tag: name, quote, value
+_ATTRIBUTE = re.compile(rb"""([^\s=<>"'/]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
+
+_NEW = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:exif="http://ns.adobe.com/exif/1.0/"
+    exif:DateTimeOriginal="{date}"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
+
+
+def xmp_text(value: datetime, precision: Precision, zone: str = "") -> str:
+    """A date as XMP writes it, as fine as it is known: `1987`, `1987-06`, `1987-06-05T04:03:02+02:00`."""
+    text = f"{value.year:04d}"
+    if precision is not Precision.YEAR:
+        text += f"-{value.month:02d}"
+    if precision in {Precision.DAY, Precision.SECOND}:
+        text += f"-{value.day:02d}"
+    if precision is Precision.SECOND:
+        text += f"T{value.hour:02d}:{value.minute:02d}:{value.second:02d}{zone}"
+    return text
+
+
+def new_sidecar(date: str) -> bytes:
+    """A packet that says when the picture was taken, and nothing else."""
+    return _NEW.format(date=date).encode()
+
+
+def sidecar_target(photo: bytes, beside: Iterable[bytes]) -> bytes:
+    """
+    The name of the sidecar that a photo's date belongs into.
+
+    Args:
+        photo: The photo's name.
+        beside: All names in its folder.
+    """
+    present = set(beside)
+    stem = os.path.splitext(photo)[0]
+    for name in sidecar_names(photo):
+        if name not in present:
+            continue
+        mine = name.startswith(photo + b".")
+        if mine or not any(_shares(other, stem, photo) for other in present):
+            return name
+    return photo + b".xmp"
+
+
+def _shares(other: bytes, stem: bytes, photo: bytes) -> bool:
+    """Whether another picture of the same stem may own the sidecar: `IMG_1.CR2` beside `IMG_1.jpg`."""
+    base, ending = os.path.splitext(other)
+    if other == photo or base != stem or ending.lower() in {b".xmp", b".json", b".txt", b".aae"}:
+        return False
+    return ending.lower() in EXTENSIONS or bool(ending)
+
+
+def merge(content: bytes, date: str, now: float) -> tuple[Edit, ...]:
+    """
+    The edits that put a date into an existing packet: in the place of a nonsense one, else as one more attribute of the
+    first description.
+
+    Args:
+        content: The sidecar.
+        date: See `xmp_text`.
+        now: Seconds since 1970.
+
+    Raises:
+        ValueError: It has a valid date already, or cannot be understood well enough; the message says why.
+    """
+    declared = _DECLARED.match(content.removeprefix(_BOM))
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or (declared and declared[1].lower() not in {b"utf-8", b"us-ascii"}):
+        raise ValueError("the sidecar is not UTF-8")
+    before = parse_xmp(content)
+    if before.problem:
+        raise ValueError(before.problem)
+    stamp = parse_stamp(before.original)
+    if stamp is not None and not fault(stamp, now):
+        raise ValueError("the sidecar has a date already")
+    places = _Places(content)
+    if before.original or places.has_date:
+        edit = _replacement(content, places, date)
+    else:
+        edit = _addition(content, places, date)
+    _check(content, applied(content, (edit,)), date)
+    return (edit,)
+
+
+class _Places:
+    """Where a packet's descriptions and dates begin, in bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        self.descriptions: list[int] = []
+        self.elements: list[tuple[int, int]] = []
+        self.attributed: list[int] = []
+        self._open = -1
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.Parse(content, True)
+
+    @property
+    def has_date(self) -> bool:
+        return bool(self.elements or self.attributed)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        at = self._parser.CurrentByteIndex
+        if name == _DESCRIPTION:
+            self.descriptions.append(at)
+        if name == _DATE:
+            self._open = at
+        if _DATE in attributes:
+            self.attributed.append(at)
+
+    def _end(self, name: str) -> None:
+        if name == _DATE:
+            self.elements.append((self._open, self._parser.CurrentByteIndex))
+
+
+def _replacement(content: bytes, places: _Places, date: str) -> Edit:
+    """A nonsense date's text, attribute or element, becomes the date."""
+    if len(places.elements) + len(places.attributed) != 1:
+        raise ValueError("the sidecar has several dates")
+    if places.elements:
+        start, end = places.elements[0]
+        text = content.index(b">", start, len(content)) + 1
+        if text > end or b"<" in content[text:end]:
+            raise ValueError("the sidecar's date cannot be replaced")
+        return Edit(text, content[text:end], date.encode())
+    start, end = _tag_span(content, places.attributed[0])
+    found = [
+        match
+        for match in _ATTRIBUTE.finditer(content, start, end)
+        if match[1].endswith(b":DateTimeOriginal") and match[1] != b"xmlns:DateTimeOriginal"
+    ]
+    if len(found) != 1:
+        raise ValueError("the sidecar's date cannot be replaced")
+    group = 2 if found[0][2] is not None else 3
+    return Edit(found[0].start(group), found[0][group], date.encode())
+
+
+def _addition(content: bytes, places: _Places, date: str) -> Edit:
+    """One more attribute, with a declaration of its own where `exif` does not mean Exif there."""
+    if not places.descriptions:
+        raise ValueError("the sidecar has no description to add a date to")
+    start, end = _tag_span(content, places.descriptions[0])
+    name_end = _NAME_END.search(content, start)
+    assert name_end is not None
+    tag = content[start:end]
+    declared = [match for match in _ATTRIBUTE.finditer(tag) if match[1] == b"xmlns:exif"]
+    if declared and (declared[0][2] or declared[0][3]) == _EXIF.encode():
+        added = f' exif:DateTimeOriginal="{date}"'
+    elif declared:
+        added = f' xmlns:exifdate="{_EXIF}" exifdate:DateTimeOriginal="{date}"'
+    else:
+        # a second declaration in an outer element does no harm, one in this element would
+        added = f' xmlns:exif="{_EXIF}" exif:DateTimeOriginal="{date}"'
+    return Edit(name_end.start(), b"", added.encode())
+
+
+def _tag_span(content: bytes, start: int) -> tuple[int, int]:
+    """From `<` to behind `>` of a start tag; a `>` may stand in a value."""
+    at = start
+    quote = b""
+    while True:
+        letter = content[at : at + 1]
+        if not letter:
+            raise ValueError("the sidecar cannot be understood")
+        if quote:
+            quote = b"" if letter == quote else quote
+        elif letter in {b'"', b"'"}:
+            quote = letter
+        elif letter == b">":
+            return start, at + 1
+        at += 1
+
+
+def _check(old: bytes, new: bytes, date: str) -> None:
+    """The new packet says the date, and everything else as before."""
+    found = parse_xmp(new)
+    if found.problem or found.original != date:
+        raise ValueError("the sidecar would not say the date")
+    if _events(old) != _events(new):
+        raise ValueError("the sidecar would say other things than before")
+
+
+def _events(content: bytes) -> list[object]:
+    """All that a packet says, but for the date."""
+    events: list[object] = []
+    inside: list[str] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        inside.append(name)
+        events.append((name, sorted((key, value) for key, value in attributes.items() if key != _DATE)))
+
+    def end(name: str) -> None:
+        inside.pop()
+        events.append(name)
+
+    def text(data: str) -> None:
+        if _DATE not in inside:
+            events.append(data)
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    parser.Parse(content, True)
+    return events

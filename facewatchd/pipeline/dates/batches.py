@@ -1,0 +1,234 @@
+"""
+Dates of a whole archive, put right or taken back a little at a time, so that the daemon can do something else in between;
+and of single photos: just taken in, or with something new beside them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from facewatchd.core.dates.plan import Act, Mode
+from facewatchd.core.tree.scope import Scope
+from facewatchd.domain import PhotoId, Root, SeenFile
+from facewatchd.errors import FacewatchError, displayable
+from facewatchd.photos.metadata.beside import beginning_of_photos, fingerprint_at, names_beside
+from facewatchd.pipeline.dates.fix import Outcome, as_written, fix, undo
+from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.recovery import recover
+from facewatchd.store import DatedPhoto, Store, WriteState
+
+log = logging.getLogger(__name__)
+
+BATCH_S = 0.5
+"""How long the daemon may be kept from its other work."""
+
+_MOST_TROUBLES = 10
+_CHUNK = 50
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(slots=True)
+class Batch:
+    """
+    What a batch came to.
+
+    Attributes:
+        counts: Photos by what was done.
+        troubles: Path and reason of some that could not be done.
+        said: What was written or taken back, a line each; see `Outcome.said`.
+        next: Where the next batch begins; None where this was the last.
+        scope: Whose folders change.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    next: int | None = None
+    scope: Scope = field(default_factory=set)
+
+    def add(self, path: bytes, outcome: Outcome, done: str) -> None:
+        """Count a photo in."""
+        self.counts[done] += 1
+        self.scope |= outcome.scope
+        if outcome.said:
+            self.said.append(outcome.said)
+        if outcome.act is Act.REPORT and len(self.troubles) < _MOST_TROUBLES:
+            self.troubles.append((displayable(path), outcome.why))
+
+    def document(self) -> dict[str, Any]:
+        """For the other side of the socket."""
+        return {"counts": dict(self.counts), "troubles": self.troubles, "said": self.said, "next": self.next}
+
+
+def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+    """
+    Put right what can be.
+
+    Args:
+        store: The state.
+        settings: See there.
+        arguments: `photo`, the one photo to look at (absolute path); or `after`, the `next` of the batch before, 0 at
+            first.
+
+    Raises:
+        FacewatchError: There is no such photo, or the mode says that nothing is written.
+    """
+    if settings.mode in {Mode.REPORT, Mode.OFF}:
+        raise FacewatchError(
+            "No dates are written", f"dates.mode is {settings.mode}; set it to inplace or sidecar in the configuration."
+        )
+    named = _named(store, arguments)
+    if not arguments.get("after"):
+        recover(store)
+    batch = Batch()
+    photos = [named] if named is not None else _photos_after(store, int(arguments.get("after", 0)))
+    for photo in _in_time(batch, photos, lambda photo: photo.photo_id):
+        if named is not None:
+            with store.transaction():
+                store.date_journal.forgive(photo.photo_id)
+        outcome = fix(store, settings, photo, time.time(), asked=named is not None, corrects=True)
+        batch.add(photo.path, outcome, outcome.act.value)
+    return batch
+
+
+def undo_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+    """
+    Take back what was written, the latest first; see `fix_batch`.
+
+    Raises:
+        FacewatchError: There is no such photo, or nothing was written about it.
+    """
+    named = _named(store, arguments)
+    if not arguments.get("after"):
+        recover(store)
+    batch = Batch()
+    writes = store.date_journal.done([named.photo_id] if named else None)
+    if named is not None and not writes:
+        raise FacewatchError("No date was written for this photo", "There is nothing to take back.", named.path)
+    before = int(arguments.get("after", 0)) or None
+    waiting = [write for write in writes if before is None or write.write_id < before]
+    for write in _in_time(batch, waiting, lambda write: write.write_id):
+        outcome = undo(store, settings, write, time.time(), asked=named is not None)
+        path = store.photos.path_of(write.photo_id) or b""
+        batch.add(path, outcome, "undone" if outcome.act is Act.NOTHING else "kept")
+    return batch
+
+
+def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) -> Scope:
+    """
+    A photo was just taken in: put its date right, where that may be done and the user has not undone it.
+
+    Returns:
+        Whose folders change.
+    """
+    known = store.photos.find(seen.root_id, seen.path)
+    photo = store.dates.dated_photo(known.photo_id) if known is not None else None
+    if photo is None or photo.date is None:
+        return set()
+    if fingerprint_at(photo.path) != photo.beside:
+        # a sidecar came while the photo was taken in
+        return _look_beside(store, settings, photo, now, may_write=True)
+    last = store.date_journal.last(photo.photo_id)
+    if not photo.date.problem:
+        if last is None or as_written(last, photo.date) == photo.date:
+            return set()
+        with store.transaction():
+            store.dates.redate(photo.photo_id, as_written(last, photo.date))
+        return {*store.photos.people_in([photo.photo_id]), None}
+    if settings.mode in {Mode.REPORT, Mode.OFF}:
+        return set()
+    if last is not None and last.state is not WriteState.DONE:
+        return set()
+    return _told(fix(store, settings, photo, now))
+
+
+def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
+    """The photos taken in that a sidecar may speak of; `path` is its own, relative to the root."""
+    folder, name = os.path.split(path)
+    beginning = os.path.join(folder, beginning_of_photos(name))
+    found = store.dates.dated_beginning(root.root_id, beginning)
+    return [photo for photo in found if name in names_beside(os.path.basename(photo.path))]
+
+
+def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, now: float) -> Scope:
+    """
+    A sidecar has come, changed or gone: date its photos anew, as `arrived` does. Nothing is decoded.
+
+    Args:
+        store: The state.
+        settings: See there.
+        root: Where it is, or was.
+        path: The sidecar, relative to the root.
+        now: Seconds since 1970.
+
+    Returns:
+        Whose folders change.
+    """
+    # who saves a sidecar may remove the old one first, and what is written without it would stay
+    may_write = os.path.lexists(os.path.join(root.path, path))
+    scope: Scope = set()
+    for photo in spoken_of(store, root, path):
+        scope |= _look_beside(store, settings, photo, now, may_write=may_write)
+    return scope
+
+
+def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, may_write: bool) -> Scope:
+    """Date a photo anew where the sidecars beside it are not those by which it was dated."""
+    beside = fingerprint_at(photo.path)
+    if beside == photo.beside:
+        return set()
+    if settings.mode is Mode.OFF:
+        with store.transaction():
+            store.dates.accompanied(photo.photo_id, beside)
+        return set()
+    last = store.date_journal.last(photo.photo_id)
+    if not may_write or (last is not None and last.state is not WriteState.DONE):
+        settings = replace(settings, mode=Mode.REPORT)
+    return _told(fix(store, settings, photo, now))
+
+
+def _told(outcome: Outcome) -> Scope:
+    """Say what was written by the daemon's own accord; returns whose folders change."""
+    if outcome.said:
+        log.info("%s", outcome.said)
+    return outcome.scope
+
+
+def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
+    name = arguments.get("photo")
+    if name is None:
+        return None
+    path = os.fsencode(str(name))
+    known = None
+    for root in store.roots.all().values():
+        if path.startswith(root.path + b"/"):
+            known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
+    photo = store.dates.dated_photo(known.photo_id) if known is not None else None
+    if photo is None:
+        raise FacewatchError(
+            "The photo is not known", "Give the path of a photo that was taken in ('facewatchd status').", path
+        )
+    return photo
+
+
+def _photos_after(store: Store, after: PhotoId) -> Iterator[DatedPhoto]:
+    while photos := store.dates.dated(after, _CHUNK):
+        yield from photos
+        after = photos[-1].photo_id
+
+
+def _in_time(batch: Batch, things: Iterable[Thing], number: Callable[[Thing], int]) -> Iterator[Thing]:
+    """As many as there is time for, at least one; says where the next batch begins."""
+    deadline = time.monotonic() + BATCH_S
+    for thing in things:
+        yield thing
+        if time.monotonic() >= deadline:
+            batch.next = number(thing)
+            return

@@ -1,0 +1,380 @@
+"""
+Writes capture dates and takes them back: plan -> journal -> write -> verify -> commit (R11-R16).
+
+Before a photo is touched, how to undo it is on the disk. Afterwards the state knows the file as it is now, in the same
+step, so that our own writes are no news to the scanner (R16). Where this process dies in between, `date_recovery` finds
+the entry and sees which of the two files is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from facewatchd.core.dates.evidence import Evidence, date_prefix
+from facewatchd.core.dates.plan import Act, DatePlan, Mode, may_correct, needs_date, unwritable, without_write
+from facewatchd.core.dates.words import SOURCE_WORDS, date_words, undone_words, written_words
+from facewatchd.core.tree.scope import Scope
+from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
+from facewatchd.errors import PhotoBusyError, PhotoError, displayable
+from facewatchd.photos.metadata.beside import fingerprint_at
+from facewatchd.photos.metadata.tags import parse_xmp, read_tags
+from facewatchd.photos.writing.patch import Edit, applied, edits_for, reversed_edits
+from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
+from facewatchd.photos.writing.verify import flaw
+from facewatchd.photos.writing.write import (
+    read_file,
+    read_for_change,
+    remove,
+    restore,
+    write_edits,
+    write_new,
+)
+from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.recovery import digest, picture_hash, settle, target_of, temporary_name
+from facewatchd.store import Change, DatedPhoto, DateWrite, Store, WriteState
+
+log = logging.getLogger(__name__)
+
+_WRITING = frozenset({Act.PATCH, Act.EXIF, Act.SIDECAR})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of a photo's date.
+
+    Attributes:
+        act: What was done; `NOTHING` where its date is right, `REPORT` where nothing could be.
+        why: See `DatePlan.why`; or why it could not be done.
+        scope: Whose folders change by it.
+        said: What was written or taken back, as a line for the user: the photo, the old date and the new one, where the new
+            one comes from, and which file was written. Empty where nothing was.
+    """
+
+    act: Act
+    why: str
+    scope: Scope
+    said: str = ""
+
+    @classmethod
+    def nothing(cls, scope: Scope) -> Outcome:
+        """Nothing was to be done."""
+        return cls(Act.NOTHING, "", scope)
+
+
+def fix(
+    store: Store,
+    settings: DateSettings,
+    photo: DatedPhoto,
+    now: float,
+    *,
+    asked: bool = False,
+    corrects: bool = False,
+) -> Outcome:
+    """
+    Put a photo's date right, where that may be done.
+
+    Args:
+        store: The state.
+        settings: See there.
+        photo: Which.
+        now: Seconds since 1970.
+        asked: Whether the user named this very photo, which goes before an earlier undo, and before a date that we wrote
+            ourselves.
+        corrects: Whether a date that we wrote gives way to one that is believed more (`core.dates.plan.may_correct`).
+
+    Raises:
+        StoreError: The state cannot be written; nothing is done without it.
+    """
+    if settings.mode is Mode.OFF:
+        return Outcome(Act.NOTHING, "", set())
+    try:
+        looked = look(photo.path, photo.seen, settings, now)
+    except PhotoError as error:
+        return Outcome(Act.REPORT, error.message, set())
+    plan, finding = looked.plan, looked.finding
+    last = store.date_journal.last(photo.photo_id)
+    if last is not None and _is_gone(last, looked.evidence, now):
+        with store.transaction():
+            store.date_journal.drop(last.write_id)
+        last = None
+    if last is not None and (asked or corrects) and settings.mode is not Mode.REPORT:
+        other = outdated(settings, photo, looked.evidence, last, now)
+        if other is not None and (asked or may_correct(last.source, other, settings.rules.sources)):
+            return _correct(store, settings, photo, last, now)
+    if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
+        plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
+    known = as_written(last, finding)
+    if known.source is not finding.source and photo.date is not None and photo.date.hangs:
+        # the clock decided what we wrote
+        known = replace(known, hangs=True)
+    scope = _remember(store, photo, known, looked.beside)
+    if plan.act not in _WRITING:
+        return Outcome(plan.act, plan.why, scope)
+    sidecar = b""
+    try:
+        if plan.act is Act.SIDECAR:
+            sidecar = _write_sidecar(store, photo, plan, finding, now)
+        else:
+            _write_photo(store, settings, photo, plan, finding, now)
+    except PhotoError as error:
+        log.info("No date was written: %s", error)
+        return Outcome(Act.REPORT, f"{plan.why}; {error.message}", scope)
+    assert plan.value is not None
+    name = displayable(sidecar) if sidecar else ""
+    said = written_words(looked.evidence.tags.original, plan.value, plan.precision, finding.source, name)
+    return Outcome(plan.act, plan.why, scope, f"{displayable(photo.path)}: {said}")
+
+
+def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
+    """A date that we have written ourselves is known from where it was known then, and no finer."""
+    if last is None or last.state is not WriteState.DONE or finding.source not in {DateSource.EXIF, DateSource.XMP}:
+        return finding
+    if finding.value.replace(microsecond=0) != last.value:
+        return finding
+    value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
+    return replace(finding, value=value, source=last.source, precision=last.precision)
+
+
+def outdated(
+    settings: DateSettings, photo: DatedPhoto, evidence: Evidence, last: DateWrite, now: float
+) -> DateFinding | None:
+    """
+    What would be found now had we not written a photo's date: where it is another date, and one that may be written. None
+    where it is not, or what we wrote is not there any more.
+    """
+    if last.state is not WriteState.DONE:
+        return None
+    before = without_write(evidence, last.value, in_sidecar=bool(last.sidecar))
+    # what the clock decided may have gone with what was written
+    hangs = photo.date is not None and photo.date.hangs
+    if not hangs and not _is_other(settings, before, last, now):
+        return None
+    # it may be: what was there before says so for sure
+    path = os.path.join(os.path.dirname(photo.path), last.sidecar) if last.sidecar else photo.path
+    try:
+        data, _ = read_file(path)
+        old = b"" if last.created else applied(data, _way_back(data, last, path))
+    except PhotoError:
+        return None
+    if last.sidecar:
+        before = replace(evidence, sidecar=None if last.created else parse_xmp(old))
+    else:
+        before = replace(evidence, tags=read_tags(old))
+    return _is_other(settings, before, last, now)
+
+
+def _is_other(settings: DateSettings, evidence: Evidence, last: DateWrite, now: float) -> DateFinding | None:
+    """What is found, where it may be written and is not what was."""
+    found = settings.rules.finding(evidence, now, settings.timezone)
+    if date_words(found.value, found.precision) == date_words(last.value, last.precision):
+        return None
+    return None if unwritable(evidence, found, write_date_only=settings.write_date_only) else found
+
+
+def _correct(store: Store, settings: DateSettings, photo: DatedPhoto, last: DateWrite, now: float) -> Outcome:
+    """Take back what we wrote, and write what is found without it."""
+    back = undo(store, settings, last, now)
+    again = store.dates.dated_photo(photo.photo_id)
+    if back.act is not Act.NOTHING or again is None:
+        return back
+    outcome = fix(store, settings, again, now)
+    had = f"it had {date_words(last.value, last.precision)}, written by {SOURCE_WORDS[last.source]} before"
+    said = f"{outcome.said}; {had}" if outcome.said else back.said
+    return replace(outcome, scope=outcome.scope | back.scope, said=said)
+
+
+def _is_gone(last: DateWrite, evidence: Evidence, now: float) -> bool:
+    """Whether another file has taken a photo's place since, without the date: there is nothing left to undo."""
+    return last.state is WriteState.DONE and not last.sidecar and needs_date(evidence, now)
+
+
+def _remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: bytes) -> Scope:
+    """Store a finding that is not the one stored; returns whose folders change."""
+    if (finding, beside) == (photo.date, photo.beside):
+        return set()
+    with store.transaction():
+        store.dates.redate(photo.photo_id, finding)
+        store.dates.accompanied(photo.photo_id, beside)
+    if photo.date is not None and date_prefix(photo.date) == date_prefix(finding):
+        return set()
+    return {*store.photos.people_in([photo.photo_id]), None}
+
+
+# --- one write
+
+
+def _write_photo(
+    store: Store, settings: DateSettings, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float
+) -> None:
+    assert plan.value is not None
+    data, stat = read_for_change(photo.path, photo.seen.stat)
+    try:
+        edits = edits_for(data, plan, finding.zone)
+        new = applied(data, edits)
+    except ValueError as error:
+        raise PhotoBusyError("The date cannot be written", f"{error}.", photo.path) from error
+    if why := flaw(data, new, edits, plan.value, settings.max_megapixels):
+        raise PhotoError("The date cannot be written", f"The result would not be safe: {why}.", photo.path)
+    write = _journalled(store, photo, b"", plan, finding, edits, (data, new), stat.mtime_ns, now)
+    try:
+        written = write_edits(photo.path, stat, data, edits, temporary_name(write))
+    except PhotoError:
+        settle(store, write)
+        raise
+    with store.transaction():
+        _set_state(store, write, WriteState.DONE)
+        store.dates.rewritten(photo.photo_id, written, picture_hash(new))
+        store.dates.redate(photo.photo_id, replace(finding, problem=""))
+
+
+def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> bytes:
+    """Returns the sidecar's name."""
+    assert plan.value is not None
+    folder, name = os.path.split(photo.path)
+    date = xmp_text(plan.value, plan.precision, finding.zone)
+    try:
+        present = os.listdir(folder)
+        like = os.lstat(photo.path)
+    except OSError as error:
+        raise PhotoError("The date cannot be written", f"{error.strerror}.", photo.path) from error
+    sidecar = sidecar_target(name, present)
+    path = os.path.join(folder, sidecar)
+    if sidecar not in present:
+        content = new_sidecar(date)
+        edits: tuple[Edit, ...] = (Edit(0, b"", content),)
+        write = _journalled(store, photo, sidecar, plan, finding, edits, (None, content), 0, now)
+        try:
+            write_new(path, content, temporary_name(write), like)
+        except PhotoError:
+            settle(store, write)
+            raise
+    else:
+        data, stat = read_for_change(path)
+        try:
+            edits = merge(data, date, now)
+        except ValueError as error:
+            raise PhotoError("The date cannot be written", f"{error}.", path) from error
+        changed = applied(data, edits)
+        write = _journalled(store, photo, sidecar, plan, finding, edits, (data, changed), stat.mtime_ns, now)
+        try:
+            write_edits(path, stat, data, edits, temporary_name(write))
+        except PhotoError:
+            settle(store, write)
+            raise
+    with store.transaction():
+        _set_state(store, write, WriteState.DONE)
+        # our own writing is no news (R16)
+        store.dates.accompanied(photo.photo_id, fingerprint_at(photo.path))
+    return sidecar
+
+
+def _journalled(
+    store: Store,
+    photo: DatedPhoto,
+    sidecar: bytes,
+    plan: DatePlan,
+    finding: DateFinding,
+    edits: Iterable[Edit],
+    contents: tuple[bytes | None, bytes],
+    mtime_ns: int,
+    now: float,
+) -> DateWrite:
+    """Write down what is about to be done; it is on the disk when this returns."""
+    assert plan.value is not None
+    old, new = contents
+    write = DateWrite(
+        write_id=0,
+        photo_id=photo.photo_id,
+        sidecar=sidecar,
+        state=WriteState.PLANNED,
+        created=old is None,
+        changes=tuple(Change(edit.at, edit.old, edit.new) for edit in edits),
+        old_hash=b"" if old is None else digest(old),
+        new_hash=digest(new),
+        old_mtime_ns=mtime_ns,
+        value=plan.value,
+        precision=plan.precision,
+        source=finding.source,
+        at=now,
+    )
+    with store.transaction():
+        return replace(write, write_id=store.date_journal.plan(write))
+
+
+# --- the way back
+
+
+def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, asked: bool = False) -> Outcome:
+    """
+    Take back what was written about a photo, to the byte.
+
+    Args:
+        store: The state.
+        settings: See there.
+        write: What.
+        now: Seconds since 1970.
+        asked: Whether the user named this very photo: then nothing is written about it again until they say so.
+
+    Returns:
+        `NOTHING` where it is as it was, else `REPORT` and why not.
+    """
+    path = target_of(store, write)
+    if path is None:
+        return Outcome(Act.REPORT, "The photo is gone.", set())
+    try:
+        data, stat = read_for_change(path)
+        back = _way_back(data, write, path)
+        _set_state(store, write, WriteState.UNDOING)
+        try:
+            if write.created:
+                remove(path, stat)
+            else:
+                stat = restore(path, stat, data, back, temporary_name(write), write.old_mtime_ns)
+        except PhotoError:
+            settle(store, replace(write, state=WriteState.UNDOING))
+            raise
+    except PhotoError as error:
+        return Outcome(Act.REPORT, error.message, set())
+    with store.transaction():
+        _set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
+        if not write.sidecar:
+            store.dates.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
+    scope, has = _look_again(store, settings, write.photo_id, now)
+    said = undone_words(write.value, write.precision, has, displayable(write.sidecar), removed=write.created)
+    return Outcome(Act.NOTHING, "", scope, f"{displayable(store.photos.path_of(write.photo_id) or path)}: {said}")
+
+
+def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
+    """The edits that make a file what it was; none where it is that already, as an undo was broken off."""
+    present = digest(data)
+    if present == write.old_hash:
+        return ()
+    back = reversed_edits(_edits(write))
+    if present != write.new_hash or not (write.created or digest(applied(data, back)) == write.old_hash):
+        raise PhotoBusyError("The date cannot be taken back", "The file has changed since.", path)
+    return back
+
+
+def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> tuple[Scope, str]:
+    """Returns whose folders change, and the capture date that stands in the photo."""
+    photo = store.dates.dated_photo(photo_id)
+    if photo is None:
+        return set(), ""
+    try:
+        looked = look(photo.path, photo.seen, settings, now)
+    except PhotoError:
+        return set(), ""  # it has changed, and is taken in again
+    return _remember(store, photo, looked.finding, looked.beside), looked.evidence.tags.original
+
+
+def _set_state(store: Store, write: DateWrite, state: WriteState) -> None:
+    with store.transaction():
+        store.date_journal.set_state(write.write_id, state)
+
+
+def _edits(write: DateWrite) -> tuple[Edit, ...]:
+    return tuple(Edit(change.at, change.old, change.new) for change in write.changes)

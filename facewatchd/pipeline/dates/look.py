@@ -1,0 +1,109 @@
+"""
+The capture date of a photo taken in: what it has, what would be done about it and why. Only reads; `date_fix` writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from facewatchd.config import Config
+from facewatchd.core.dates.evidence import Evidence
+from facewatchd.core.dates.plan import Act, DatePlan, Layout, Mode, needs_date, plan, unwritable
+from facewatchd.core.dates.rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
+from facewatchd.domain import DateFinding, DateSource, SeenFile
+from facewatchd.photos.decoding.date_evidence import read_evidence
+from facewatchd.photos.decoding.read import read_settled
+from facewatchd.photos.metadata.beside import fingerprint_at
+from facewatchd.photos.writing.patch import layout_of
+from facewatchd.photos.writing.write import obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class DateSettings:
+    """
+    Attributes:
+        mode: What may be done.
+        rules: The user's word.
+        timezone: Of moments known in UTC only; None for the machine's.
+        write_date_only: Whether a date without a time may be written.
+        max_megapixels: Larger photos are not checked, and so not written.
+    """
+
+    mode: Mode
+    rules: DateRules
+    timezone: ZoneInfo | None
+    write_date_only: bool
+    max_megapixels: float
+
+    @classmethod
+    def of(cls, config: Config) -> DateSettings:
+        dates = config.dates
+        return cls(
+            Mode(dates.mode),
+            rules_of(config),
+            ZoneInfo(dates.timezone) if dates.timezone else None,
+            dates.write_date_only,
+            config.ingest.max_megapixels,
+        )
+
+
+def rules_of(config: Config) -> DateRules:
+    """The user's word about dates."""
+    folders = tuple(FolderRule(rule.path, *rule_date(rule.date, rule.precision)) for rule in config.dates.rules)
+    shifts = tuple(
+        ClockShift(
+            shift.model,
+            shift_by(shift.by),
+            rule_date(shift.start)[0] if shift.start else None,
+            rule_date(shift.end)[0] if shift.end else None,
+        )
+        for shift in config.dates.shift
+    )
+    # the mtime may be named, and is what is left in any case
+    sources = tuple(DateSource(source) for source in config.dates.sources if source != "mtime")
+    return DateRules(folders, shifts, sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """
+    What was found out about a photo's date.
+
+    Attributes:
+        evidence: What speaks of it.
+        finding: The best of that.
+        plan: What is to be done.
+        beside: Fingerprint of the files beside the photo that were asked.
+    """
+
+    evidence: Evidence
+    finding: DateFinding
+    plan: DatePlan
+    beside: bytes
+
+
+def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Looked:
+    """
+    Find out what is to be done about a photo's date.
+
+    Args:
+        path: Absolute.
+        seen: The photo as it was last seen.
+        settings: See there.
+        now: Seconds since 1970.
+
+    Raises:
+        PhotoError: It cannot be read, or has changed.
+    """
+    beside = fingerprint_at(path)
+    evidence = read_evidence(path, seen.path, seen.stat)
+    finding = settings.rules.finding(evidence, now, settings.timezone)
+    only_day = settings.write_date_only
+    layout = Layout()
+    if needs_date(evidence, now) and not unwritable(evidence, finding, write_date_only=only_day):
+        layout = layout_of(read_settled(path, seen.stat))
+    planned = plan(evidence, finding, layout, settings.mode, now, write_date_only=only_day)
+    if planned.act in {Act.PATCH, Act.EXIF} and (why := obstacle(path)):
+        planned = DatePlan(Act.REPORT, f"{planned.why}; {why}")
+    return Looked(evidence, finding, planned, beside)
