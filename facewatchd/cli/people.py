@@ -137,7 +137,7 @@ def people_split(config: Config, person: str, *, face_ids: tuple[int, ...], as_j
 @click.argument("person", metavar="PERSON")
 @configured
 def people_hide(config: Config, person: str) -> None:
-    """Stop showing a person. The folder goes; the faces stay known."""
+    """Stop showing a person: the folder goes into _ignored, and the faces stay known."""
     said = _say(config, "hide", person=person)
     click.echo(f"{_title(said)} is hidden.")
 

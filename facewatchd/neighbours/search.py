@@ -6,7 +6,7 @@ Two looks. First everybody is compared with the faces of the few k-means cells t
 some in every cell, and loses the pairs: two photos of one person are often in cells that have nothing to do with each
 other. So those who have found hardly anybody similar enough to be joined with are then compared with each other. On
 100,000 made-up faces 87 % of those with two photos find their own, and by the inverted files of faiss 40 %, in twice the
-time (README, 'How good is it').
+time (docs/benchmarks.md).
 
 All work is products of matrices and choosing from them, in two threads, each for its own faces, so that the result does
 not hang on which is faster.

@@ -17,6 +17,7 @@ from helpers import Archive, open_archive, unit
 
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.errors import StoreError
+from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.intake.roots import settle_roots
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
@@ -274,3 +275,20 @@ def test_a_tree_whose_disk_is_away_is_not_built_elsewhere(archive: Archive) -> N
     os.mkdir(archive.tree.path)
     with pytest.raises(Exception, match="The people tree is not there"):
         materialize(archive.store, archive.tree)
+
+
+def test_a_command_that_names_another_people_folder_makes_it_whole(archive: Archive) -> None:
+    """The tree was moved, and a configuration still names the old path: what is said there is said once, and nothing else."""
+    archive.person("Ada", [b"1.jpg", b"2.jpg"])
+    bob = archive.person("Bob", [b"3.jpg", b"4.jpg"], 1)
+    materialize(archive.store, archive.tree)
+    moved = replace(archive.tree, path=archive.tree.path + b"2")
+    os.rename(archive.tree.path, moved.path)
+    materialize(archive.store, moved)
+    materialize(archive.store, archive.tree, set())
+    scope = correct.hide(archive.store, bob, hidden=True)
+    materialize(archive.store, archive.tree, scope)
+    materialize(archive.store, archive.tree)
+    assert archive.store.people.hidden() == {bob}
+    assert words(archive.store) == 1
+    assert photos_in(archive.tree.path) == {"Ada": {"1.jpg", "2.jpg"}}

@@ -5,7 +5,7 @@ HDBSCAN (Campello, Moulavi and Sander 2013; the `hdbscan` package) finds groups 
 threshold, but on faces it glues a few strangers together and leaves pairs out, because most people of an archive are in
 two or three photos. Average linkage with a threshold is right about those, and splits people whose looks vary. So the
 linkage decides, and what HDBSCAN put together needs a little less similarity: better than either alone on both the
-model families tried (README, 'Grouping').
+model families tried (docs/design.md).
 
 How similar two strangers may be by accident depends on the model, on the archive and on how many strangers there are.
 So the threshold is measured from the strangers of the archive itself, see `fitted`.

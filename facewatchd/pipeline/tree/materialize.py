@@ -59,8 +59,8 @@ from facewatchd.pipeline.tree.read import (
     restore,
     somebody_is_lost,
     take_over,
-    take_over_all,
 )
+from facewatchd.pipeline.tree.restored import take_over_restored
 from facewatchd.pipeline.tree.shown import wanted_reviews, wanted_together, wanted_unknown
 from facewatchd.pipeline.tree.wanted_links import links_by_year, links_to
 from facewatchd.store import PersonPhoto, Store
@@ -168,9 +168,10 @@ def materialize(
     looked = looked if looked is not None else Looked()
     now = time.time() if now is None else now
     if not dry_run:
-        _leave_old_tree(store, settings)
+        if _leave_old_tree(store, settings):
+            scope = None
         if store.is_restored() and os.path.isdir(settings.path):
-            _take_over_restored(store, settings)
+            take_over_restored(store, settings.path, settings.links)
     names = store.manifest.names()
     if names and not anew and not os.path.isdir(settings.path):
         raise _lost(settings)
@@ -355,24 +356,17 @@ def _has_name(store: Store, person_id: PersonId) -> bool:
     return person is not None and bool(person.name)
 
 
-def _take_over_restored(store: Store, settings: TreeSettings) -> None:
-    """The state is a copy that was put back: what stands in the tree by its names is as good as written by us."""
-    files = photo_files(store, settings.links, Looked().compared)
-    with PeopleTree(settings.path, store.state_id(), lambda _: None, files) as tree:
-        present = tree.look({*store.manifest.names().values()})
-        recover(store, present)
-        with store.transaction():
-            take_over_all(store, settings.path, present)
-
-
-def _leave_old_tree(store: Store, settings: TreeSettings) -> None:
+def _leave_old_tree(store: Store, settings: TreeSettings) -> bool:
     """
     Where the user has chosen another people folder, or the state was put back on a machine that has no tree, the tree is made
     from nothing; what was said in the old one before is obeyed first.
+
+    Returns:
+        Whether it is so.
     """
     place = store.tree_place()
     if (place in {None, settings.path} and not store.is_restored()) or is_ours(store, settings.path):
-        return
+        return False
     if place is not None and place != settings.path and is_ours(store, place):
         with contextlib.suppress(TreeError):
             materialize(store, replace(settings, path=place), set())
@@ -383,6 +377,9 @@ def _leave_old_tree(store: Store, settings: TreeSettings) -> None:
         )
     with store.transaction():
         store.manifest.clear()
+        # from now on the old one says nothing
+        store.set_tree_place(settings.path)
+    return True
 
 
 def _lost(settings: TreeSettings) -> TreeError:
