@@ -78,6 +78,11 @@ class Carry:
     to: bytes
     into: bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether one folder became another, with everything in it."""
+        return not self.below and not self.into
+
 
 def is_inside(path: bytes, folder: bytes) -> bool:
     """Whether a path lies below a folder; no folder lies below itself."""

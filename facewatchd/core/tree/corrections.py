@@ -22,8 +22,9 @@ class Candidate:
         confirmed: Whether the user said before that it is `person_id`'s.
         embedding: None where the present models have not embedded it.
         review: The person whose it may be, where it is nobody's.
-        ignored: Whether the user does not want to see it.
+        ignored: Whether the user does not want to see it, whoever it is.
         named: Whether `person_id` has a name.
+        hidden: Whether the user does not want to see `person_id`.
     """
 
     face_id: FaceId
@@ -35,6 +36,7 @@ class Candidate:
     review: PersonId | None = None
     ignored: bool = False
     named: bool = False
+    hidden: bool = False
 
 
 def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
@@ -57,7 +59,7 @@ def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
         case int():
             among = [face for face in faces if face.person_id == source]
         case _:
-            among = [face for face in faces if not face.confirmed and not face.named]
+            among = [face for face in faces if not (face.confirmed or face.named or face.hidden)]
     return [face for face in among if not face.poor] or among
 
 
@@ -68,7 +70,7 @@ def shown(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     copy takes nothing from anybody who has a name.
     """
     unsure = [face for face in faces if not face.confirmed and not (source is None and face.named)]
-    return owned(faces, source) or [face for face in unsure if not face.ignored] or unsure
+    return owned(faces, source) or [face for face in unsure if not (face.ignored or face.hidden)] or unsure
 
 
 def joins(faces: Sequence[Candidate], source: Owner | None) -> bool:

@@ -92,7 +92,9 @@ def read_gestures(
         elif not _took_links(folder, added, halves):
             deletions.append(Hidden(folder.owner, None))
             for photo in folder.photos:
-                removed[photo].discard(folder.owner)
+                # a link that was moved out before is somebody else's
+                if not added.get(photo):
+                    removed[photo].discard(folder.owner)
     emptied = list(_emptied(left, homes, answers.answered, added))
     deletions += [gesture for gesture in emptied if isinstance(gesture, Parted)]
     said = [*answers.gestures, *(gesture for gesture in emptied if isinstance(gesture, Merged))]
@@ -161,7 +163,7 @@ def _homes(
     lost: list[LeftFolder] = []
     for folder in left:
         here = at.get(folder.path)
-        if here is not None and (isinstance(folder.owner, Pool) or here.marker in {None, folder.owner}):
+        if here is not None and _is_home(folder, here, marked):
             homes[folder.owner] = here
         else:
             lost.append(folder)
@@ -188,6 +190,18 @@ def _homes(
         else:
             moves.append(Misplaced(person, now.path))
     return homes, moves
+
+
+def _is_home(folder: LeftFolder, here: FoundFolder, marked: Mapping[PersonId, Sequence[FoundFolder]]) -> bool:
+    """
+    Whether the folder at an owner's path is still theirs. Without its marker it is, unless their folder is elsewhere, or it has
+    none of their links: a new folder got the name of one that was renamed, moved or deleted.
+    """
+    if isinstance(folder.owner, Pool) or here.marker == folder.owner:
+        return True
+    if here.marker is not None or not isinstance(folder.owner, int):
+        return here.marker is None
+    return not marked.get(folder.owner) and (not folder.photos or not folder.photos.isdisjoint(here.photos))
 
 
 def _shown(
@@ -247,6 +261,12 @@ def _changes(
         elif seen.path in pools and seen.path not in owned:
             for photo in seen.photos:
                 added[photo].add(pools[seen.path])
+        elif isinstance(seen.marker, int) and seen.path not in owned:
+            # a copy of a person's folder, which says nothing: what was moved there from where links only ask is not put away
+            for photo in seen.photos:
+                removed[photo] -= {
+                    owner for owner in removed[photo] if owner is Pool.UNKNOWN or isinstance(owner, Review)
+                }
     return removed, added
 
 

@@ -270,7 +270,9 @@ class FaceWords:
         faces = store.faces.of_photo(photo_id)
         faces = [face for face in faces if face.face_id in pointed] or faces
         embeddings = store.faces.embeddings([face.face_id for face in faces], self._model.id if self._model else "")
-        named = {person.person_id for person in store.people.named()}
+        named, hidden = {person.person_id for person in store.people.named()}, store.people.hidden()
+        # of itself: a link in the folder of somebody hidden stands for their face
+        ignored = set(store.faces.ignored_in(photo_id))
         return [
             Candidate(
                 face.face_id,
@@ -280,8 +282,9 @@ class FaceWords:
                 face.quality,
                 embeddings.get(face.face_id),
                 face.review,
-                face.ignored,
+                face.face_id in ignored,
                 face.person_id in named,
+                face.person_id in hidden,
             )
             for face in faces
         ]

@@ -34,8 +34,15 @@ def settle_roots(store: Store, paths: Sequence[bytes]) -> list[Root]:
         The roots, in this order.
     """
     with store.transaction():
-        for carry in plan_carries(paths, *_evidence(store, paths)):
-            carry_out(store, carry)
+        carries = plan_carries(paths, *_evidence(store, paths))
+        # at once, as folders may have changed places
+        moved = {carry.root.root_id: carry.to for carry in carries if carry.is_whole}
+        store.roots.readdress(moved)
+        for carry in carries:
+            if carry.is_whole:
+                _say(carry, store.photos.count_all(carry.root.root_id))
+            else:
+                carry_out(store, carry)
         roots = [store.roots.ensure(path) for path in paths]
         store.roots.watch([root.root_id for root in roots])
     return roots
@@ -48,23 +55,25 @@ def carry_out(store: Store, carry: Carry) -> int:
     Returns:
         How many photos.
     """
-    source = os.path.join(carry.root.path, carry.below) if carry.below else carry.root.path
-    target = os.path.join(carry.to, carry.into) if carry.into else carry.to
     at = next((root for root in store.roots.all().values() if root.path == carry.to), None)
-    if not carry.below and not carry.into and (at is None or not store.photos.count_all(at.root_id)):
+    if carry.is_whole and (at is None or not store.photos.count_all(at.root_id)):
         store.roots.readdress({carry.root.root_id: carry.to})
         count = store.photos.count_all(carry.root.root_id)
     else:
         to = store.roots.ensure(carry.to)
         count = store.roots.carry(carry.root.root_id, carry.below, to.root_id, carry.into)
+    _say(carry, count)
+    return count
+
+
+def _say(carry: Carry, count: int) -> None:
     if count:
         log.info(
             "%d photos of %s are in %s now: they keep faces, names and corrections",
             count,
-            displayable(source),
-            displayable(target),
+            displayable(os.path.join(carry.root.path, carry.below) if carry.below else carry.root.path),
+            displayable(os.path.join(carry.to, carry.into) if carry.into else carry.to),
         )
-    return count
 
 
 def move_root(store: Store, old: bytes, new: bytes) -> int:

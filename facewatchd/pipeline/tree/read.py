@@ -141,7 +141,8 @@ def take_over_all(store: Store, tree: bytes, present: Present) -> None:
             if ours is not None and ours.signature and entry.signature:
                 if _size(ours.signature) == _size(entry.signature):
                     store.manifest.put(written.name, ours._replace(signature=entry.signature))
-            elif ours is None and entry.target is not None and is_symlink(entry.target):
+            elif entry.target is not None and is_symlink(entry.target) and (ours is None or ours.photo_id is not None):
+                # also under a known name: the folder may lie deeper by now, or less deep
                 place = os.path.join(tree, written.name, os.path.dirname(name))
                 photo = store.photos.at(os.path.normpath(os.path.join(place, entry.target)))
                 if photo is not None:
