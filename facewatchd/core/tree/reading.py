@@ -68,12 +68,16 @@ def read_gestures(
     gestures: list[Gesture] = [*moves, *shown]
     restored: set[Owner] = {gesture.person_id for gesture in shown}
     gone = [folder for folder in left if isinstance(folder.owner, int) and folder.owner not in homes]
-    merged: set[Owner] = {move.person_id for move in moves if isinstance(move, Merged)}
+    at = {folder.path: folder for folder in found}
+    merged: dict[Owner, FoundFolder] = {
+        move.person_id: at[move.path] for move in moves if isinstance(move, Merged) and move.path
+    }
     gone = [folder for folder in gone if folder.owner not in merged]
 
-    removed, added = _changes(left, found, homes, merged | answers.answered | restored)
-    faces = read_faces(left, found, homes, merged | answers.answered | restored, removed, added)
+    removed, added = _changes(left, found, {**homes, **merged}, answers.answered | restored)
+    faces = read_faces(left, found, homes, merged.keys() | answers.answered | restored, removed, added)
     deletions: list[Gesture] = []
+    put_away: set[Owner] = set()
     theirs = {folder.owner: folder.photos for folder in left}
     for folder in gone:
         assert isinstance(folder.owner, int)
@@ -90,11 +94,9 @@ def read_gestures(
                 if not added.get(photo):
                     removed[photo].discard(folder.owner)
         elif not _took_links(folder, added, halves):
+            # a link that was moved out before is somebody else's, and the others say nothing
             deletions.append(Hidden(folder.owner, None))
-            for photo in folder.photos:
-                # a link that was moved out before is somebody else's
-                if not added.get(photo):
-                    removed[photo].discard(folder.owner)
+            put_away.add(folder.owner)
     emptied = list(_emptied(left, homes, answers.answered, added))
     deletions += [gesture for gesture in emptied if isinstance(gesture, Parted)]
     said = [*answers.gestures, *(gesture for gesture in emptied if isinstance(gesture, Merged))]
@@ -103,17 +105,23 @@ def read_gestures(
     gestures += [gesture for gesture in said if not (isinstance(gesture, Merged) and gesture.person_id in fates)]
     again = {photo: owner for owner, home in homes.items() if isinstance(owner, int) for photo in home.again}
     linked, founded, deleted = _links(removed, added, again, halves)
-    linked = [*faces.moved, *linked]
+    deleted = [g for g in deleted if not (isinstance(g, Deleted) and g.source in put_away)]
+    # what was done to single links of two folders comes before one became a part of the other
+    joined: set[Owner] = {*merged, *(move.into for move in moves if isinstance(move, Merged))}
+    before = [g for g in linked if isinstance(g, Moved | Joined) and {g.source, g.to} & joined]
+    linked = [*faces.moved, *(gesture for gesture in linked if gesture not in before)]
     founded = [replace(gesture, faces=faces.founding.get(gesture.path, frozenset())) for gesture in founded]
     half = tuple(gesture for gesture in founded if is_whole_copy(gesture, left))
     founded = [gesture for gesture in founded if gesture not in half]
     deletions += [*faces.deleted, *_at_once(deleted, homes)]
+    apart = [gesture for gesture in deletions if isinstance(gesture, Deleted) and gesture.source in joined]
+    deletions = [gesture for gesture in deletions if gesture not in apart]
     doubles = _copies(found, homes, copies, {gesture.path for gesture in (*moves, *shown)})
-    count = sum(_weight(gesture, left) for gesture in deletions)
+    count = sum(_weight(gesture, left) for gesture in (*apart, *deletions))
     total = sum(len(folder.photos) for folder in left)
     if count > max(least_doubted, max_deletions * total):
-        return Reading((*gestures, *founded, *linked), count, half, doubles)
-    return Reading((*gestures, *founded, *linked, *deletions), half=half, copies=doubles)
+        return Reading((*before, *gestures, *founded, *linked), count, half, doubles)
+    return Reading((*before, *apart, *gestures, *founded, *linked, *deletions), half=half, copies=doubles)
 
 
 def _copies(
