@@ -23,7 +23,7 @@ from facewatchd.core.tree.entries import (
 )
 from facewatchd.core.tree.face_pictures import pictured
 from facewatchd.people.photo_files import PhotoFiles, signature_of
-from facewatchd.people.renaming import exchange, rename_new
+from facewatchd.people.renaming import exchange, exists, rename_new
 
 TEMPORARY = b".facewatchd-tmp"
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + rb"(-\d+)?\Z")
@@ -216,15 +216,6 @@ class Entries:
         if stat.S_ISLNK(found.st_mode):
             return _text(name, folder)
         return self._files.identify(name, folder, found) if stat.S_ISREG(found.st_mode) else None
-
-
-def exists(name: bytes, folder: int) -> bool:
-    """Whether anything has this name in a folder."""
-    try:
-        os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ def rename_new(name: bytes, new: bytes, source: int, target: int) -> None:
     if _renameat2(name, new, source, target, _NOREPLACE):
         return
     # a system or a file system that cannot: what is put there in this very moment is overwritten
-    if _exists(new, target):
+    if exists(new, target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
     os.rename(name, new, src_dir_fd=source, dst_dir_fd=target)
 
@@ -64,7 +64,8 @@ def _renameat2(name: bytes, new: bytes, source: int, target: int, flags: int) ->
     raise OSError(number, os.strerror(number), new)
 
 
-def _exists(name: bytes, folder: int) -> bool:
+def exists(name: bytes, folder: int) -> bool:
+    """Whether anything has this name in a folder."""
     try:
         os.lstat(name, dir_fd=folder)
     except FileNotFoundError:

@@ -150,11 +150,6 @@ class Photos:
         """Photos whose files are gone."""
         return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE state = 'missing'")}
 
-    def is_taken(self, photo_id: PhotoId) -> bool:
-        """Whether it was ever taken in."""
-        row = self._db.execute("SELECT content_hash IS NOT NULL FROM photos WHERE photo_id = ?", (photo_id,)).fetchone()
-        return bool(row and row[0])
-
     def wait(self, seen: SeenFile) -> None:
         """A new or changed file is to be taken in."""
         self._put(seen, PhotoState.PENDING, "")
