@@ -216,6 +216,17 @@ def test_an_old_state_gets_larger_pages_where_it_can(tmp_path: Path, *, is_read:
     assert copies(tmp_path) == [f"{DATABASE}.v{LATEST - 1}.bak"]
 
 
+def test_an_embedding_of_512_numbers_takes_half_a_page_less(tmp_path: Path) -> None:
+    """2.3 KB, of which 2 are the numbers; in pages of 4 KiB each took one."""
+    Store(tmp_path).close()
+    file, count = tmp_path / DATABASE, 2000
+    empty = file.stat().st_size
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        rows = ((number, "model", bytes(2048)) for number in range(count))
+        db.executemany("INSERT INTO embeddings (face_id, model_id, vector) VALUES (?, ?, ?)", rows)
+    assert (file.stat().st_size - empty) / count < 2400
+
+
 def test_a_new_state_has_large_pages(tmp_path: Path) -> None:
     Store(tmp_path).close()
     assert read(tmp_path / DATABASE, "PRAGMA page_size") == [(PAGE_BYTES,)]
