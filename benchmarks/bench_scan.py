@@ -25,9 +25,9 @@ from typing import Self
 import yaml
 
 from facewatchd.config import Config, load_config
-from facewatchd.daemon.process.models import engine_for
 from facewatchd.domain import TakenPhoto
 from facewatchd.photos.formats import is_photo_name
+from facewatchd.pipeline.models import engine_for
 from facewatchd.store import Store
 from facewatchd.watch.scanner import scan
 

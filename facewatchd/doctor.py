@@ -17,9 +17,9 @@ from enum import StrEnum
 
 from facewatchd import __version__
 from facewatchd.config import Config
-from facewatchd.daemon.process.lock import is_running
 from facewatchd.errors import FacewatchError, cause, displayable
 from facewatchd.libraries import load_error
+from facewatchd.processes.lock import is_running
 from facewatchd.store import Store
 
 
@@ -118,9 +118,9 @@ def _models(config: Config) -> Iterator[Finding]:
     if os.path.exists(config.state.dir / "facewatchd.sqlite"):
         with Store(config.state.dir, read_only=True) as store:
             stored = store.model()
-    from facewatchd.daemon.process.models import open_installed  # noqa: PLC0415 - needs what `_libraries` looks for
-    from facewatchd.daemon.process.selftest import try_engine  # noqa: PLC0415
     from facewatchd.faces.sessions import choose_provider  # noqa: PLC0415
+    from facewatchd.pipeline.models import open_installed  # noqa: PLC0415 - needs what `_libraries` looks for
+    from facewatchd.pipeline.selftest import try_engine  # noqa: PLC0415
 
     engine = open_installed(config, stored.pack if stored else None)
     info = engine.info
@@ -144,9 +144,9 @@ def _models(config: Config) -> Iterator[Finding]:
 
 
 def _decoder(config: Config) -> Iterator[Finding]:
-    from facewatchd.daemon.decoding import decode_limits  # noqa: PLC0415 - needs what `_libraries` looks for
-    from facewatchd.daemon.process.selftest import try_decoder  # noqa: PLC0415
     from facewatchd.photos.decoding.isolated import Decoders  # noqa: PLC0415
+    from facewatchd.pipeline.intake.limits import decode_limits  # noqa: PLC0415 - needs what `_libraries` looks for
+    from facewatchd.pipeline.selftest import try_decoder  # noqa: PLC0415
 
     decoders = Decoders()
     try:

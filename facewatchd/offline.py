@@ -15,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from facewatchd.config import Config
-from facewatchd.daemon.process.control import ask
-from facewatchd.daemon.process.isolate import run_isolated
-from facewatchd.daemon.process.lock import is_running, single_instance
-from facewatchd.daemon.process.models import cache_dir, installed_choice, stored_model
 from facewatchd.daemon.process.start import run_with
 from facewatchd.daemon.requests import regrouping_figures, undone_figures
 from facewatchd.daemon.reread import Prepared
@@ -34,7 +30,11 @@ from facewatchd.pipeline.grouping.regroup import compute, decide, regroup_settin
 from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
 from facewatchd.pipeline.intake.folders import tell_other_people_folder
 from facewatchd.pipeline.intake.roots import move_root as move_known_root
+from facewatchd.pipeline.models import cache_dir, installed_choice, stored_model
 from facewatchd.pipeline.tree.materialize import Materialized, TreeSettings, materialize
+from facewatchd.processes.control import ask
+from facewatchd.processes.isolate import run_isolated
+from facewatchd.processes.lock import is_running, single_instance
 from facewatchd.store import Store, StoredCalibration, StoredModel
 
 

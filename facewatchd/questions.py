@@ -13,12 +13,12 @@ import numpy as np
 
 from facewatchd.config import Config
 from facewatchd.core.matching.assign import assign_photo, best_people, look
-from facewatchd.daemon.process.models import open_installed, refuse_others
 from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
 from facewatchd.photos.decoding.read import PlainReader
 from facewatchd.pipeline.grouping.thresholds import thresholds_for, thresholds_in_use
 from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
+from facewatchd.pipeline.models import open_installed, refuse_others
 from facewatchd.pipeline.tree.pictures import read_picture
 from facewatchd.store import Store
 

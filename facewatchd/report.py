@@ -12,12 +12,12 @@ from typing import Any
 
 from facewatchd import __version__
 from facewatchd.config import Config
-from facewatchd.daemon.process.control import ask
-from facewatchd.daemon.process.lock import is_running
 from facewatchd.daemon.vitals import Vitals
 from facewatchd.domain import PhotoState
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.pipeline.grouping.thresholds import thresholds_for
+from facewatchd.processes.control import ask
+from facewatchd.processes.lock import is_running
 from facewatchd.store import Store, StoredModel
 
 _PATIENCE_S = 3.0

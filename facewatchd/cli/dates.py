@@ -17,14 +17,14 @@ from rich.table import Table
 
 from facewatchd.config import Config
 from facewatchd.core.dates.words import SOURCE_WORDS, ZONE_WORDS
-from facewatchd.daemon.process.control import ask
-from facewatchd.daemon.process.lock import is_running, single_instance
 from facewatchd.domain import DateSource, ZoneSource
 from facewatchd.errors import displayable
 from facewatchd.pipeline.dates.batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.report import STATES, report
 from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
+from facewatchd.processes.control import ask
+from facewatchd.processes.lock import is_running, single_instance
 from facewatchd.store import Store
 
 _BATCHES = {"dates-fix": fix_batch, "dates-undo": undo_batch}

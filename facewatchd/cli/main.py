@@ -201,7 +201,7 @@ def backup(config: Config, file: Path) -> None:
 @configured
 def restore(config: Config, file: Path) -> None:
     """Put a copy back in place of the state, which is kept beside it."""
-    from facewatchd.daemon.process.lock import single_instance  # noqa: PLC0415
+    from facewatchd.processes.lock import single_instance  # noqa: PLC0415
     from facewatchd.store import Store  # noqa: PLC0415
     from facewatchd.store.backup import restore as put_back  # noqa: PLC0415
 

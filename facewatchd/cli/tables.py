@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from facewatchd.cli.plan_words import action_said, gesture_said
 from facewatchd.cli.times import local_time
+from facewatchd.core.tree.plan_words import action_said, gesture_said
 from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 

@@ -8,27 +8,12 @@ import queue
 from collections.abc import Iterator
 from typing import TypeVar
 
-from facewatchd.config import Config
-from facewatchd.daemon.intake.room import memory_for, workers_for
-from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
+from facewatchd.photos.decoding.isolated import IsolatedReader
 
 J = TypeVar("J")
 
 _REST_S = 120.0
 """How long a decoder is kept for a photo that may come; starting one anew takes a third of a second."""
-
-
-def decode_limits(config: Config, provider: str) -> DecodeLimits:
-    """
-    Of a photo that has the memory for itself.
-
-    Args:
-        config: As the user has it.
-        provider: Where the models run.
-    """
-    ingest = config.ingest
-    memory = memory_for(ingest.max_memory, workers_for(ingest.workers, provider))
-    return DecodeLimits(ingest.max_megapixels, ingest.max_seconds, memory)
 
 
 def jobs_of(jobs: queue.SimpleQueue[J | None], reader: IsolatedReader) -> Iterator[J]:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from facewatchd.core.grouping.recluster import Labels, ReclusterSettings
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.daemon.events import Clustered
-from facewatchd.daemon.process.isolate import Isolated
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.grouping.guarded import apply_guarded
 from facewatchd.pipeline.grouping.regroup import Regrouping, Snapshot, compute, decide, take_snapshot
+from facewatchd.processes.isolate import Isolated
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 from facewatchd.daemon.condition import Condition
-from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import (
     Asked,
     Chore,
@@ -46,6 +45,7 @@ from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
 from facewatchd.pipeline.grouping.regroup import regroup_settings
 from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
+from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.tree.materialize import TreeSettings
 from facewatchd.store import Store
 

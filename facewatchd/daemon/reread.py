@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from facewatchd.config import Config
-from facewatchd.daemon.process.models import engine_for
 from facewatchd.domain import FaceEngine
 from facewatchd.errors import ConfigError, displayable
 from facewatchd.pipeline.intake.folders import settle_folders, usable_folders
+from facewatchd.pipeline.models import engine_for
 from facewatchd.pipeline.tree.owner import refuse_other_owner
 from facewatchd.store import Store
 

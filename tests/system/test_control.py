@@ -1,4 +1,4 @@
-"""`daemon.process.control`: requests over a real socket, good ones and others."""
+"""`processes.control`: requests over a real socket, good ones and others."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from facewatchd.daemon.process.control import MOST_BYTES, SOCKET, ControlServer, ask
 from facewatchd.errors import FacewatchError, RunningError
+from facewatchd.processes.control import MOST_BYTES, SOCKET, ControlServer, ask
 
 
 def answer(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""`daemon.process.isolate`: a computation in a process of its own, with real processes."""
+"""`processes.isolate`: a computation in a process of its own, with real processes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from running import environment, is_alive, wait_until
 
-from facewatchd.daemon.process.isolate import Isolated, run_isolated
 from facewatchd.errors import FacewatchError
+from facewatchd.processes.isolate import Isolated, run_isolated
 
 
 def double(number: int) -> tuple[int, int]:
@@ -104,7 +104,7 @@ _PROGRAM = """
 import signal, sys, threading
 sys.path.insert(0, sys.argv[2])
 from test_isolate import linger
-from facewatchd.daemon.process.isolate import Isolated
+from facewatchd.processes.isolate import Isolated
 
 if __name__ == "__main__":
     interrupted = threading.Event()

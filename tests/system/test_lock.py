@@ -1,4 +1,4 @@
-"""`daemon.process.lock`: one process a state, however the last one ended."""
+"""`processes.lock`: one process a state, however the last one ended."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from running import environment
 
-from facewatchd.daemon.process.lock import LOCK, is_running, single_instance
 from facewatchd.errors import RunningError, StoreError
+from facewatchd.processes.lock import LOCK, is_running, single_instance
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from facewatchd.daemon.process.lock import single_instance
+from facewatchd.processes.lock import single_instance
 with single_instance(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

@@ -1,4 +1,4 @@
-"""`daemon.intake.room`: who may use the memory, with real threads; how much there is."""
+"""`daemon.intake.room` and `pipeline.intake.limits`: who may use the memory, with real threads; how much there is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import queue
 import threading
 
-from facewatchd.daemon.intake.room import Room, memory_for, workers_for
+from facewatchd.daemon.intake.room import Room
 from facewatchd.faces.sessions import CPU, CUDA
+from facewatchd.pipeline.intake.limits import memory_for, workers_for
 
 MB = 1 << 20
 

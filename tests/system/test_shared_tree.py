@@ -17,9 +17,9 @@ from helpers import Archive, open_archive
 from trees import know_two, look
 
 from facewatchd.core.tree.entries import LinkMode
-from facewatchd.daemon.process.control import ControlServer
-from facewatchd.daemon.process.lock import single_instance
 from facewatchd.neighbours.keep import FILE, neighbours_of
+from facewatchd.processes.control import ControlServer
+from facewatchd.processes.lock import single_instance
 from facewatchd.store.backup import back_up, restore
 
 _FAMILY = 54321

@@ -6,7 +6,6 @@ from typing import get_args
 
 import pytest
 
-from facewatchd.cli.plan_words import action_said, gesture_said, owner_said
 from facewatchd.core.tree.entries import (
     Action,
     Adopt,
@@ -38,6 +37,7 @@ from facewatchd.core.tree.gestures import (
     Shown,
 )
 from facewatchd.core.tree.owners import Review, Suggestion, Together
+from facewatchd.core.tree.plan_words import action_said, gesture_said, owner_said
 from facewatchd.domain import Pool
 
 ACTIONS: list[tuple[Action, str]] = [

@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from facewatchd.config import Config
 from facewatchd.core.matching.thresholds import Thresholds
-from facewatchd.daemon.decoding import decode_limits
 from facewatchd.daemon.events import Event, Taken
 from facewatchd.daemon.folders.scans import ScanPart
 from facewatchd.daemon.folders.sources import Sources
@@ -19,7 +18,6 @@ from facewatchd.daemon.intake.backlog import Backlog
 from facewatchd.daemon.intake.progress import Progress
 from facewatchd.daemon.intake.trial import Trial
 from facewatchd.daemon.intake.workers import Job, Workers
-from facewatchd.daemon.process.selftest import try_out
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoBusyError, displayable
@@ -29,7 +27,9 @@ from facewatchd.pipeline.dates.batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.intake.discover import Discovery
 from facewatchd.pipeline.intake.ingest import fail, keep, keep_same, known_contents
+from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.intake.stacks import stand_down
+from facewatchd.pipeline.selftest import try_out
 from facewatchd.store import Store
 from facewatchd.watch.hints import Hint, HintKind
 

@@ -16,14 +16,15 @@ from dataclasses import dataclass, replace
 import cv2
 
 from facewatchd.config import Config
-from facewatchd.daemon.decoding import decode_limits, jobs_of
+from facewatchd.daemon.decoding import jobs_of
 from facewatchd.daemon.events import Taken
-from facewatchd.daemon.intake.room import Room, workers_for
+from facewatchd.daemon.intake.room import Room
 from facewatchd.daemon.intake.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError, cause
 from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
 from facewatchd.pipeline.intake.ingest import IngestSettings, take_in
+from facewatchd.pipeline.intake.limits import decode_limits, workers_for
 
 log = logging.getLogger(__name__)
 

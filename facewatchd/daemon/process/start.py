@@ -19,13 +19,13 @@ from facewatchd.config import Config
 from facewatchd.daemon.events import Asked, Due, Reread, Stop, TreeTouched
 from facewatchd.daemon.intake.date_keeper import tell_at_first_start
 from facewatchd.daemon.loop import Daemon
-from facewatchd.daemon.process.control import ControlServer
-from facewatchd.daemon.process.lock import single_instance
 from facewatchd.daemon.process.schedule import Schedule
 from facewatchd.daemon.reread import Prepared, prepare, read_again
 from facewatchd.daemon.tree.tree_watch import TreeWatch
 from facewatchd.log import set_up_logging
 from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.processes.control import ControlServer
+from facewatchd.processes.lock import single_instance
 from facewatchd.store import Store
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ What `tree --dry-run` would do, and what it would obey, as sentences.
 
 from __future__ import annotations
 
-import os
+import posixpath
 
 from facewatchd.core.tree.entries import (
     Action,
@@ -121,4 +121,4 @@ def owner_said(owner: Owner) -> str:
 
 
 def _path(folder: bytes, name: bytes) -> str:
-    return displayable(os.path.join(folder, name))
+    return displayable(posixpath.join(folder, name))

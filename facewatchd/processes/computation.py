@@ -1,5 +1,5 @@
 """
-What runs in the process of a computation: `python -m facewatchd.daemon.process.computation FD MODULE FUNCTION`, started by
+What runs in the process of a computation: `python -m facewatchd.processes.computation FD MODULE FUNCTION`, started by
 `isolate.Isolated`. It ends with whoever started it.
 """
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
-from facewatchd.daemon.process import computation
 from facewatchd.errors import FacewatchError
+from facewatchd.processes import computation
 from facewatchd.processes.start import start_module
 from facewatchd.processes.wire import decode, encode, schema_of
 
