@@ -148,6 +148,19 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
     raise ValueError("it ends in the middle")
 
 
+def jpeg_header_end(data: bytes) -> int:
+    """Where a JPEG's coded picture begins, so that all metadata stand before; where the data end, if that comes first."""
+    at = 2
+    while (found := _JPEG_MARKER.search(data, at)) is not None:
+        start, marker = found.start(), data[found.start() + 1]
+        if marker in {JPEG_SOS, JPEG_EOI}:
+            return start
+        body = start + 4
+        length = int.from_bytes(data[start + 2 : body], "big")
+        at = start + 2 if marker in {JPEG_SOI, 0x01} else start + 2 + max(length, 2)
+    return len(data)
+
+
 def png_chunks(data: bytes) -> Iterator[Part]:
     """
     The chunks of a PNG, IEND included.

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,23 @@ import piexif
 import pillow_heif
 import pytest
 from PIL import Image as PillowImage
+from PIL import TiffImagePlugin
 
-from facewatchd.core.dates.evidence import Sidecar, Tags, Takeout
+from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
+from facewatchd.photos.decoding.decode import decode, stored_orientation
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.exif import parse_exif
+from facewatchd.photos.metadata.png_text import MAX_TEXT_BYTES
 from facewatchd.photos.metadata.tags import (
     MAX_BESIDE_BYTES,
     parse_takeout,
-    parse_xmp,
     read_sidecar,
     read_tags,
     read_takeout,
     sidecar_names,
     takeout_names,
 )
+from facewatchd.photos.metadata.xmp import parse_xmp
 
 FULL: dict[str, dict[int, Any]] = {
     "0th": {
@@ -353,3 +357,146 @@ def test_the_json_beside_a_photo_is_found(tmp_path: Path) -> None:
     assert read_takeout(photo) is None
     (tmp_path / "IMG_1.jpg(1).json").write_bytes(_json())
     assert read_takeout(photo) == Takeout(taken=1566045296.0)
+
+
+# --- XMP and IPTC inside photos, orientation
+
+
+PACKET = (
+    b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/" '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:RDF><rdf:Description rdf:about="" '
+    b'xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" exif:DateTimeOriginal="1985-06-01T12:00:00">'
+    b"<photoshop:DateCreated>1985-06</photoshop:DateCreated></rdf:Description></rdf:RDF></x:xmpmeta>"
+    b'<?xpacket end="w"?>'
+)
+IPTC = b"\x1c\x02\x37\x00\x0819850601\x1c\x02\x3c\x00\x0b120000+0200"
+PHOTOSHOP = b"Photoshop 3.0\x008BIM\x04\x04\x00\x00" + struct.pack(">I", len(IPTC)) + IPTC + bytes(len(IPTC) % 2)
+
+
+def _jpeg_with(*segments: bytes) -> bytes:
+    """A JPEG with further segments behind SOI, each a marker byte and a body."""
+    data = _saved("JPEG")
+    parts = b"".join(b"\xff" + one[:1] + struct.pack(">H", len(one) + 1) + one[1:] for one in segments)
+    return data[:2] + parts + data[2:]
+
+
+def _png_with(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with further chunks behind its header."""
+    data = _saved("PNG")
+    parts = b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+    return data[:33] + parts + data[33:]
+
+
+def _profile(name: bytes, content: bytes, *, packed: bool = True) -> tuple[bytes, bytes]:
+    """A raw profile as ImageMagick writes it."""
+    digits = content.hex().encode()
+    lines = b"\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = b"\n%s\n%8d\n%s\n" % (name, len(content), lines)
+    keyword = b"Raw profile type " + name + b"\0"
+    return (b"zTXt", keyword + b"\0" + zlib.compress(text)) if packed else (b"tEXt", keyword + text)
+
+
+def _itxt(*, packed: bool) -> tuple[bytes, bytes]:
+    head = b"XML:com.adobe.xmp\0" + (b"\1\0" if packed else b"\0\0") + b"\0\0"
+    return b"iTXt", head + (zlib.compress(PACKET) if packed else PACKET)
+
+
+def _tiff_with_xmp() -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700] = PACKET
+    tags.tagtype[700] = 1
+    tags[33723] = IPTC
+    tags.tagtype[33723] = 7
+    return _saved("TIFF", tiffinfo=tags)
+
+
+def _heic_with_xmp() -> bytes:
+    target = io.BytesIO()
+    pillow_heif.from_pillow(_picture()).save(target, xmp=PACKET)
+    return target.getvalue()
+
+
+BY_XMP = Embedded(original="1985-06-01T12:00:00", created="1985-06")
+BY_IPTC = Embedded(iptc="1985-06-01T12:00:00+02:00")
+BOTH = Embedded(original="1985-06-01T12:00:00", created="1985-06", iptc="1985-06-01T12:00:00+02:00")
+
+HOLDERS: dict[str, tuple[Callable[[], bytes], Embedded]] = {
+    "JPEG, XMP": (lambda: _jpeg_with(b"\xe1http://ns.adobe.com/xap/1.0/\0" + PACKET), BY_XMP),
+    "JPEG, IPTC": (lambda: _jpeg_with(b"\xed" + PHOTOSHOP), BY_IPTC),
+    "JPEG, both": (lambda: _jpeg_with(b"\xed" + PHOTOSHOP, b"\xe1http://ns.adobe.com/xap/1.0/\0" + PACKET), BOTH),
+    "JPEG, of what is behind it": (lambda: _saved("JPEG") + PACKET, Embedded()),
+    "PNG, XMP": (lambda: _png_with(_itxt(packed=False)), BY_XMP),
+    "PNG, packed XMP": (lambda: _png_with(_itxt(packed=True)), BY_XMP),
+    "PNG, XMP as a raw profile": (lambda: _png_with(_profile(b"xmp", PACKET)), BY_XMP),
+    "PNG, XMP as APP1": (lambda: _png_with(_profile(b"APP1", b"http://ns.adobe.com/xap/1.0/\0" + PACKET)), BY_XMP),
+    "PNG, IPTC as a raw profile": (lambda: _png_with(_profile(b"iptc", PHOTOSHOP[14:])), BY_IPTC),
+    "TIFF": (_tiff_with_xmp, BOTH),
+    "WebP": (lambda: _saved("WEBP", xmp=PACKET), BY_XMP),
+    "HEIC": (_heic_with_xmp, BY_XMP),
+    "AVIF": (lambda: _saved("AVIF", xmp=PACKET), BY_XMP),
+    "GIF": (lambda: _saved("GIF") + PACKET, Embedded()),
+}
+
+
+@pytest.mark.parametrize("holder", list(HOLDERS))
+def test_dates_inside_the_photo_are_read_from_every_format(holder: str) -> None:
+    """XMP and IPTC are the photo's own word as much as Exif is; what follows a JPEG is another picture's."""
+    make, wanted = HOLDERS[holder]
+    assert read_tags(make()).embedded == wanted
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("name", [b"exif", b"APP1"])
+def test_exif_as_a_raw_profile_is_read(name: bytes, packed: bool) -> None:
+    """ImageMagick kept Exif so before PNG had a chunk for it, and many programs still do."""
+    assert read_tags(_png_with(_profile(name, BLOCK, packed=packed))) == WANTED
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(MAX_TEXT_BYTES + 1))),
+        (b"zTXt", b"Raw profile type exif\0\0no zlib"),
+        (b"zTXt", b"Raw profile type exif\0\1"),
+        (b"zTXt", b"Raw profile type exif"),
+        (b"tEXt", b"Raw profile type exif\0\nexif\n  999\n4d4d\n"),
+        (b"tEXt", b"Raw profile type exif\0\nexif\n  2\nno digits\n"),
+        (b"tEXt", b"Raw profile type exif\0"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0no zlib"),
+        (b"iTXt", b"XML:com.adobe.xmp"),
+    ],
+)
+def test_a_damaged_text_of_a_png_says_nothing(chunk: tuple[bytes, bytes]) -> None:
+    """Neither does one that unpacks to more than any metadata have."""
+    assert read_tags(_png_with(chunk)) == Tags()
+
+
+TURNED_BY_XMP: dict[str, tuple[Callable[[], bytes], int]] = {
+    "JPEG": (lambda: _jpeg_with(b"\xe1http://ns.adobe.com/xap/1.0/\0" + PACKET), 6),
+    "JPEG with Exif's own": (
+        lambda: _jpeg_with(
+            b"\xe1" + piexif.dump({"0th": {piexif.ImageIFD.Orientation: 3}}),
+            b"\xe1http://ns.adobe.com/xap/1.0/\0" + PACKET,
+        ),
+        3,
+    ),
+    "PNG": (lambda: _png_with(_itxt(packed=True)), 6),
+    "PNG with a raw profile": (
+        lambda: _png_with(_profile(b"exif", piexif.dump({"0th": {piexif.ImageIFD.Orientation: 8}}))),
+        8,
+    ),
+    "WebP": (lambda: _saved("WEBP", xmp=PACKET), 6),
+}
+
+
+@pytest.mark.parametrize("name", list(TURNED_BY_XMP))
+def test_a_picture_without_exif_is_turned_by_its_xmp(name: str) -> None:
+    """As other programs show it; Exif's own orientation goes before."""
+    make, wanted = TURNED_BY_XMP[name]
+    data = make()
+    assert stored_orientation(data) == wanted
+    turned = decode(data, b"photo", 1.0).image.shape[:2]
+    assert turned == ((48, 32) if wanted >= 5 else (32, 48))

@@ -5,6 +5,7 @@ clock. Nothing is decoded for it, and what we wrote before gives way only to wha
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ from facewatchd.pipeline.dates.fix import fix
 from facewatchd.pipeline.dates.look import DateSettings, look
 from facewatchd.pipeline.dates.redate import basis_of, look_again, mark_by_clock, mark_by_rules
 from facewatchd.pipeline.intake.stacks import move
+from facewatchd.store import DateMarking
 
 pytest_plugins = "archive_fixtures"
 
@@ -247,6 +249,19 @@ def test_only_what_may_change_is_looked_at(archive: Archive) -> None:
     assert hold_against(archive, rules(of_year("Scans", 1987))) == 1
     catch_up(archive, rules(of_year("Scans", 1987)))
     assert hold_against(archive, rules(of_year("Scans", 1987))) == 0
+
+
+def test_all_photos_are_looked_at_by_a_version_that_reads_more(archive: Archive) -> None:
+    """A state of an older version holds findings that this one would not make."""
+    add(archive, b"a.jpg", dated("2012:02:02 02:02:02"))
+    hold_against(archive, settings())
+    catch_up(archive)
+    assert hold_against(archive, settings()) == 0
+    by_older = json.loads(archive.store.date_marking().before)
+    del by_older["evidence"]
+    with archive.store.transaction():
+        archive.store.set_date_marking(DateMarking(json.dumps(by_older)))
+    assert hold_against(archive, settings()) == 1
 
 
 def test_rules_that_change_while_photos_are_held_against_them(archive: Archive) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.dates.evidence import SOURCES, Evidence, Sidecar, Tags, Takeout, date_of
+from facewatchd.core.dates.evidence import SOURCES, Embedded, Evidence, Sidecar, Tags, Takeout, date_of
 from facewatchd.core.dates.neighbours import Between, neighbours
 from facewatchd.core.dates.plan import Act, DateField, DatePlan, Layout, Mode, nonsense, plan, unwritable
 from facewatchd.core.dates.stamps import wall_clock
@@ -51,6 +51,7 @@ def decide(
 
 
 USER_YEAR = DateFinding(wall_clock(1987), Precision.YEAR, DateSource.USER, 1.0, "", "no date")
+BY_SIDECAR = DateFinding(wall_clock(2019, 8, 17, 12, 34, 56), Precision.SECOND, DateSource.XMP, 0.97, "", "no date")
 USER_DAY = DateFinding(wall_clock(1987, 7, 1), Precision.DAY, DateSource.USER, 1.0, "", "no date")
 
 DECISIONS = {
@@ -149,14 +150,45 @@ DECISIONS = {
         "something else",
     ),
     "the photo says otherwise elsewhere": (
-        decide(tags=Tags(), layout=Layout(can_insert=True, embedded=("2011-01-01",))),
+        decide(finding=BY_SIDECAR, tags=Tags(embedded=Embedded(created="2011-01-01")), layout=NO_BLOCK),
         Act.REPORT,
         "also says 2011-01-01",
     ),
     "the photo says the same elsewhere": (
-        decide(tags=Tags(), layout=Layout(can_insert=True, embedded=("2019-08-17", "0000-00-00", "x"))),
+        decide(finding=BY_SIDECAR, tags=Tags(embedded=Embedded("2019-08-17", "0000-00-00", "x")), layout=NO_BLOCK),
         Act.EXIF,
         "",
+    ),
+    "the photo was digitized later": (
+        decide(
+            UNDATED,
+            Tags(modified="2010:05:06 07:08:09", embedded=Embedded("1985-06-01T12:00:00", digitized="2010-01-01")),
+            NO_BLOCK,
+        ),
+        Act.EXIF,
+        "",
+    ),
+    "IPTC alone knows the moment": (
+        decide(UNDATED, Tags(embedded=Embedded(iptc="1985-06-01T12:00:00+02:00")), NO_BLOCK),
+        Act.EXIF,
+        "",
+    ),
+    # --- a date in another order of words is a date, or may be one
+    "day first": (decide(tags=Tags(original="17/08/2019 12:34:56")), Act.NOTHING, ""),
+    "day or month first": (decide(tags=Tags(original="05/08/2019 12:34:56")), Act.REPORT, "which is not clear"),
+    "no month of any year": (decide(tags=Tags(original="2008:103:03 19:27:11")), Act.REPORT, "which is not clear"),
+    # --- blanks are no date that a camera spoilt: Exif writes "unknown" so
+    "a minilab's scan": (
+        decide(UNDATED, Tags("    :  :     :  :  ", digitized="2009:08:17 12:34:56", model="QSS-32_33")),
+        Act.REPORT,
+        "scanner's day",
+    ),
+    # --- a satellite's stamp may be the last fix, days before
+    "an old fix against a name": (decide(tags=replace(SPOILT, gps="2019:08:16 09:30:00")), Act.PATCH, ""),
+    "an old fix against a folder": (
+        decide(b"2019-08-17 Trip/DSC1.jpg", replace(SPOILT, gps="2019:08:16 09:30:00")),
+        Act.REPORT,
+        "only the folder's name",
     ),
     # --- by mode
     "report": (decide(mode=Mode.REPORT), Act.REPORT, "dates.mode is report"),
@@ -228,6 +260,14 @@ def test_a_day_is_written_as_noon() -> None:
         ("2012:02:02 24:04:20", False),
         ("2012:13:02 02:02:02", True),
         ("yesterday", True),
+        ("17/08/2019 12:34:56", False),
+        ("05/08/2019", False),
+        ("2008:103:03 19:27:11", False),
+        ("17/08/19", False),
+        ("Sat Aug 17 12:34:56 2019", False),
+        ("Thu Jan  1 00:00:00 1970", True),
+        ("Aug 2019?", False),
+        (" / /       :  : ", True),
     ],
 )
 def test_nonsense(text: str, is_nonsense: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.dates.evidence import Evidence, Sidecar, Tags, Takeout, date_of, date_prefix, tag_problem
+from facewatchd.core.dates.evidence import Embedded, Evidence, Sidecar, Tags, Takeout, date_of, date_prefix, tag_problem
 from facewatchd.core.dates.stamps import Stamp, parse_stamp, parse_zone, utc_stamp, zone_offset, zone_text
 from facewatchd.domain import DateFinding, DateSource, Precision, ZoneSource
 
@@ -38,6 +38,7 @@ def _tagged(
     original_offset: str = "",
     modified_offset: str = "",
     gps: str = "",
+    embedded: Embedded | None = None,
 ) -> Evidence:
     tags = Tags(
         original,
@@ -46,6 +47,7 @@ def _tagged(
         original_offset=original_offset,
         modified_offset=modified_offset,
         gps=gps,
+        embedded=embedded or Embedded(),
     )
     return Evidence(b"a.jpg", MTIME_NS, tags)
 
@@ -100,6 +102,66 @@ PRECEDENCE = {
         _tagged(original="2002:12:08 12:00:00", gps="2019:08:17 10:34:56"),
         DateSource.EXIF,
         "2019-08-17 10:34:56",
+    ),
+    "a satellite's last fix, a day old, and a name": (
+        Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(gps="2019:08:16 07:34:56")),
+        DateSource.NAME_TIME,
+        "2019-08-17 12:34:56",
+    ),
+    "a satellite's stamp and Takeout": (
+        Evidence(b"a.jpg", MTIME_NS, Tags(gps="2019:08:16 07:34:56"), takeout=Takeout(1_566_045_296.0)),
+        DateSource.TAKEOUT,
+        "2019-08-17 12:34:56",
+    ),
+    "a satellite's stamp of the day in the name": (
+        Evidence(b"IMG-20190817-WA0001.jpg", MTIME_NS, Tags(gps="2019:08:17 10:34:56")),
+        DateSource.EXIF,
+        "2019-08-17 10:34:56",
+    ),
+    "a satellite's stamp of another day than the name's": (
+        Evidence(b"IMG-20190817-WA0001.jpg", MTIME_NS, Tags(gps="2019:08:16 10:34:56")),
+        DateSource.NAME_DATE,
+        "2019-08-17 00:00:00",
+    ),
+    "a satellite's stamp before a later change": (
+        _tagged(gps="2019:08:16 10:34:56", modified="2020:01:01 01:01:01"),
+        DateSource.EXIF,
+        "2019-08-16 10:34:56",
+    ),
+    "XMP inside the photo before the last change": (
+        _tagged(modified="2010:05:06 07:08:09", embedded=Embedded("1985-06-01T12:00:00")),
+        DateSource.EXIF,
+        "1985-06-01 12:00:00",
+    ),
+    "XMP inside the photo before a name": (
+        Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(embedded=Embedded(created="2018-06-01T12:00:00"))),
+        DateSource.EXIF,
+        "2018-06-01 12:00:00",
+    ),
+    "IPTC inside the photo": (
+        _tagged(modified="2010:05:06 07:08:09", embedded=Embedded(iptc="1985-06-01")),
+        DateSource.EXIF,
+        "1985-06-01 00:00:00",
+    ),
+    "IPTC's day and a name with the time of that day": (
+        Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(embedded=Embedded(iptc="2019-08-17"))),
+        DateSource.NAME_TIME,
+        "2019-08-17 12:34:56",
+    ),
+    "IPTC's day and a name with the time of another day": (
+        Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(embedded=Embedded(iptc="2019-08-16"))),
+        DateSource.EXIF,
+        "2019-08-16 00:00:00",
+    ),
+    "Exif's own date before XMP's": (
+        _tagged(original="2012:02:02 02:02:02", embedded=Embedded("2013-03-03T03:03:03")),
+        DateSource.EXIF,
+        "2012-02-02 02:02:02",
+    ),
+    "a scan by the XMP inside": (
+        Evidence(b"1987/scan.jpg", MTIME_NS, Tags(embedded=Embedded(digitized="2015-08-17T12:34:56"))),
+        DateSource.FOLDER,
+        "1987-01-01 00:00:00",
     ),
     "a satellite receiver that counts its weeks from 1999 again": (
         Evidence(b"IMG_20190817_123456.jpg", MTIME_NS, Tags(gps="1999:12:31 10:34:56")),
@@ -245,6 +307,9 @@ PROBLEMS = {
     "": "no date",
     "    ": "no date",
     "    :  :     :  :  ": "the date is blank",
+    "05/08/2019 12:34:56": "'05/08/2019 12:34:56' may be a date, but which is not clear",
+    "2008:103:03 19:27:11": "'2008:103:03 19:27:11' may be a date, but which is not clear",
+    "17.08.2019": "",
     "0000:00:00 00:00:00": "0000:00:00 00:00:00 is no date",
     "1970:01:01 00:00:00": "1970:01:01 00:00:00 is what a camera with a flat battery writes",
     "1980:01:01 00:00:00": "1980:01:01 00:00:00 is what a camera with a flat battery writes",
@@ -302,6 +367,29 @@ STAMPS = {
     "2019:08:17": ("2019-08-17 00:00:00", Precision.DAY, "", False),
     "2019-08": ("2019-08-01 00:00:00", Precision.MONTH, "", False),
     "1987": ("1987-01-01 00:00:00", Precision.YEAR, "", False),
+    # other orders, where they can mean one date only
+    "17/08/2019 12:34:56": ("2019-08-17 12:34:56", Precision.SECOND, "", False),
+    "08/17/2019 12:34:56": ("2019-08-17 12:34:56", Precision.SECOND, "", False),
+    "08:17:2019 12:34:56": ("2019-08-17 12:34:56", Precision.SECOND, "", False),
+    "17-8-2019 3:04:05 PM": ("2019-08-17 15:04:05", Precision.SECOND, "", False),
+    "8/17/2019 12:04:05 a.m.": ("2019-08-17 00:04:05", Precision.SECOND, "", False),
+    "07/07/2019": ("2019-07-07 00:00:00", Precision.DAY, "", False),
+    "17.08.2019": ("2019-08-17 00:00:00", Precision.DAY, "", False),
+    "05.08.2019 12:34:56": ("2019-08-05 12:34:56", Precision.SECOND, "", False),
+    "17.08.2019 12:34": ("2019-08-17 00:00:00", Precision.DAY, "", False),
+    "Sat Aug 17 12:34:56 2019": ("2019-08-17 12:34:56", Precision.SECOND, "", False),
+    "Sat Aug  7 12:34:56 CEST 2019": None,
+    "Sat Aug  7 12:34:56 UTC 2019": ("2019-08-07 12:34:56", Precision.SECOND, "", True),
+    "Sat, 17 Aug 2019 12:34:56 +0200": ("2019-08-17 12:34:56", Precision.SECOND, "+02:00", False),
+    "17-Aug-2019": ("2019-08-17 00:00:00", Precision.DAY, "", False),
+    "August 17, 2019 3:04:05 PM": ("2019-08-17 15:04:05", Precision.SECOND, "", False),
+    "05/08/2019": None,
+    "13/13/2019": None,
+    "31/02/2019": None,
+    "Sat Smarch 17 12:34:56 2019": None,
+    "2019:08:17 12:34:56   ": ("2019-08-17 12:34:56", Precision.SECOND, "", False),
+    "2019:08:17 12:34   ": ("2019-08-17 00:00:00", Precision.DAY, "", False),
+    "2008:103:03 19:27:11": None,
     "": None,
     "19": None,
     "2019-00": None,
@@ -333,6 +421,16 @@ ZONES = {
     "another offset tag": (
         _tagged(original="2019:08:17 12:34:56", modified_offset="+05:45"),
         "2019-08-17 12:34:56",
+        "+05:45",
+    ),
+    "an offset of one digit": (
+        _tagged(original="2019:08:17 12:34:56", original_offset="-5:00"),
+        "2019-08-17 12:34:56",
+        "-05:00",
+    ),
+    "satellite time in Nepal": (
+        _tagged(original="2019:08:17 18:19:56", gps="2019:08:17 12:34:56"),
+        "2019-08-17 18:19:56",
         "+05:45",
     ),
     "an impossible offset tag": (

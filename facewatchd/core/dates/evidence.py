@@ -2,9 +2,11 @@
 Everything that speaks of a photo's date -> one `DateFinding`. Pure: no files, no clock.
 
 The order of belief is requirement R19's: XMP sidecar, Exif, Takeout, file name with a time, file name with a day, folder,
-mtime; the user may rank the sources otherwise (`dates.sources`), and one that they leave out is not listened to. Within Exif, DateTimeOriginal is the date of the picture; the satellite's stamp, DateTimeDigitized and DateTime
-follow, the latter two with a reservation: a scan is digitized, and an edit made, after the picture was taken, so they are
-believed only where no name or folder speaks of an earlier day.
+mtime; the user may rank the sources otherwise (`dates.sources`), and one that they leave out is not listened to. Of the
+photo's own tags, Exif's DateTimeOriginal is the date of the picture; XMP and IPTC inside the photo, the satellite's stamp,
+DateTimeDigitized and DateTime follow, the last two with a reservation: a scan is digitized, and an edit made, after the picture was taken, so they are
+believed only where no name or folder speaks of an earlier day. The satellite's stamp is the last fix, which may be days old:
+it is believed only where nothing else says otherwise.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from facewatchd.core.dates.stamps import (
     SUSPECT,
     Stamp,
     fault,
+    is_unclear,
     local,
     parse_stamp,
     parse_zone,
@@ -42,7 +45,8 @@ SOURCES = (
 # How often such a source is right: judgement, not measurement, ordered as R19 orders the sources.
 CONFIDENCE_XMP = 0.97  # someone, or a program on their behalf, has set it on purpose
 CONFIDENCE_ORIGINAL = 0.95  # the camera's clock, at the moment itself
-CONFIDENCE_GPS = 0.9  # never wrong, but may be the last fix and not the shot
+CONFIDENCE_EMBEDDED = 0.94  # XMP or IPTC inside the photo: what a program copied from Exif, or somebody typed
+CONFIDENCE_GPS = 0.9  # of an exact clock, and believed only where nothing says otherwise
 CONFIDENCE_TAKEOUT = 0.9  # mostly Exif at second hand; sometimes the day of the upload
 CONFIDENCE_NAME_TIME = 0.85  # the same clock as the camera's; copies keep it
 CONFIDENCE_DIGITIZED = 0.8  # equal to DateTimeOriginal in cameras, the scanner's day in scans
@@ -56,11 +60,29 @@ CONFIDENCE_NONE = 0.0
 
 # A satellite's stamp and the camera's clock differ by the zone; the rest must be this small for it to be believed.
 _ZONE_SLACK = timedelta(minutes=2)
-_ZONE_STEP = timedelta(minutes=30)
+_ZONE_STEP = timedelta(minutes=15)
 _FIRST_GPS_YEAR = (
     2002  # of Exif 2.2, which brought the tag; receivers that lost count of the weeks are 1024 of them behind
 )
 _NO_ZONE = ("", ZoneSource.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """
+    The dates that a photo holds outside of its Exif block, as the texts stand in it; empty where there are none.
+
+    Attributes:
+        original: XMP's exif:DateTimeOriginal.
+        created: XMP's photoshop:DateCreated.
+        iptc: IPTC's DateCreated (2:55) with TimeCreated (2:60), in the form of the others.
+        digitized: XMP's xmp:CreateDate, which programs fill from DateTimeDigitized.
+    """
+
+    original: str = ""
+    created: str = ""
+    iptc: str = ""
+    digitized: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +100,7 @@ class Tags:
         make: Who made the camera.
         model: Which camera.
         problems: What could not be read, in a few words each.
+        embedded: What its XMP and IPTC say.
     """
 
     original: str = ""
@@ -93,6 +116,7 @@ class Tags:
     make: str = ""
     model: str = ""
     problems: tuple[str, ...] = ()
+    embedded: Embedded = field(default_factory=Embedded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +176,10 @@ class _Candidate:
     source: DateSource
     confidence: float
     stamp: Stamp
-    # later than the picture by nature: not believed against an earlier word
+    # later than the picture by nature: not believed against an earlier date
     late: bool = False
+    # not certainly of this picture: not believed against any other date
+    weak: bool = False
     zone_source: ZoneSource = ZoneSource.NONE
 
 
@@ -191,17 +217,20 @@ def date_of(
     for candidate in possible:
         if candidate.late and any(_earlier(other.stamp, candidate.stamp) for other in possible if not other.late):
             continue
-        stamp, confidence = candidate.stamp, candidate.confidence
-        if stamp.value in SUSPECT and candidate.source is DateSource.EXIF:
+        if candidate.weak and any(_says_otherwise(other, candidate) for other in possible if other is not candidate):
+            continue
+        best = _finer(candidate, possible)
+        stamp, confidence = best.stamp, best.confidence
+        if stamp.value in SUSPECT and best.source is DateSource.EXIF:
             confidence = CONFIDENCE_SUSPECT
         return DateFinding(
             stamp.value,
             stamp.precision,
-            candidate.source,
+            best.source,
             confidence,
             stamp.zone,
-            problem or _overruled(evidence.tags, candidate),
-            candidate.zone_source,
+            problem or _overruled(evidence.tags, best),
+            best.zone_source,
         )
     return _from_mtime(evidence.mtime_ns, now, timezone, problem)
 
@@ -249,7 +278,7 @@ def tag_problem(tags: Tags, now: float) -> str:
         return f"{text} is no date" if "0" in text else "the date is blank"
     stamp = parse_stamp(text)
     if stamp is None:
-        return f"{text[:40]!r} is no date"
+        return f"{text[:40]!r} {'may be a date, but which is not clear' if is_unclear(text) else 'is no date'}"
     wrong = fault(stamp, now) or SUSPECT.get(stamp.value, "")
     return f"{text[:40]} {wrong}" if wrong else ""
 
@@ -262,9 +291,13 @@ def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
             yield from _from_text(DateSource.XMP, CONFIDENCE_XMP, text)
         yield from _from_text(DateSource.XMP, CONFIDENCE_DIGITIZED, sidecar.digitized, late=True)
     yield from _from_text(DateSource.EXIF, CONFIDENCE_ORIGINAL, tags.original, tags.original_offset)
+    embedded = tags.embedded
+    for text in (embedded.original, embedded.created, embedded.iptc):
+        yield from _from_text(DateSource.EXIF, CONFIDENCE_EMBEDDED, text)
     if (satellite := _gps_stamp(tags)) is not None:
-        yield _Candidate(DateSource.EXIF, CONFIDENCE_GPS, satellite)
+        yield _Candidate(DateSource.EXIF, CONFIDENCE_GPS, satellite, weak=True)
     yield from _from_text(DateSource.EXIF, CONFIDENCE_DIGITIZED, tags.digitized, tags.digitized_offset, late=True)
+    yield from _from_text(DateSource.EXIF, CONFIDENCE_DIGITIZED, embedded.digitized, late=True)
     if takeout is not None and takeout.taken is not None and (moment := utc_stamp(takeout.taken)) is not None:
         yield _Candidate(DateSource.TAKEOUT, CONFIDENCE_TAKEOUT, moment)
     named = date_in_name(evidence.path, now)
@@ -340,6 +373,35 @@ def _earlier(one: Stamp, other: Stamp) -> bool:
     """Whether `one` speaks of an earlier day than `other`, as far as both are known: 2019 is not before May 2019."""
     keep = min({Precision.YEAR: 1, Precision.MONTH: 2}.get(stamp.precision, 3) for stamp in (one, other))
     return one.value.timetuple()[:keep] < other.value.timetuple()[:keep]
+
+
+def _finer(chosen: _Candidate, possible: Sequence[_Candidate]) -> _Candidate:
+    """IPTC mostly knows the day only: a name that knows the time of the same day says the same more finely."""
+    if chosen.confidence != CONFIDENCE_EMBEDDED or chosen.stamp.precision is Precision.SECOND:
+        return chosen
+    return next(
+        (
+            other
+            for other in possible
+            if other.stamp.precision is Precision.SECOND
+            and not (
+                other.late or other.weak or _earlier(other.stamp, chosen.stamp) or _earlier(chosen.stamp, other.stamp)
+            )
+        ),
+        chosen,
+    )
+
+
+def _says_otherwise(other: _Candidate, weak: _Candidate) -> bool:
+    """
+    Whether another candidate is to be believed instead of a weak one: it knows the time, or names another day. The day of
+    the last change is later by nature, and says otherwise only where it is earlier.
+    """
+    if other.confidence == CONFIDENCE_MODIFIED and other.late:
+        return _earlier(other.stamp, weak.stamp)
+    if other.stamp.precision is Precision.SECOND:
+        return True
+    return _earlier(other.stamp, weak.stamp) or _earlier(weak.stamp, other.stamp)
 
 
 def _from_mtime(mtime_ns: int, now: float, timezone: tzinfo | None, problem: str) -> DateFinding:

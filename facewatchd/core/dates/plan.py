@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from facewatchd.core.dates.evidence import CONFIDENCE_DIGITIZED, Evidence
-from facewatchd.core.dates.stamps import AHEAD, SUSPECT, Stamp, fault, parse_stamp, parse_zone
+from facewatchd.core.dates.stamps import AHEAD, SUSPECT, Stamp, fault, is_unclear, parse_stamp, parse_zone
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 ORIGINAL_TAG = 36867
@@ -74,7 +74,6 @@ class Layout:
         has_block: Whether there is any Exif block.
         can_insert: Whether an Exif block can be put in.
         damage: Why the file must not be touched, empty where nothing is wrong with it.
-        embedded: Dates that the file holds elsewhere (XMP, IPTC), as texts.
     """
 
     fields: tuple[DateField, ...] = ()
@@ -82,7 +81,6 @@ class Layout:
     has_block: bool = False
     can_insert: bool = False
     damage: str = ""
-    embedded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +106,10 @@ class DatePlan:
 def nonsense(text: str, now: float) -> bool:
     """
     Whether what stands in a date field is certainly no date of anything: blank, unreadable, or impossible (R18). A
-    suspect date is not.
+    suspect date is not, and neither is one in an unknown order.
     """
     stamp = parse_stamp(text)
-    return stamp is None or bool(fault(stamp, now))
+    return not is_unclear(text) if stamp is None else bool(fault(stamp, now))
 
 
 def needs_date(evidence: Evidence, now: float) -> bool:
@@ -205,7 +203,7 @@ def plan(
         return DatePlan(Act.REPORT, f"{problem}; {why}")
     if layout.damage:
         return DatePlan(Act.REPORT, f"{problem}; {layout.damage}")
-    if other := _contradiction(layout, finding, now):
+    if other := _contradiction(evidence, finding, now):
         return DatePlan(Act.REPORT, f"{problem}; the photo also says {other}")
     if not all(_is_dateish(field) for field in own):
         return DatePlan(Act.REPORT, f"{problem}; its date field holds something else")
@@ -226,8 +224,11 @@ def plan(
 
 
 def _by_camera(evidence: Evidence) -> bool:
-    """Whether a camera wrote both dates and spoilt one: a scanner's program leaves DateTimeOriginal out."""
-    return bool(evidence.tags.original) and bool(evidence.tags.model)
+    """
+    Whether a camera wrote both dates and spoilt one. A scanner's program leaves DateTimeOriginal out, or fills it with
+    blanks, which Exif 2.32 defines as "unknown".
+    """
+    return bool(evidence.tags.original.strip(" :\0")) and bool(evidence.tags.model)
 
 
 def _may_be_now(evidence: Evidence, now: float) -> bool:
@@ -253,11 +254,14 @@ def _told_by_sidecar(evidence: Evidence, finding: DateFinding) -> bool:
     )
 
 
-def _contradiction(layout: Layout, finding: DateFinding, now: float) -> str:
-    """A valid date elsewhere in the file that is not the one found."""
-    for text in layout.embedded:
+def _contradiction(evidence: Evidence, finding: DateFinding, now: float) -> str:
+    """A valid date in the photo's XMP or IPTC that is not the one found; a later day of digitizing is none."""
+    embedded = evidence.tags.embedded
+    for text in (embedded.original, embedded.created, embedded.iptc, embedded.digitized):
         stamp = parse_stamp(text)
-        if stamp is not None and not fault(stamp, now) and not _agree(stamp, finding):
+        if stamp is None or fault(stamp, now) or _agree(stamp, finding):
+            continue
+        if text is not embedded.digitized or stamp.value < finding.value:
             return text
     return ""
 

@@ -51,7 +51,28 @@ _STAMP = re.compile(
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?"
     r")?)?"
 )
-_ZONE = re.compile(r"([+-])(\d{2}):?(\d{2})")
+_ZONE = re.compile(r"([+-])(\d{1,2}):(\d{2})|([+-])(\d{2})(\d{2})?")
+# a time of day, with or without seconds, in 24 or 12 hours
+_CLOCK = (
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d*)?)?(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?"
+)
+_OTHER_ZONE = r"(?:\s*(?P<zone>Z|GMT|UTC|[+-]\d{2}:?\d{2}))?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = r"(?P<name>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\.?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]?\s+)?"
+_OTHER_ORDERS = tuple(
+    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for pattern in (
+        # 17/08/2019 12:34:56, 17.08.2019, 08-17-2019 3:04:05 PM
+        rf"(?P<first>\d{{1,2}})(?P<sep>[/.:\-])(?P<other>\d{{1,2}})(?P=sep)(?P<year>\d{{4}})(?:[ ,T]+{_CLOCK}{_OTHER_ZONE})?",
+        # Sat Aug 17 12:34:56 2019, as C's ctime and the command `date` write it
+        rf"{_WEEKDAY}{_MONTH}\s+(?P<day>\d{{1,2}})\s+{_CLOCK}{_OTHER_ZONE}\s+(?P<year>\d{{4}})",
+        # Sat, 17 Aug 2019 12:34:56 +0200 (RFC 5322), 17-Aug-2019
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})[ \-]{_MONTH}[ \-](?P<year>\d{{4}})(?:[ ,T]+{_CLOCK}{_OTHER_ZONE})?",
+        # August 17, 2019 3:04:05 PM
+        rf"{_WEEKDAY}{_MONTH}\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}})(?:[ ,T]+{_CLOCK}{_OTHER_ZONE})?",
+    )
+)
 _EPOCH = wall_clock(1970)
 
 
@@ -77,14 +98,18 @@ def parse_stamp(text: str) -> Stamp | None:
     """
     Read a date as Exif, XMP and their careless cousins write it: `2019:08:17 12:34:56`, `2019/08/17`, `2019-08`,
     `2019-08-17T12:34:56.78+02:00`. Hour 24 is hour 0 of the same day (Piwigo #1017); second 60 is second 59. A time
-    without seconds counts as none: what is not known to the second is known to the day.
+    without seconds counts as none: what is not known to the second is known to the day. Another order is read where it
+    can mean one date only: `17/08/2019 12:34:56`, `17.08.2019`, `Sat Aug 17 12:34:56 2019`; see `is_unclear`.
 
     Returns:
         The stamp, however nonsensical its date, or None where the text is no date.
     """
-    found = _STAMP.fullmatch(text.strip().strip("\0"))
-    if found is None or not text.isascii():
+    text = text.strip().strip("\0").strip()
+    if not text.isascii():
         return None
+    found = _STAMP.fullmatch(text)
+    if found is None:
+        return _in_other_order(text)
     year, month, day, hour, minute, second = (
         None if found[part] is None else int(found[part])
         for part in ("year", "month", "day", "hour", "minute", "second")
@@ -103,6 +128,49 @@ def parse_stamp(text: str) -> Stamp | None:
     return replace(stamp, utc=True) if zone == "Z" else replace(stamp, zone=parse_zone(zone))
 
 
+def is_unclear(text: str) -> bool:
+    """
+    Whether a text may mean a date that `parse_stamp` cannot read for certain: `05/08/2019`, `2008:103:03 19:27:11`,
+    `17/08/19`. A date in the usual form that does not exist, or a text without any digit but 0, is not unclear: it means
+    no date.
+    """
+    text = text.strip().strip("\0")
+    return (
+        any(letter in "123456789" for letter in text) and _STAMP.fullmatch(text) is None and parse_stamp(text) is None
+    )
+
+
+def _in_other_order(text: str) -> Stamp | None:
+    """A date that ends in its year; None where the order of day and month is not certain."""
+    for pattern in _OTHER_ORDERS:
+        if (found := pattern.fullmatch(text)) is not None:
+            return _from_other_order(found.groupdict())
+    return None
+
+
+def _from_other_order(parts: Mapping[str, str | None]) -> Stamp | None:
+    if name := parts.get("name"):
+        month, day = _MONTHS.index(name[:3].lower()) + 1, int(parts["day"] or 0)
+    else:
+        first, other = int(parts["first"] or 0), int(parts["other"] or 0)
+        # dots are written between a day and a month in this order everywhere
+        is_day_first = first > 12 or first == other or (parts["sep"] == "." and other <= 12)
+        if not is_day_first and other <= 12:
+            return None
+        day, month = (first, other) if is_day_first else (other, first)
+    year, hour, half = int(parts["year"] or 0), parts["hour"], parts["half"]
+    if hour is None or parts["second"] is None:
+        return _stamp(year, month, day, precision=Precision.DAY)
+    if half and not 1 <= int(hour) <= 12:
+        return None
+    of_day = int(hour) % 12 + (12 if half in {"p", "P"} else 0) if half else int(hour)
+    stamp = _stamp(year, month, day, of_day, int(parts["minute"] or 0), int(parts["second"]))
+    zone = parts["zone"] or ""
+    if stamp is None or not zone:
+        return stamp
+    return replace(stamp, utc=True) if zone.isalpha() else replace(stamp, zone=parse_zone(zone))
+
+
 def _stamp(
     year: int,
     month: int,
@@ -119,17 +187,17 @@ def _stamp(
 
 
 def parse_zone(text: str) -> str:
-    """An offset in its usual form, "+02:00"; empty for anything that no place on earth has."""
+    """An offset (`+02:00`, `-5:00`, `+0545`, `Z`) in its usual form, "+02:00"; empty for one that no place on earth has."""
     text = text.strip().strip("\0")
     if text == "Z":
         return "+00:00"
     found = _ZONE.fullmatch(text)
     if found is None or not text.isascii():
         return ""
-    minutes = int(found[2]) * 60 + int(found[3])
-    if int(found[3]) >= 60 or minutes > 14 * 60:
+    sign, hours, rest = found[1] or found[4], int(found[2] or found[5]), int(found[3] or found[6] or 0)
+    if rest >= 60 or hours * 60 + rest > 14 * 60:
         return ""
-    return f"{found[1]}{found[2]}:{found[3]}"
+    return f"{sign}{hours:02d}:{rest:02d}"
 
 
 def zone_offset(zone: str) -> timedelta:

@@ -10,12 +10,11 @@ from facewatchd.core.dates.evidence import Evidence
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError
 from facewatchd.photos.decoding.read import read_settled
-from facewatchd.photos.formats import PhotoKind, kind_of
-from facewatchd.photos.metadata.exif import exif_block
+from facewatchd.photos.formats import PhotoKind, jpeg_header_end, kind_of
 from facewatchd.photos.metadata.tags import read_sidecar, read_tags, read_takeout
 
 HEAD_BYTES = 1 << 17
-"""Holds the tags of nearly every JPEG: one Exif segment, which has 64 KiB at most, and what may stand before it."""
+"""Holds the tags of nearly every JPEG: Exif, XMP and IPTC, a segment of 64 KiB at most each, and mostly a small one."""
 
 
 def read_evidence(path: bytes, relative: bytes, stat: FileStat) -> Evidence:
@@ -47,9 +46,7 @@ def _head(path: bytes, stat: FileStat) -> bytes | None:
             data = os.pread(handle, HEAD_BYTES, 0)
         finally:
             os.close(handle)
-        if kind_of(data) is PhotoKind.JPEG:
-            exif_block(data, PhotoKind.JPEG)
-            return data
-    except (OSError, ValueError):
-        pass  # reading all of it says what is wrong
-    return None
+    except OSError:
+        return None  # reading all of it says what is wrong
+    is_whole = kind_of(data) is PhotoKind.JPEG and jpeg_header_end(data) < len(data)
+    return data if is_whole else None

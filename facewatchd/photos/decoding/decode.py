@@ -55,7 +55,8 @@ from facewatchd.photos.formats import (
     kind_of,
     webp_size,
 )
-from facewatchd.photos.metadata.exif import Exif, read_exif
+from facewatchd.photos.metadata.embedded import embedded_orientation
+from facewatchd.photos.metadata.exif import ORIENTATION, Exif, read_exif
 
 # The cap is ours, checked on every header before decoding; Pillow's own is lower and cannot be given per call.
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -229,20 +230,27 @@ class _SizeCheck:
         self.pixels = max(self.pixels, width * height)
 
 
+# the others have an orientation of their container
+_TURNED_BY_XMP = frozenset({PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP})
+
+
 def stored_orientation(data: bytes) -> int:
-    """The Exif orientation that `decode` applies, 1..8, without decoding; never raises."""
+    """The orientation that `decode` applies, 1..8, without decoding; never raises."""
     kind = kind_of(data)
     # these are turned by their libraries, or as LibRaw says
     turned = {PhotoKind.HEIC, PhotoKind.TIFF, PhotoKind.RAW, PhotoKind.JPEG_XL}
-    return 1 if kind is None or kind in turned else _exif(data, kind).orientation
+    return 1 if kind is None or kind in turned else _orientation(data, kind)
 
 
-def _exif(data: bytes, kind: PhotoKind) -> Exif:
-    """A damaged block must not cost the picture: without one it is taken for upright."""
+def _orientation(data: bytes, kind: PhotoKind) -> int:
+    """Exif's, else XMP's, else 1: a damaged block must not cost the picture."""
     try:
-        return read_exif(data, kind)
+        exif = read_exif(data, kind)
     except ValueError:
-        return Exif()
+        exif = Exif()
+    if ORIENTATION not in exif.tags and kind in _TURNED_BY_XMP:
+        return embedded_orientation(data, kind) or 1
+    return exif.orientation
 
 
 def _decode_jpeg(data: bytes, check: _SizeCheck, enough: int | None = None, canvas: Canvas | None = None) -> Decoded:
@@ -255,7 +263,7 @@ def _decode_jpeg(data: bytes, check: _SizeCheck, enough: int | None = None, canv
     height, width = (int.from_bytes(data[frame.body + at : frame.body + at + 2], "big") for at in (1, 3))
     check(width, height)
     components = data[frame.body + 5]
-    orientation = _exif(data, PhotoKind.JPEG).orientation
+    orientation = _orientation(data, PhotoKind.JPEG)
     turned, canvas = orientation >= 5, canvas or _Own()
     if components in {1, 3}:
         reduction = _reduction(max(height, width), enough)
@@ -334,7 +342,7 @@ def _decode_pillow(data: bytes, kind: PhotoKind, check: _SizeCheck) -> Decoded:
     with _PLUGINS[kind](io.BytesIO(data)) as opened:
         check(*opened.size)
         # Pillow turns TIFFs itself, and puts AVIF's own transforms into the tag
-        orientation = 1 if kind is PhotoKind.TIFF else _exif(data, kind).orientation
+        orientation = 1 if kind is PhotoKind.TIFF else _orientation(data, kind)
         image = _pixels(opened)
     return Decoded(upright(image, orientation), kind, orientation)
 

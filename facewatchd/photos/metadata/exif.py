@@ -19,6 +19,7 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from facewatchd.photos.formats import JPEG_APP1, JPEG_SOS, Part, PhotoKind, jpeg_segments, png_chunks, riff_chunks
+from facewatchd.photos.metadata.png_text import png_exif
 from facewatchd.photos.raw_containers import (
     BYTE_ORDERS,
     CR3_BRAND,
@@ -108,6 +109,7 @@ def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
                 break
     elif kind is PhotoKind.PNG:
         block = next((data[part.body : part.end] for part in png_chunks(data) if part.name == b"eXIf"), None)
+        block = block or png_exif(data)
     elif kind is PhotoKind.WEBP:
         block = next((data[part.body : part.end] for part in riff_chunks(data) if part.name == b"EXIF"), None)
     elif kind in {PhotoKind.HEIC, PhotoKind.AVIF}:

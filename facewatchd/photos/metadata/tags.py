@@ -2,8 +2,7 @@
 What a photo and the files beside it say of its date, as raw texts; `core.dates.evidence` judges them.
 
 Tolerant throughout: what does not parse is recorded as a problem and never raised. The files beside a photo are as much a
-stranger's as the photo: no links are followed, no more than 1 MiB is read, and XML with a document type is refused, as
-that is where entities are declared.
+stranger's as the photo: no links are followed, and no more than 1 MiB is read.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import json
 import os
 import re
 import stat
-from xml.parsers import expat
 
-from facewatchd.core.dates.evidence import Sidecar, Tags, Takeout
+from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
 from facewatchd.photos.formats import PhotoKind, kind_of
+from facewatchd.photos.metadata.embedded import embedded_dates
 from facewatchd.photos.metadata.exif import (
     DATE_TIME,
     DIGITIZED,
@@ -34,6 +33,7 @@ from facewatchd.photos.metadata.exif import (
     Exif,
     read_exif,
 )
+from facewatchd.photos.metadata.xmp import parse_xmp
 
 MAX_BESIDE_BYTES = 1 << 20
 """The largest sidecar or JSON that is read; real ones have a few kilobytes."""
@@ -44,11 +44,6 @@ TAKEOUT_STEM = 46
 _SUPPLEMENT = ".supplemental-metadata"
 _EDITED = ("-edited", "-bearbeitet", "-modifi\u00e9", "-editado", "-modificato", "-bewerkt")
 _NUMBERED = re.compile(r"(?P<stem>.+)(?P<number>\([0-9]+\))")
-_XMP_DATES = {
-    "http://ns.adobe.com/exif/1.0/ DateTimeOriginal": "original",
-    "http://ns.adobe.com/photoshop/1.0/ DateCreated": "created",
-    "http://ns.adobe.com/xap/1.0/ CreateDate": "digitized",
-}
 
 
 def read_tags(data: bytes, kind: PhotoKind | None = None) -> Tags:
@@ -56,19 +51,20 @@ def read_tags(data: bytes, kind: PhotoKind | None = None) -> Tags:
     The date tags of a photo, without decoding it. GIF and BMP have none, those of JPEG XL are not read.
 
     Args:
-        data: The whole file.
+        data: The whole file; of a JPEG, at least all that stands before the picture.
         kind: Its format, where that is known already.
     """
     kind = kind or kind_of(data)
     if kind is None:
         return Tags(problems=("it is no photo",))
+    embedded = embedded_dates(data, kind)
     try:
-        return _tags(read_exif(data, kind))
+        return _tags(read_exif(data, kind), embedded)
     except ValueError as error:
-        return Tags(problems=(f"no tags can be read: {error}",))
+        return Tags(problems=(f"no tags can be read: {error}",), embedded=embedded)
 
 
-def _tags(exif: Exif) -> Tags:
+def _tags(exif: Exif, embedded: Embedded) -> Tags:
     return Tags(
         original=exif.text(ORIGINAL),
         digitized=exif.text(DIGITIZED),
@@ -83,6 +79,7 @@ def _tags(exif: Exif) -> Tags:
         make=exif.text(MAKE).strip(),
         model=exif.text(MODEL).strip(),
         problems=exif.problems,
+        embedded=embedded,
     )
 
 
@@ -110,37 +107,6 @@ def read_sidecar(path: bytes) -> Sidecar | None:
         if problem:
             return Sidecar(problem=problem)
     return None
-
-
-def parse_xmp(content: bytes) -> Sidecar:
-    """The dates of an XMP packet; whatever is not XML, or XML with a document type, is a problem."""
-    found: dict[str, str] = {}
-    texts: list[str] = []
-
-    def start(_name: str, attributes: dict[str, str]) -> None:
-        texts.clear()
-        for attribute, value in attributes.items():
-            if attribute in _XMP_DATES:
-                found.setdefault(_XMP_DATES[attribute], value.strip())
-
-    def end(name: str) -> None:
-        if name in _XMP_DATES and "".join(texts).strip():
-            found.setdefault(_XMP_DATES[name], "".join(texts).strip())
-        texts.clear()
-
-    def refuse(*_: object) -> None:
-        raise ValueError("it declares a document type")
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = texts.append
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an unheard-of encoding
-        return Sidecar(problem=f"the XMP sidecar cannot be read: {error}")
-    return Sidecar(found.get("original", ""), found.get("created", ""), found.get("digitized", ""))
 
 
 def takeout_names(name: bytes) -> tuple[bytes, ...]:

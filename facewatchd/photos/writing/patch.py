@@ -9,7 +9,6 @@ changed: no library that takes an Exif block apart and puts it together again co
 from __future__ import annotations
 
 import itertools
-import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,17 +28,12 @@ from facewatchd.photos.formats import (
     riff_chunks,
 )
 from facewatchd.photos.metadata.exif import EXIF_DIRECTORY, OFFSET_ORIGINAL, ORIGINAL, exif_block
-from facewatchd.photos.metadata.tags import parse_xmp
 from facewatchd.photos.writing.patch_heif import heif_exif
 from facewatchd.photos.writing.patch_tiff import DamagedError, Span, TiffDates, find_dates
 
 _PREFIX = b"Exif\0\0"
 _APP2 = 0xE2
 _EXIF_VERSION = 36864
-_XMP_START, _XMP_END = b"<rdf:RDF", b"</rdf:RDF>"
-# data set 2:55, DateCreated, CCYYMMDD (IPTC-NAA IIM 4.2)
-_IPTC_DATE = re.compile(rb"\x1c\x02\x37\x00\x08([0-9]{4})([0-9]{2})([0-9]{2})")
-_MOST_PACKETS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,6 @@ def layout_of(data: bytes, kind: PhotoKind | None = None) -> Layout:
 
 
 def _layout(data: bytes, kind: PhotoKind | None) -> Layout:
-    embedded = tuple(_embedded(data, kind))
     if kind is PhotoKind.JPEG:
         header = list(_strict_header(data))
         *_, last = jpeg_segments(data)
@@ -86,18 +79,18 @@ def _layout(data: bytes, kind: PhotoKind | None) -> Layout:
         blocks, can_insert = [place] if place is not None else [], False
     else:
         # PNG has checksums, the others have no tags: their dates go beside them
-        return Layout(embedded=embedded)
+        return Layout()
     if not blocks:
-        return Layout(can_insert=can_insert, embedded=embedded)
+        return Layout(can_insert=can_insert)
     _agree_with_reader(data, kind, blocks[0])
     dates = [find_dates(data, *block) for block in blocks]
-    return _joined(dates, embedded)
+    return _joined(dates)
 
 
-def _joined(dates: Sequence[TiffDates], embedded: tuple[str, ...]) -> Layout:
+def _joined(dates: Sequence[TiffDates]) -> Layout:
     fields = tuple(itertools.chain.from_iterable(found.fields for found in dates))
     fixed = tuple(itertools.chain.from_iterable(found.fixed for found in dates))
-    return Layout(fields, fixed, has_block=True, embedded=embedded)
+    return Layout(fields, fixed, has_block=True)
 
 
 def _agree_with_reader(data: bytes, kind: PhotoKind, block: Span) -> None:
@@ -153,26 +146,6 @@ def _webp_blocks(data: bytes) -> list[Span]:
         prefixed = data[part.body : part.body + len(_PREFIX)] == _PREFIX
         blocks.append((part.body + (len(_PREFIX) if prefixed else 0), part.end))
     return blocks
-
-
-def _embedded(data: bytes, kind: PhotoKind | None) -> Iterator[str]:
-    """Dates that stand elsewhere in the file."""
-    for packet in itertools.islice(_xmp_packets(data), _MOST_PACKETS):
-        found = parse_xmp(packet)
-        yield from filter(None, (found.original, found.created, found.digitized))
-    if kind in {PhotoKind.JPEG, PhotoKind.TIFF}:
-        for iptc in itertools.islice(_IPTC_DATE.finditer(data), _MOST_PACKETS):
-            yield b"-".join(iptc.groups()).decode("ascii")
-
-
-def _xmp_packets(data: bytes) -> Iterator[bytes]:
-    """XMP stands in all formats as it is; only PNG may compress it."""
-    end = 0
-    while (start := data.find(_XMP_START, end)) >= 0:
-        end = data.find(_XMP_END, start) + len(_XMP_END)
-        if end < start:
-            return
-        yield data[start:end]
 
 
 # --- edits

@@ -17,7 +17,8 @@ from xml.parsers import expat
 from facewatchd.core.dates.stamps import fault, parse_stamp
 from facewatchd.domain import Precision
 from facewatchd.photos.formats import EXTENSIONS
-from facewatchd.photos.metadata.tags import parse_xmp, sidecar_names
+from facewatchd.photos.metadata.tags import sidecar_names
+from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.patch import Edit, applied
 
 _EXIF = "http://ns.adobe.com/exif/1.0/"

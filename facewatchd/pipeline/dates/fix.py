@@ -20,7 +20,8 @@ from facewatchd.core.tree.scope import Scope
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.metadata.beside import fingerprint_at
-from facewatchd.photos.metadata.tags import parse_xmp, read_tags
+from facewatchd.photos.metadata.tags import read_tags
+from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.patch import Edit, applied, edits_for, reversed_edits
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.writing.verify import flaw

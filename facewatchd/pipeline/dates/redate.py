@@ -31,6 +31,9 @@ from facewatchd.store import DatedPhoto, DateMarking, Store, WriteState
 
 log = logging.getLogger(__name__)
 
+_EVIDENCE_VERSION = 2
+"""Counts up where the program reads other dates than before: then all photos are looked at again."""
+
 _PER_PIECE = 2000
 _NUMBERS_PER_PIECE = 20_000
 
@@ -82,7 +85,9 @@ def mark_by_rules(store: Store, basis: Basis) -> bool:
             "The capture dates of %d %s are looked for again in the background: %s",
             count,
             "photo" if count == 1 else "photos",
-            "what they were found by before is not known" if before is None else "what they are found by has changed",
+            "another version of facewatchd found them, or by other rules"
+            if before is None
+            else "what they are found by has changed",
         )
     return bool(found)
 
@@ -188,13 +193,15 @@ def _text(basis: Basis) -> str:
             ],
             "sources": list(rules.sources),
         }
-    return json.dumps({"timezone": basis.timezone, "rules": document})
+    return json.dumps({"evidence": _EVIDENCE_VERSION, "timezone": basis.timezone, "rules": document})
 
 
 def _basis(text: str) -> Basis | None:
     """None where it cannot be known: nothing was written down, or another version did it."""
     try:
         document = json.loads(text)
+        if document["evidence"] != _EVIDENCE_VERSION:
+            return None
         rules = document["rules"]
         return Basis(_rules(rules) if rules is not None else None, document["timezone"])
     except (ValueError, KeyError, TypeError):
