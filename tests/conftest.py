@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from unsynced import do_without_sync
+
+do_without_sync()
 
 # How long an example takes, or the making of it, depends on what else the machine does; and the same examples are tried
 # each time by `make test`, so that what failed once fails again, and others each time by `make soak`.
