@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -26,7 +27,8 @@ class Reading(Enum):
 
     LOCAL = auto()  # wall-clock time
     UTC = auto()
-    EPOCH_MS = auto()
+    EPOCH_MS = auto()  # milliseconds since 1970
+    EPOCH_S = auto()  # seconds since 1970
     RECEIVED = auto()  # when a messenger got the photo: good for the day at best
     DAY = auto()
 
@@ -51,7 +53,16 @@ _Y_M_D = r"(?P<year>\d{4})(?P<sep>[-_. ])(?P<month>\d{2})(?P=sep)(?P<day>\d{2})"
 _D_M_Y = r"(?<!\.)(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})(?!\.\d)"
 _HMS = r"(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})"
 _H_M_S = r"(?P<hour>\d{1,2})(?P<tsep>[-_.: ])(?P<minute>\d{2})(?P=tsep)(?P<second>\d{2})"
-_AM_PM = r"(?:[ \u00a0\u202f_]?(?P<half>[AaPp])\.?[Mm]\b)?"
+_SPACE = r"[ \u00a0\u202f_]"
+_AM_PM = rf"(?:{_SPACE}?(?P<half>[AaPp])\.?{_SPACE}?[Mm](?![a-z]))?"
+# What macOS and iOS write between day and time in the names of screenshots, by language.
+_AT_WORDS = (
+    "at", "um", "om", "à", "as", "às", "a las", "a la(s)", "a les", "alle", "alle ore", "kl.", "kello", "klo", "o", "o godz.",
+    "v", "ve", "u", "ob", "la", "da", "lúc", "pukul", "jam", "saat", "στις", "в", "о", "у", "в часа", "في", "เวลา", "בשעה", "-",  # noqa: RUF001
+)  # fmt: skip
+_AT = "|".join(map(re.escape, _AT_WORDS))
+# Before noon and after it, where they stand before the time.
+_EAST = r"(?:(?P<am>上午|午前|오전)|(?P<pm>下午|午後|오후))?"
 # not within a longer number
 _ALONE = r"(?<!\d)"
 _END = r"(?!\d)"
@@ -63,18 +74,34 @@ FILE_TABLE: tuple[tuple[Reading, re.Pattern[str]], ...] = tuple(
         (Reading.RECEIVED, rf"{_ALONE}{_YMD}-WA\d+"),
         # WhatsApp Image 2019-08-17 at 12.34.56; photo_2019-08-17_12-34-56 and photo_5@17-08-2019 (Telegram)
         (Reading.RECEIVED, rf"(?i:WhatsApp) .*?{_ALONE}{_Y_M_D}{_END}"),
+        # 00000012-PHOTO-2019-08-17-12-34-56: WhatsApp on iPhones
+        (Reading.RECEIVED, rf"^(?:\d+-)?(?:PHOTO|VIDEO|GIF|STICKER)-{_Y_M_D}-\d{{2}}-\d{{2}}-\d{{2}}{_END}"),
+        # viber_image_2019-08-17_12-34-56-789, "viber image 2019-08-17 , 12.34.56"
+        (Reading.RECEIVED, rf"^(?i:viber)[-_ ](?:[a-zA-Z]+[-_ ])?{_Y_M_D}{_END}"),
+        # KakaoTalk_20190817_123456789, KakaoTalk_Photo_2019-08-17-12-34-56, WeChat Image_20190817123456
+        (
+            Reading.RECEIVED,
+            rf"^(?i:KakaoTalk|WeChat Image|微信图片)[-_ ](?:Photo[-_ ])?(?:{_YMD}(?:[-_ ]?\d{{6,9}})?{_END})",
+        ),
+        (Reading.RECEIVED, rf"^(?i:KakaoTalk)[-_ ](?:Photo[-_ ])?{_Y_M_D}{_END}"),
         (Reading.RECEIVED, rf"^(?i:photo|video)_(?:\d+_)?{_Y_M_D}_\d{{2}}-\d{{2}}-\d{{2}}{_END}"),
         (Reading.RECEIVED, rf"^(?i:photo|video)_\d+@(?P<day>\d{{2}})-(?P<month>\d{{2}})-(?P<year>\d{{4}}){_END}"),
         # FB_IMG_1566045296789, mmexport1566045296789: saved out of an app at that moment
         (Reading.RECEIVED, r"^(?:FB_IMG_|mmexport|FB_VID_)(?P<epoch>1\d{12})(?!\d)"),
-        # PXL_20210101_123456789: Pixels name in UTC
-        (Reading.UTC, rf"^PXL_{_YMD}_{_HMS}\d{{0,3}}{_END}"),
+        # PXL_20210101_123456789: Pixels name in UTC, whatever programs put in front
+        (Reading.UTC, rf"(?<![A-Za-z0-9])PXL_{_YMD}_{_HMS}\d{{0,3}}{_END}"),
+        # 20190817T123456Z, 2019-08-17T12-34-56.789Z, Skype_Picture_2019_08_17T12_34_56_789Z
+        (Reading.UTC, rf"{_ALONE}{_YMD}[Tt_-]?{_HMS}(?:[-_.]?\d{{3}})?Z(?![A-Za-z0-9])"),
+        (Reading.UTC, rf"{_ALONE}{_Y_M_D}[Tt]{_HMS}(?:[-_.]?\d{{3}})?Z(?![A-Za-z0-9])"),
+        (Reading.UTC, rf"{_ALONE}{_Y_M_D}[Tt_ ]{_H_M_S}(?:[-_.]\d{{1,6}})?Z(?![A-Za-z0-9])"),
         # IMG_20190817_123456, Screenshot_20190817-123456, DJI_20190817123456_0001, BURST20190817123456789, 20190817T123456
         (Reading.LOCAL, rf"{_ALONE}{_YMD}[-_T ]?{_HMS}(?:\d{{3}})?{_END}"),
         # 2019-08-17 12.34.56, Screen Shot 2019-08-17 at 3.04.05 PM, signal-2021-03-04-12-34-56-789, WP_20150620_12_34_56_Pro
+        (Reading.LOCAL, rf"{_ALONE}{_Y_M_D}(?:[-_ T.]|, )+{_H_M_S}{_AM_PM}{_END}"),
+        # "Screen Shot 2019-08-17 at 3.04.05 PM", "Captura de pantalla 2019-8-17 a la(s) 12.34.56", "截屏2019-08-17 下午3.04.05"
         (
             Reading.LOCAL,
-            rf"{_ALONE}{_Y_M_D}(?:[-_ T.]|,? (?:at|um|om|alle|a las|[a\u00e0]) |, )+{_H_M_S}{_AM_PM}{_END}",
+            rf"{_ALONE}(?P<year>\d{{4}})(?P<sep>-)(?P<month>\d{{1,2}})-(?P<day>\d{{1,2}}),?(?:{_SPACE}(?:{_AT}))?{_SPACE}{_EAST}{_SPACE}?{_H_M_S}{_AM_PM}{_END}",
         ),
         (Reading.LOCAL, rf"{_ALONE}{_YMD}[-_ T]+{_H_M_S}{_AM_PM}{_END}"),
         # signal-2021-03-04-123456, 2019-08-17T123456
@@ -88,6 +115,17 @@ FILE_TABLE: tuple[tuple[Reading, re.Pattern[str]], ...] = tuple(
         (Reading.LOCAL, rf"{_ALONE}{_D_M_Y}(?:[-_ T]|, | at )+{_H_M_S}{_END}"),
         # 1566045296789, IMG_1566045296789-edited: the whole name but for a word before and a suffix behind
         (Reading.EPOCH_MS, r"^[A-Za-z]*[-_ ]?(?P<epoch>1\d{12})(?:[-_ (~.][^0-9]*\d?\)?)?$"),
+        # IMG_00001_BURST1566045296789_COVER, and bursts with counters behind
+        (Reading.EPOCH_MS, r"(?:BURST|burst)[-_]?(?P<epoch>1\d{12})(?!\d)"),
+        (
+            Reading.EPOCH_MS,
+            r"^(?:IMG|VID|PANO|MVIMG|DSC|PIC|CAM|Camera|Photo|Picture|image)[-_ ](?P<epoch>1\d{12})(?!\d)",
+        ),
+        # IMG_1566045296: ten digits are a moment only behind a camera's word
+        (
+            Reading.EPOCH_S,
+            r"^(?:IMG|VID|PANO|MVIMG|DSC|PIC|CAM|Camera|Photo|Picture|image|BURST|burst)[-_ ]?(?P<epoch>1\d{9})(?:[-_ (~.][^0-9]*\d{0,3}\)?)?$",
+        ),
         # 2019-08-17, IMG_20190817_0001, 17.08.2019
         (Reading.DAY, rf"{_ALONE}{_Y_M_D}{_END}"),
         (Reading.DAY, rf"{_ALONE}{_YMD}{_END}"),
@@ -123,7 +161,8 @@ def date_in_name(path: bytes, now: float) -> NamedDate | None:
         path: The photo's path or name; folders are not looked at.
         now: Seconds since 1970; later dates are none.
     """
-    name = posixpath.basename(path).decode("utf-8", "replace")
+    # a Mac's names have their accents apart from the letters
+    name = unicodedata.normalize("NFC", posixpath.basename(path).decode("utf-8", "replace"))
     stem = _NOISE.sub(" # ", posixpath.splitext(name)[0])
     for reading, pattern in FILE_TABLE:
         for found in pattern.finditer(stem):
@@ -136,7 +175,7 @@ def date_in_name(path: bytes, now: float) -> NamedDate | None:
 def _read(reading: Reading, found: re.Match[str]) -> Stamp | None:
     parts = found.groupdict()
     if parts.get("epoch"):
-        stamp = utc_stamp(int(parts["epoch"]) / 1000)
+        stamp = utc_stamp(int(parts["epoch"]) / (1 if reading is Reading.EPOCH_S else 1000))
         if stamp is not None and reading is Reading.RECEIVED:
             stamp = replace(stamp, precision=Precision.DAY)
         return stamp
@@ -146,7 +185,7 @@ def _read(reading: Reading, found: re.Match[str]) -> Stamp | None:
     if reading in {Reading.DAY, Reading.RECEIVED}:
         return Stamp(day, Precision.DAY)
     hour = int(parts["hour"])
-    if half := parts.get("half"):
+    if half := parts.get("half") or (parts.get("am") and "a") or (parts.get("pm") and "p"):
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half in "pP" else 0)
