@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from facewatchd.core.intake.stacks import Member, stack_name
+from facewatchd.core.intake.stacks import Member, stack_beginnings, stack_name
 from facewatchd.domain import FaceId, PhotoId, PhotoState, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
 
@@ -45,13 +45,14 @@ class Stacks:
 
     def beside(self, root_id: RootId, path: bytes) -> list[StackedPhoto]:
         """The photos whose names may make one stack with this path, the photo under this very path left out."""
-        start = stack_name(path) + b"."
-        found = self._photos(
-            # the expression of the index photos_by_name; "/" is the byte after "."
-            "root_id = ?1 AND lower(CAST(path AS TEXT)) >= lower(CAST(?2 AS TEXT))"
-            " AND lower(CAST(path AS TEXT)) < lower(CAST(?3 AS TEXT)) AND path != ?4",
-            *(root_id, start, start[:-1] + b"/", path),
-        )
+        found: list[StackedPhoto] = []
+        for start in stack_beginnings(path):
+            found += self._photos(
+                # the expression of the index photos_by_name; "/" is the byte after "."
+                "root_id = ?1 AND lower(CAST(path AS TEXT)) >= lower(CAST(?2 AS TEXT))"
+                " AND lower(CAST(path AS TEXT)) < lower(CAST(?3 AS TEXT)) AND path != ?4",
+                *(root_id, start + b".", start + b"/", path),
+            )
         return [photo for photo in found if stack_name(photo.member.path) == stack_name(path)]
 
     def members(self, photo_id: PhotoId) -> list[StackedPhoto]:

@@ -9,10 +9,11 @@ import json
 import os
 import random
 import struct
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import piexif
@@ -24,17 +25,17 @@ from PIL import TiffImagePlugin
 from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
 from facewatchd.photos.decoding.decode import decode, stored_orientation
 from facewatchd.photos.formats import PhotoKind, kind_of
+from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.metadata.exif import parse_exif
 from facewatchd.photos.metadata.png_text import MAX_TEXT_BYTES
 from facewatchd.photos.metadata.tags import (
     MAX_BESIDE_BYTES,
-    parse_takeout,
     read_sidecar,
     read_tags,
     read_takeout,
     sidecar_names,
-    takeout_names,
 )
+from facewatchd.photos.metadata.takeout import parse_takeout, takeout_names
 from facewatchd.photos.metadata.xmp import parse_xmp
 
 FULL: dict[str, dict[int, Any]] = {
@@ -244,6 +245,23 @@ def test_both_names_of_a_sidecar_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.jpg.xmp").write_bytes(_xmp("", 'exif:DateTimeOriginal="2019"'))
     assert read_sidecar(photo) == Sidecar(original="2019")
     assert sidecar_names(b"b/caf\xe9.JPG")[:2] == (b"b/caf\xe9.JPG.xmp", b"b/caf\xe9.xmp")
+
+
+@pytest.mark.parametrize("of_photo", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_sidecar", ["NFC", "NFD"])
+def test_a_file_beside_is_found_in_either_spelling(
+    of_photo: Literal["NFC", "NFD"], of_sidecar: Literal["NFC", "NFD"], tmp_path: Path
+) -> None:
+    """Macs write an accent apart from its letter; the folder is called as it is."""
+    folder = tmp_path / unicodedata.normalize("NFD", "Été")
+    folder.mkdir()
+    photo = os.fsencode(folder / unicodedata.normalize(of_photo, "Öjendorf.jpg"))
+    beside = unicodedata.normalize(of_sidecar, "Öjendorf")
+    (folder / f"{beside}.xmp").write_bytes(_xmp("", 'exif:DateTimeOriginal="2018"'))
+    (folder / f"{beside}.jpg.json").write_bytes(_json("Öjendorf.jpg"))
+    assert read_sidecar(photo) == Sidecar(original="2018")
+    assert read_takeout(photo) == Takeout(taken=1566045296.0)
+    assert fingerprint_at(photo)
 
 
 def test_hostile_files_beside_a_photo_are_not_read(tmp_path: Path) -> None:

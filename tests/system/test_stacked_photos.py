@@ -204,6 +204,20 @@ def test_the_other_file_is_read_and_not_looked_at(stack: Stack, other: bytes) ->
     assert known.is_up_to_date(stack.archive.seen(other).stat)
 
 
+def test_accents_of_a_mac_and_of_others_are_the_same_name(stack: Stack) -> None:
+    """A HEIC copied from a Mac beside a JPEG from elsewhere, whichever comes first, in a folder that a Mac named."""
+    pairs = [
+        ("E\u0301te\u0301/cafe\u0301.HEIC", "E\u0301te\u0301/café.jpg"),
+        ("zoo/Été.heic", "zoo/E\u0301te\u0301.jpg"),
+    ]
+    for other, shown in pairs:
+        stack.arrive(shown.encode(), content=jpeg(stack.picture))
+        stack.arrive(other.encode(), content=heic(stack.picture))
+    assert [stack.turn(shown.encode()) for _, shown in pairs] == ["looked at", "looked at"]
+    assert [stack.turn(other.encode()) for other, _ in pairs] == ["joined", "joined"]
+    assert stack.store.stacks.count() == 2
+
+
 def test_what_comes_together_is_looked_at_once(stack: Stack) -> None:
     """Although the RAW has its turn first."""
     for path in (RAW, HEIC, JPG):

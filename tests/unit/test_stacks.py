@@ -36,6 +36,7 @@ def member(path: bytes, date: DateFinding | None = None, number: int = 1) -> Mem
         (b"IMG_1.CR2", b"IMG_1.CR2.jpg"),
         (b"IMG_1.HEIC", b"IMG_1.heic.JPG"),
         (b"caf\xe9.nef", b"caf\xe9.jpg"),
+        ("Café.heic".encode(), "Cafe\u0301.JPG".encode()),
         (b"PXL_20230603_125955474.RAW-02.ORIGINAL.dng", b"PXL_20230603_125955474.RAW-01.COVER.jpg"),
         (b"PXL_20230603_125955474.RAW-02.ORIGINAL.dng", b"PXL_20230603_125955474.RAW-01.MP.COVER.jpg"),
     ],

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from facewatchd.core.dates.evidence import CONFIDENCE_ORIGINAL
+from facewatchd.core.name_forms import composed, forms
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 
 JPEG_ENDINGS = frozenset(b".jpg .jpeg .jpe .jfif".split())
@@ -42,16 +43,27 @@ def rank(path: bytes) -> int | None:
 
 def stack_name(path: bytes) -> bytes:
     """
-    What the files of a stack have in common: the folder, and the name without its ending and in lower case. Programs that
-    develop `IMG_1.CR2` may call the result `IMG_1.CR2.jpg`, and Pixel phones write `PXL_1.RAW-01.COVER.jpg` beside
-    `PXL_1.RAW-02.ORIGINAL.dng`, which are the same photo.
+    What the files of a stack have in common: the folder, and the name without its ending, in lower case and in one
+    spelling (a Mac's accents stand apart). Programs that develop `IMG_1.CR2` may call the result `IMG_1.CR2.jpg`, and
+    Pixel phones write `PXL_1.RAW-01.COVER.jpg` beside `PXL_1.RAW-02.ORIGINAL.dng`, which are the same photo.
     """
+    folder, name = posixpath.split(_stem(path))
+    return posixpath.join(folder, composed(name).lower())
+
+
+def stack_beginnings(path: bytes) -> tuple[bytes, ...]:
+    """What the paths of the files of a stack begin with, but for case: one for each spelling of the name."""
+    folder, name = posixpath.split(_stem(path))
+    return tuple(posixpath.join(folder, form) for form in forms(name))
+
+
+def _stem(path: bytes) -> bytes:
+    """A path without what the programs of a stack put behind the name."""
     stem = _PIXEL.sub(b"", posixpath.splitext(path)[0])
     inner, ending = posixpath.splitext(stem)
     if ending.lower() in HEIC_ENDINGS | RAW_ENDINGS:
         stem = inner
-    folder, name = posixpath.split(stem)
-    return posixpath.join(folder, name.lower())
+    return stem
 
 
 def shown_for(one: Member, others: Iterable[Member]) -> Member | None:

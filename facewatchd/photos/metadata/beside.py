@@ -11,9 +11,11 @@ import re
 import stat as stat_module
 from collections.abc import Mapping
 
+from facewatchd.core.name_forms import common_beginning
 from facewatchd.domain import FileStat
 from facewatchd.photos.formats import EXTENSIONS
-from facewatchd.photos.metadata.tags import sidecar_names, takeout_names
+from facewatchd.photos.metadata.tags import sidecar_names
+from facewatchd.photos.metadata.takeout import takeout_names
 
 _ENDINGS = (b".xmp", b".XMP", b".json")
 _PHOTO_ENDING = re.compile(b"|".join(re.escape(ending) for ending in sorted(EXTENSIONS)), re.IGNORECASE)
@@ -37,11 +39,11 @@ def beginning_of_photos(name: bytes) -> bytes:
     but for photos with `-edited` in the middle of their names.
     """
     stem = os.path.splitext(name)[0]
-    if not name.endswith(b".json"):
-        return stem
-    # IMG.jpg(1).json is of IMG(1).jpg, IMG(1).jpg.json of IMG-edited(1).jpg, and a long name is cut anywhere
-    found = _PHOTO_ENDING.search(stem)
-    return _NUMBER.sub(b"", stem[: found.start()] if found else os.path.splitext(_NUMBER.sub(b"", stem))[0])
+    if name.endswith(b".json"):
+        # IMG.jpg(1).json is of IMG(1).jpg, IMG(1).jpg.json of IMG-edited(1).jpg, and a long name is cut anywhere
+        found = _PHOTO_ENDING.search(stem)
+        stem = _NUMBER.sub(b"", stem[: found.start()] if found else os.path.splitext(_NUMBER.sub(b"", stem))[0])
+    return common_beginning(stem)
 
 
 def fingerprint(photo: bytes, beside: Mapping[bytes, FileStat]) -> bytes:

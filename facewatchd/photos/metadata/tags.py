@@ -8,12 +8,11 @@ stranger's as the photo: no links are followed, and no more than 1 MiB is read.
 from __future__ import annotations
 
 import errno
-import json
 import os
-import re
 import stat
 
 from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
+from facewatchd.core.name_forms import forms
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.embedded import embedded_dates
 from facewatchd.photos.metadata.exif import (
@@ -33,17 +32,11 @@ from facewatchd.photos.metadata.exif import (
     Exif,
     read_exif,
 )
+from facewatchd.photos.metadata.takeout import parse_takeout, takeout_names
 from facewatchd.photos.metadata.xmp import parse_xmp
 
 MAX_BESIDE_BYTES = 1 << 20
 """The largest sidecar or JSON that is read; real ones have a few kilobytes."""
-
-TAKEOUT_STEM = 46
-"""Takeout cuts the name of a JSON to this many characters, `.json` not counted."""
-
-_SUPPLEMENT = ".supplemental-metadata"
-_EDITED = ("-edited", "-bearbeitet", "-modifi\u00e9", "-editado", "-modificato", "-bewerkt")
-_NUMBERED = re.compile(r"(?P<stem>.+)(?P<number>\([0-9]+\))")
 
 
 def read_tags(data: bytes, kind: PhotoKind | None = None) -> Tags:
@@ -95,42 +88,19 @@ def _gps_text(exif: Exif) -> str:
 def sidecar_names(name: bytes) -> tuple[bytes, ...]:
     """The names that an XMP sidecar of the photo `name` may have, the unmistakable one first."""
     stem = os.path.splitext(name)[0]
-    return tuple(base + ending for ending in (b".xmp", b".XMP") for base in (name, stem))
+    return tuple(form + ending for ending in (b".xmp", b".XMP") for base in (name, stem) for form in forms(base))
 
 
 def read_sidecar(path: bytes) -> Sidecar | None:
     """The dates of the XMP sidecar beside the photo at `path`; None where there is none."""
-    for candidate in sidecar_names(path):
-        content, problem = _read_beside(candidate)
+    folder, name = os.path.split(path)
+    for candidate in sidecar_names(name):
+        content, problem = _read_beside(os.path.join(folder, candidate))
         if content is not None:
             return parse_xmp(content)
         if problem:
             return Sidecar(problem=problem)
     return None
-
-
-def takeout_names(name: bytes) -> tuple[bytes, ...]:
-    """
-    The names that Google Takeout may have given to the JSON of the photo `name`, likeliest first (R21).
-
-    `IMG.jpg.supplemental-metadata.json`, cut to 46 characters before `.json`; `IMG.jpg.json` of older exports; the
-    number of a duplicate moves behind (`IMG(1).jpg`, `IMG.jpg(1).json`); an edited photo shares its original's.
-    """
-    text = name.decode("utf-8", "surrogateescape")
-    stem, ending = os.path.splitext(text)
-    # IMG-edited(1).jpg and IMG(1)-edited.jpg both occur
-    stems = [stem, *(stem.replace(edited, "", 1) for edited in _EDITED if edited in stem)]
-    names: dict[str, None] = {}
-    for one in stems:
-        numbered = _NUMBERED.fullmatch(one)
-        if numbered is not None:
-            bare, number = numbered["stem"] + ending, numbered["number"]
-            names[f"{(bare + _SUPPLEMENT)[:TAKEOUT_STEM]}{number}.json"] = None
-            names[f"{bare[:TAKEOUT_STEM]}{number}.json"] = None
-        whole = one + ending
-        names[f"{(whole + _SUPPLEMENT)[:TAKEOUT_STEM]}.json"] = None
-        names[f"{whole[:TAKEOUT_STEM]}.json"] = None
-    return tuple(json_name.encode("utf-8", "surrogateescape") for json_name in names)
 
 
 def read_takeout(path: bytes) -> Takeout | None:
@@ -143,40 +113,6 @@ def read_takeout(path: bytes) -> Takeout | None:
         if problem:
             return Takeout(problem=problem)
     return None
-
-
-def parse_takeout(content: bytes, name: bytes) -> Takeout:
-    """
-    The date of a Takeout JSON. `creationTime` is the upload and is ignored.
-
-    Args:
-        content: The JSON.
-        name: The photo's name, which the JSON's `title` must fit.
-    """
-    try:
-        record = json.loads(content)
-        title, seconds = record["title"], float(record["photoTakenTime"]["timestamp"])
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return Takeout(problem="the JSON beside it is none of Takeout's")
-    if not isinstance(title, str) or not _fits(title, name.decode("utf-8", "surrogateescape")):
-        return Takeout(problem="the JSON beside it is about another photo")
-    return Takeout(taken=seconds)
-
-
-def _fits(title: str, name: str) -> bool:
-    """
-    Whether a title may have become this name: Takeout cuts long names, replaces what some systems cannot write, numbers
-    duplicates and adds `-edited`.
-    """
-    wanted, given = (_comparable(os.path.splitext(text)[0]) for text in (title, name))
-    return bool(given) and (wanted == given or (len(given) >= TAKEOUT_STEM - 6 and wanted.startswith(given)))
-
-
-def _comparable(stem: str) -> str:
-    for edited in _EDITED:
-        stem = stem.replace(edited, "", 1)
-    numbered = _NUMBERED.fullmatch(stem)
-    return re.sub(r"[^\w]", "_", numbered["stem"] if numbered is not None else stem).casefold()
 
 
 def _read_beside(path: bytes) -> tuple[bytes | None, str]:

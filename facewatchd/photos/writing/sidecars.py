@@ -15,6 +15,7 @@ from datetime import datetime
 from xml.parsers import expat
 
 from facewatchd.core.dates.stamps import fault, parse_stamp
+from facewatchd.core.name_forms import composed
 from facewatchd.domain import Precision
 from facewatchd.photos.formats import EXTENSIONS
 from facewatchd.photos.metadata.tags import sidecar_names
@@ -73,7 +74,7 @@ def sidecar_target(photo: bytes, beside: Iterable[bytes]) -> bytes:
     for name in sidecar_names(photo):
         if name not in present:
             continue
-        mine = name.startswith(photo + b".")
+        mine = composed(name).startswith(composed(photo) + b".")
         if mine or not any(_shares(other, stem, photo) for other in present):
             return name
     return photo + b".xmp"
@@ -82,7 +83,7 @@ def sidecar_target(photo: bytes, beside: Iterable[bytes]) -> bytes:
 def _shares(other: bytes, stem: bytes, photo: bytes) -> bool:
     """Whether another picture of the same stem may own the sidecar: `IMG_1.CR2` beside `IMG_1.jpg`."""
     base, ending = os.path.splitext(other)
-    if other == photo or base != stem or ending.lower() in {b".xmp", b".json", b".txt", b".aae"}:
+    if other == photo or composed(base) != composed(stem) or ending.lower() in {b".xmp", b".json", b".txt", b".aae"}:
         return False
     return ending.lower() in EXTENSIONS or bool(ending)
 
