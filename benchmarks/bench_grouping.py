@@ -35,7 +35,8 @@ from facewatchd.core.evaluation.scores import ALGORITHMS, group, score
 from facewatchd.core.grouping.cohesion import cohesion
 from facewatchd.core.grouping.graph import Graph, neighbours
 from facewatchd.core.grouping.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
-from facewatchd.core.matching.assign import CROWD_SHARE, NEAREST, Gallery, assign, look, needed
+from facewatchd.core.matching.assign import CROWD_SHARE, NEAREST, assign, look, needed
+from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds, shipped_thresholds
 from facewatchd.domain import Box, Detection, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
 from facewatchd.pipeline.grouping.regroup import compute, decide, regroup_settings, take_snapshot
@@ -177,7 +178,7 @@ class Learned:
         strangers: Faces of people of whom nothing is learned.
     """
 
-    gallery: Gallery
+    gallery: GalleryIndex
     names: NDArray[np.str_]
     theirs: list[int]
     strangers: list[int]
@@ -199,7 +200,7 @@ def learn(own: Faces, seed: int, least: int) -> Learned:
             people += [person] * (len(rows) - len(people))
     new = np.flatnonzero(~is_learned)
     return Learned(
-        Gallery(np.array(people, np.int64), own.embeddings[rows]),
+        GalleryIndex(np.array(people, np.int64), own.embeddings[rows]),
         names,
         new[np.isin(own.person[new], names[counts > 1])].tolist(),
         new[~np.isin(own.person[new], names)].tolist(),

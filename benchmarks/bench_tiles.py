@@ -23,7 +23,8 @@ from figures import SHARED
 from facewatchd.config import Config
 from facewatchd.core.intake.quality import judge
 from facewatchd.core.intake.tiles import is_worth_it, merged
-from facewatchd.core.matching.assign import Gallery, assign_photo, look
+from facewatchd.core.matching.assign import assign_photo, look
+from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.domain import Detection, FaceEngine, Image
 from facewatchd.faces.packs import open_engine
 from facewatchd.pipeline.grouping.thresholds import thresholds_for
@@ -77,7 +78,7 @@ def group_photo(pairs: list[tuple[Path, Path]], height: int, rng: np.random.Gene
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8), shown
 
 
-def gallery(engine: FaceEngine, pairs: list[tuple[Path, Path]]) -> Gallery:
+def gallery(engine: FaceEngine, pairs: list[tuple[Path, Path]]) -> GalleryIndex:
     """Everybody's first portrait."""
     numbers, vectors = [], []
     for person, (first, _) in enumerate(pairs):
@@ -89,11 +90,11 @@ def gallery(engine: FaceEngine, pairs: list[tuple[Path, Path]]) -> Gallery:
             )
             numbers.append(person + 1)
             vectors.append(engine.embed([engine.align(image, best.landmarks)])[0])
-    return Gallery(np.array(numbers, np.int64), np.stack(vectors))
+    return GalleryIndex(np.array(numbers, np.int64), np.stack(vectors))
 
 
 def figures(
-    engine: FaceEngine, pack: str, image: Image, shown: list[Shown], found: list[Detection], known: Gallery
+    engine: FaceEngine, pack: str, image: Image, shown: list[Shown], found: list[Detection], known: GalleryIndex
 ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Shown, found, fit, named rightly, named wrongly, found where nobody is."""
     config = Config()

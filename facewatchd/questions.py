@@ -39,18 +39,18 @@ def identify(config: Config, photo: Path) -> dict[str, Any]:
         stored = store.model()
         engine = open_installed(config, stored.pack if stored else None)
         refuse_others(stored, engine.info)
-        gallery = store.people.gallery(engine.info.id, engine.info.dim)
+        index = store.medoids.gallery_index(engine.info.id, engine.info.dim)
         found = _faces(config, engine, photo)
         thresholds = thresholds_in_use(config, store, engine.info)
         entries = []
         if found:
             assignments = assign_photo(
-                look(np.stack([face.embedding for face in found]), gallery),
+                look(np.stack([face.embedding for face in found]), index),
                 thresholds,
                 [frozenset()] * len(found),
             )
             for face, assignment in zip(found, assignments, strict=True):
-                nearest = best_people(face.embedding, gallery)[0]
+                nearest = best_people(face.embedding, index)[0]
                 nearest_id = int(nearest[0]) if len(nearest) else None
                 box = face.detection.box
                 entries.append(

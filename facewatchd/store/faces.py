@@ -24,6 +24,7 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
 )
+from facewatchd.store.medoids import Medoids
 
 _FACE = """
     SELECT f.face_id, f.photo_id, f.x, f.y, f.w, f.h, f.score, f.quality, f.poor, f.person_id,
@@ -109,8 +110,9 @@ def _face(row: Sequence[Any]) -> Face:
 class Faces:
     """Rows of `faces` and `embeddings`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
+        self._medoids = medoids
 
     def get(self, face_id: FaceId) -> Face | None:
         row = self._db.execute(f"{_FACE} WHERE f.face_id = ?", (face_id,)).fetchone()
@@ -143,6 +145,7 @@ class Faces:
         """
         kept = {*spared, *(face for face in same_as if face is not None)}
         marks = ",".join("?" * len(kept))
+        self._medoids.faces_change(photo_id)
         self._db.execute(f"DELETE FROM faces WHERE photo_id = ? AND face_id NOT IN ({marks})", (photo_id, *kept))
         ids = []
         for face, old in zip(found, same_as, strict=True):
@@ -192,7 +195,7 @@ class Faces:
         if ignored:
             self.give(ids, None)
             self._db.executemany("DELETE FROM constraints WHERE face_id = ? AND kind = 'must-be'", [(i,) for i in ids])
-            self._db.executemany("DELETE FROM medoids WHERE face_id = ?", [(face_id,) for face_id in ids])
+            self._medoids.remove_faces(ids)
         self._db.executemany("UPDATE faces SET ignored = ? WHERE face_id = ?", [(ignored, face_id) for face_id in ids])
 
     def ignored_in(self, photo_id: PhotoId) -> list[FaceId]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from facewatchd.core.tree.undoing import Rows, Word, resting_on, word
 from facewatchd.domain import FaceId, PersonId
+from facewatchd.store.medoids import Medoids
 
 # where the face is in each row
 _FACE_AT = {"faces": 0, "constraints": 0, "medoids": 1}
@@ -50,8 +51,9 @@ _COLUMNS = (
 class Journal:
     """Rows of `journal`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
+        self._medoids = medoids
         # words whose change is being made, with the faces and people that it is about
         self._open: dict[int, tuple[set[FaceId], set[PersonId]]] = {}
 
@@ -139,8 +141,7 @@ class Journal:
         own = {table: [row for row in before[table] if row[_FACE_AT[table]] in faces] for table in _FACE_AT}
         for table, face_at in _FACE_AT.items():
             before[table] = [row for row in before[table] if row[face_at] not in faces]
-        known = [(row[0], face) for row in before["people"] for face in faces]
-        self._db.executemany("DELETE FROM medoids WHERE person_id = ? AND face_id = ?", known)
+        self._medoids.remove((row[0], face) for row in before["people"] for face in faces)
         self._restore_faces(own)
         after: Rows | None = json.loads(rows[2]) if rows[2] is not None else None
         for table, face_at in _FACE_AT.items() if after is not None else ():
@@ -274,14 +275,10 @@ class Journal:
         else:
             self._restore_rows("faces", ("person_id", "ignored", "review_of"), before, after)
             self._restore_constraints(before, after)
-        self._db.executemany("DELETE FROM medoids WHERE person_id = ?", [(person,) for person in people])
-        self._restore("medoids", "person_id, face_id", before["medoids"], 1)
+        self._medoids.remove_people(people)
+        self._restore_medoids(before)
         # a later word may have given such a face to somebody else
-        self._db.executemany(
-            "DELETE FROM medoids WHERE person_id = ?1"
-            " AND face_id NOT IN (SELECT face_id FROM faces WHERE person_id = ?1)",
-            [(person,) for person in people],
-        )
+        self._medoids.remove_others(people)
         self._db.execute("UPDATE journal SET undone = 1 WHERE entry_id = ?", (entry_id,))
         return concerned | {row[1] for row in before["faces"] if row[1] is not None}
 
@@ -302,21 +299,28 @@ class Journal:
         new = [row for row in map(tuple, after["constraints"]) if row not in was]
         self._db.executemany("DELETE FROM constraints WHERE face_id = ? AND person_id = ?", [row[:2] for row in new])
         gone = [row for row in was if row not in {*map(tuple, after["constraints"])}]
-        self._restore("constraints", "face_id, person_id, kind", [list(row) for row in gone], 0)
+        self._restore_constraint_rows(gone)
 
     def _restore_faces(self, before: Rows) -> None:
         # older entries know nothing of reviews
         rows = [(*row, None)[:4] for row in before["faces"]]
         self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3, review_of = ?4 WHERE face_id = ?1", rows)
         self._db.executemany("DELETE FROM constraints WHERE face_id = ?", [(row[0],) for row in before["faces"]])
-        self._restore("constraints", "face_id, person_id, kind", before["constraints"], 0)
-        self._restore("medoids", "person_id, face_id", before["medoids"], 1)
+        self._restore_constraint_rows(before["constraints"])
+        self._restore_medoids(before)
 
     def _rows(self, query: str, ids: Collection[int]) -> list[list[Any]]:
         return [list(row) for each in sorted(ids) for row in self._db.execute(query, (each,))]
 
-    def _restore(self, table: str, columns: str, rows: list[list[Any]], face_at: int) -> None:
-        for row in rows:
-            if self._db.execute("SELECT 1 FROM faces WHERE face_id = ?", (row[face_at],)).fetchone():
-                marks = ",".join("?" * len(row))
-                self._db.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)
+    def _restore_constraint_rows(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO constraints (face_id, person_id, kind) VALUES (?, ?, ?)",
+            [row for row in rows if self._is_there(row[0])],
+        )
+
+    def _restore_medoids(self, before: Rows) -> None:
+        self._medoids.add((person, face) for person, face in before["medoids"] if self._is_there(face))
+
+    def _is_there(self, face_id: FaceId) -> bool:
+        """Whether the face is in the state still."""
+        return self._db.execute("SELECT 1 FROM faces WHERE face_id = ?", (face_id,)).fetchone() is not None

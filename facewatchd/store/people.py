@@ -1,18 +1,17 @@
 """
-People, their medoids, and the user's word about them.
+People, and what the user said of their faces.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from facewatchd.core.matching.assign import Gallery
 from facewatchd.domain import Box, Constraint, ConstraintKind, FaceId, KnownDate, Person, PersonId, PhotoId
 from facewatchd.store.date_rows import KNOWN_DATE_COLUMNS, known_date
-from facewatchd.store.gallery import KnownMedoids
+from facewatchd.store.medoids import Medoids
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,11 @@ def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequ
 
 
 class People:
-    """Rows of `people`, `medoids` and `constraints`."""
+    """Rows of `people` and `constraints`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
-        self._known: KnownMedoids | None = None
+        self._medoids = medoids
 
     def add(self, name: str = "", *, founded: bool = False) -> PersonId:
         """A new person, with an id that nobody ever had; `founded`: by the user, out of faces of their choice."""
@@ -131,9 +130,7 @@ class People:
             "UPDATE faces SET review_of = NULL WHERE face_id = ? AND review_of = ?",
             [(face_id, person_id) for face_id in faces],
         )
-        self._db.executemany(
-            "DELETE FROM medoids WHERE face_id = ? AND person_id = ?", [(face_id, person_id) for face_id in faces]
-        )
+        self._medoids.remove((person_id, face_id) for face_id in faces)
 
     def faces_concerned(self, person_id: PersonId) -> set[FaceId]:
         """The faces that are a person's, or may be, or that the user said something of about this person."""
@@ -180,7 +177,7 @@ class People:
         self._db.execute(
             f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id IN ({refused})", (into, into)
         )
-        self._db.execute(f"DELETE FROM medoids WHERE person_id = ? AND face_id IN ({refused})", (into, into))
+        self._medoids.remove_refused(into)
         sure = "SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'must-be'"
         for goes, stays in () if allow_same_photo else ((person_id, into), (into, person_id)):
             self._db.execute(
@@ -188,11 +185,7 @@ class People:
                 " AND photo_id IN (SELECT photo_id FROM faces WHERE person_id = ?)",
                 (goes, into, stays),
             )
-        self._db.execute(
-            "DELETE FROM medoids WHERE person_id IN (?, ?)"
-            " AND face_id IN (SELECT face_id FROM faces WHERE person_id IS NULL)",
-            (person_id, into),
-        )
+        self._medoids.remove_unassigned((person_id, into))
         self._db.execute(
             "INSERT INTO constraints (kind, face_id, person_id) SELECT 'must-be', face_id, ? FROM faces"
             " WHERE person_id = ? ON CONFLICT DO UPDATE SET kind = 'must-be'",
@@ -200,55 +193,8 @@ class People:
         )
         self._db.execute("UPDATE faces SET person_id = ? WHERE person_id = ?", (into, person_id))
         self._db.execute("UPDATE faces SET review_of = ? WHERE review_of = ?", (into, person_id))
-        self._db.execute("UPDATE OR IGNORE medoids SET person_id = ? WHERE person_id = ?", (into, person_id))
-        self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
+        self._medoids.merge(person_id, into)
         self._db.execute("UPDATE people SET merged_into = ? WHERE person_id = ?", (into, person_id))
-
-    # --- medoids
-
-    def regroup_medoids(self, faces: Collection[FaceId], medoids: Mapping[PersonId, Collection[FaceId]]) -> None:
-        """
-        Store the medoids of a reclustering. Only what is another one now is written: most stay.
-
-        Args:
-            faces: All faces of the reclustering: those that are no medoids stand for nobody.
-            medoids: Of everybody who has faces in it. Faces that are not in it stay what they are for others.
-        """
-        wanted = {(person, face) for person, theirs in medoids.items() for face in theirs}
-        grouped = set(faces)
-        stored = set(self._db.execute("SELECT person_id, face_id FROM medoids").fetchall())
-        gone = [(p, f) for p, f in stored if (p, f) not in wanted and (f in grouped or p in medoids)]
-        self._db.executemany("DELETE FROM medoids WHERE person_id = ? AND face_id = ?", sorted(gone))
-        self._db.executemany("INSERT INTO medoids VALUES (?, ?)", sorted(wanted - stored))
-
-    def set_medoids(self, person_id: PersonId, faces: Sequence[FaceId]) -> None:
-        self._db.execute("DELETE FROM medoids WHERE person_id = ?", (person_id,))
-        self._db.executemany("INSERT INTO medoids VALUES (?, ?)", [(person_id, face_id) for face_id in faces])
-
-    def forget_medoids(self, faces: Iterable[FaceId]) -> None:
-        """These faces stand for nobody."""
-        self._db.executemany("DELETE FROM medoids WHERE face_id = ?", [(face_id,) for face_id in faces])
-
-    def medoids(self, person_id: PersonId) -> list[FaceId]:
-        rows = self._db.execute("SELECT face_id FROM medoids WHERE person_id = ? ORDER BY face_id", (person_id,))
-        return [face_id for (face_id,) in rows]
-
-    def count_known(self) -> int:
-        """How many people a new face is held against."""
-        return int(self._db.execute("SELECT count(DISTINCT person_id) FROM medoids").fetchone()[0])
-
-    def gallery(self, model_id: str, dim: int) -> Gallery:
-        """
-        The medoids that these models have embedded. They stay in memory, and what any writer changes is followed; the
-        arrays are the store's own, and hold until the next call.
-        """
-        if self._known is None or self._known.model_id != model_id:
-            self._known = KnownMedoids(self._db, model_id, dim)
-        return self._known.gallery()
-
-    def forget_gallery(self) -> None:
-        """What is in memory may never have been stored: a transaction was rolled back."""
-        self._known = None
 
     # --- the user's word
 

@@ -306,4 +306,14 @@ MIGRATIONS = (
         UPDATE photos SET date_due = 1 WHERE photo_id = NEW.photo_id;
     END;
     """,
+    """
+    -- one process writes a state, and knows itself what it changes of the medoids that it has in memory
+    DROP TRIGGER gallery_medoid_added;
+    DROP TRIGGER gallery_medoid_removed;
+    DROP TRIGGER gallery_medoid_moved;
+    DROP TRIGGER gallery_embedded;
+    DROP TRIGGER gallery_embedded_anew;
+    DROP TRIGGER gallery_changes_kept;
+    DROP TABLE gallery_changes;
+    """,
 )

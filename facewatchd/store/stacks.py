@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from facewatchd.core.intake.stacks import Member, stack_beginnings, stack_name
 from facewatchd.domain import FaceId, PhotoId, PhotoState, RootId, SeenFile
 from facewatchd.store.date_rows import DATE_COLUMNS, date_finding
+from facewatchd.store.medoids import Medoids
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ _ROW = f"photo_id, root_id, path, state, shown_as, {DATE_COLUMNS}"
 class Stacks:
     """Rows of `photos`, as far as they stand for one another."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
+        self._medoids = medoids
 
     def get(self, photo_id: PhotoId) -> StackedPhoto | None:
         found = self._photos("photo_id = ?", photo_id)
@@ -152,11 +154,7 @@ class Stacks:
             " AND (SELECT ignored FROM faces WHERE face_id = ?1)",
             (face_id, heir),
         )
-        self._db.execute(
-            "UPDATE OR IGNORE medoids SET face_id = ?2 WHERE face_id = ?1"
-            " AND person_id = (SELECT person_id FROM faces WHERE face_id = ?2)",
-            (face_id, heir),
-        )
+        self._medoids.inherit(face_id, heir)
         self._db.execute("UPDATE OR IGNORE given_names SET face_id = ?2 WHERE face_id = ?1", (face_id, heir))
 
     def give_face(self, face_id: FaceId, photo_id: PhotoId) -> None:
@@ -165,6 +163,7 @@ class Stacks:
 
     def drop_faces(self, photo_id: PhotoId) -> None:
         """A photo has no faces of its own."""
+        self._medoids.faces_change(photo_id)
         self._db.execute("DELETE FROM faces WHERE photo_id = ?", (photo_id,))
 
     # --- places

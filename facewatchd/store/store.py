@@ -25,6 +25,7 @@ from facewatchd.store.given_names import GivenNames
 from facewatchd.store.half_moves import HalfMoves
 from facewatchd.store.journal import Journal
 from facewatchd.store.manifest import Manifest
+from facewatchd.store.medoids import Medoids
 from facewatchd.store.notices import Notices
 from facewatchd.store.people import People
 from facewatchd.store.photo_dates import PhotoDates
@@ -126,18 +127,19 @@ class Store:
         self.path = state_dir / DATABASE
         self._read_only = read_only
         self._db = connect(state_dir, read_only=read_only, check=check)
+        self.medoids = Medoids(self._db, read_only=read_only)
         self.roots = Roots(self._db)
         self.photos = Photos(self._db)
         self.dates = PhotoDates(self._db)
-        self.stacks = Stacks(self._db)
+        self.stacks = Stacks(self._db, self.medoids)
         self.files = Files(self._db)
         self.quarantine = Quarantine(self._db)
-        self.faces = Faces(self._db)
-        self.people = People(self._db)
+        self.faces = Faces(self._db, self.medoids)
+        self.people = People(self._db, self.medoids)
         self.reviews = Reviews(self._db)
         self.pictures = Pictures(self._db)
         self.manifest = Manifest(self._db)
-        self.journal = Journal(self._db)
+        self.journal = Journal(self._db, self.medoids)
         self.given_names = GivenNames(self._db)
         self.half_moves = HalfMoves(self._db)
         self.notices = Notices(self._db)
@@ -181,7 +183,7 @@ class Store:
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                self.people.forget_gallery()
+                self.medoids.discard_index()
                 self.journal.give_up()
                 raise
 

@@ -21,7 +21,8 @@ from facewatchd.cli.main import main
 from facewatchd.config import Config
 from facewatchd.core.evaluation.calibration import MIN_PEOPLE, Calibration
 from facewatchd.core.grouping.recluster import medoids
-from facewatchd.core.matching.assign import NEAREST, Gallery, assign, best_people, look
+from facewatchd.core.matching.assign import NEAREST, assign, best_people, look
+from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import (
     Assignment,
@@ -81,7 +82,7 @@ def confirm(store: Store, model: StoredModel, faces: Mapping[bytes, list[tuple[s
                 known.setdefault(name, []).append(face)
     with store.transaction():
         for name, ids in known.items():
-            store.people.set_medoids(people[name], ids[:3])
+            store.medoids.replace(people[name], ids[:3])
 
 
 def made_up(dim: int, paths: Sequence[bytes]) -> dict[bytes, list[tuple[str, Embedding]]]:
@@ -188,7 +189,7 @@ def test_reclustering_goes_by_it(user: User) -> None:
     user.settings["recluster"] = {"threshold": 0.99}
     with Store(user.folder / "state") as store:
         user.types("recluster")
-        gallery = store.people.gallery("model-a", DIM)
+        gallery = store.medoids.gallery_index("model-a", DIM)
         person = int(gallery.people[0])
         direction = gallery.medoids[gallery.people == person].sum(axis=0)
         direction /= np.linalg.norm(direction)
@@ -276,7 +277,7 @@ def test_real_people(real: tuple[Embeddings, list[str]], tmp_path: Path) -> None
         portraits = zip(whose, embeddings, strict=True)
         confirm(store, model, {b"%d" % at: [one] for at, one in enumerate(portraits) if one[0] in names})
         found: Calibration = calibration_of(Config(), store, model)
-        gallery = store.people.gallery(model.id, model.dim)
+        gallery = store.medoids.gallery_index(model.id, model.dim)
     assert found.people == len(names) >= MIN_PEOPLE
     shipped = shipped_thresholds("testpack")
     assert 0.3 < found.calibrated.assign < shipped.assign
@@ -300,7 +301,7 @@ def test_real_faces_are_decided_as_by_definition(real: tuple[Embeddings, list[st
     for person in np.unique(owner[learned]):
         members = np.flatnonzero(learned & (owner == person))
         rows += members[medoids(embeddings[members], 3)].tolist()
-    gallery = Gallery(owner[rows], embeddings[rows])
+    gallery = GalleryIndex(owner[rows], embeddings[rows])
     rest = embeddings[~learned]
     thresholds = replace(shipped_thresholds("testpack"), crowd=None)
     for face, looked in zip(rest, look(rest, gallery), strict=True):

@@ -167,13 +167,13 @@ def test_whom_somebody_was_merged_into_is_restored_too(archive: Archive, tree: P
     """Two words of one look about the same three: each taken back leaves nothing behind."""
     store = archive.store
     cyd = archive.person("Cyd", [b"c%d.jpg" % number for number in range(3)], 4)
-    store.people.set_medoids(cyd, archive.faces_of(cyd)[:1])
+    store.medoids.replace(cyd, archive.faces_of(cyd)[:1])
     obedience = Obedience(store, 1.0)
     obedience.obey(Merged(2, 1))
-    before = (store.people.medoids(1), archive.faces_of(1), store.people.named())
+    before = (store.medoids.of(1), archive.faces_of(1), store.people.named())
     obedience.obey(Merged(cyd, 2))
     correct.undo(store)
-    assert (store.people.medoids(1), archive.faces_of(1), store.people.named()) == before
+    assert (store.medoids.of(1), archive.faces_of(1), store.people.named()) == before
 
 
 def test_whom_the_user_founded_is_who_the_user_says(archive: Archive, tree: Path) -> None:
@@ -388,13 +388,13 @@ def test_a_copied_link_takes_the_face(archive: Archive, tree: Path) -> None:
     """Bob is who was taken for Ada, in a photo of one face: she has neither link nor medoid of it, at that very look."""
     store, looked = archive.store, Looked()
     materialize(store, archive.tree, looked=looked)
-    medoids = store.people.medoids(1)
+    medoids = store.medoids.of(1)
     shutil.copy(tree / "Person 1" / "a0.jpg", tree / "Person 2" / "a0.jpg", follow_symlinks=False)
     materialize(store, archive.tree, set(), looked=looked)
     after = shown(archive)
     assert (b"a0.jpg" in after[ADA], b"a0.jpg" in after[BOB]) == (False, True)
-    assert store.people.medoids(1)
-    assert not {*medoids} & {*store.people.medoids(1)}
+    assert store.medoids.of(1)
+    assert not {*medoids} & {*store.medoids.of(1)}
     assert settles(archive) == after
     assert undone(archive) == BEFORE
 

@@ -72,7 +72,7 @@ def test_who_is_new_is_added_all_the_same(archive: Archive, mixed: tuple[PersonI
     assert regroup(archive)
     new = [s for s in archive.store.people.summaries() if not s.person.name]
     assert [(s.person.person_id, s.faces) for s in new] == [(4, 4)]
-    assert archive.store.people.medoids(4)
+    assert archive.store.medoids.of(4)
     assert archive.store.faces.counts()[FaceState.UNKNOWN] == 1
     assert regroup(archive)
     assert [s for s in archive.store.people.summaries() if not s.person.name] == new

@@ -81,7 +81,7 @@ class Ingest:
             person = store.people.add(name)
             store.people.say([Constraint(ConstraintKind.MUST_BE, face.face_id, person)])
             store.faces.give([face.face_id], person)
-            store.people.set_medoids(person, [face.face_id])
+            store.medoids.replace(person, [face.face_id])
         return person
 
 
@@ -278,7 +278,7 @@ def test_a_photo_saved_anew_keeps_its_faces(ingest: Ingest, group: Image) -> Non
     assert [face.face_id for face in after] == [face.face_id for face in before]
     assert [face.person_id for face in after] == [ada, bob, None, None, None, None]
     assert store.people.constraints() == said
-    assert store.people.medoids(ada) == [before[0].face_id]
+    assert store.medoids.of(ada) == [before[0].face_id]
     assert np.abs(after[0].box.x - before[0].box.x) < 20
 
 
@@ -416,7 +416,7 @@ def people(archive: Archive) -> tuple[PersonId, PersonId]:
         ids.append(archive.store.people.add(name))
         archive.store.people.say([Constraint(ConstraintKind.MUST_BE, face.face_id, ids[-1])])
         archive.store.faces.give([face.face_id], ids[-1])
-        archive.store.people.set_medoids(ids[-1], [face.face_id])
+        archive.store.medoids.replace(ids[-1], [face.face_id])
     return ids[0], ids[1]
 
 

@@ -209,7 +209,7 @@ def test_a_cover_shows_the_medoids_face(archive: Archive) -> None:
     faces = archive.faces_of(ada)
     covers = []
     for face in faces:
-        archive.store.people.set_medoids(ada, [face])
+        archive.store.medoids.replace(ada, [face])
         build(archive)
         covers.append(at(archive, b"Ada/folder.jpg").read_bytes())
         picture = cv2.imdecode(np.frombuffer(covers[-1], np.uint8), cv2.IMREAD_COLOR)

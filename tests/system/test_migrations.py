@@ -230,3 +230,26 @@ def test_an_embedding_of_512_numbers_takes_half_a_page_less(tmp_path: Path) -> N
 def test_a_new_state_has_large_pages(tmp_path: Path) -> None:
     Store(tmp_path).close()
     assert read(tmp_path / DATABASE, "PRAGMA page_size") == [(PAGE_BYTES,)]
+
+
+def test_the_medoids_of_an_old_state_are_followed_by_no_trigger(tmp_path: Path) -> None:
+    """Older versions wrote down every change of a medoid. The medoids stay, and that goes."""
+    version = next(at for at, script in enumerate(MIGRATIONS) if "DROP TABLE gallery_changes" in script)
+    with contextlib.closing(connect(tmp_path, migrations=MIGRATIONS[:version])) as db:
+        db.execute("INSERT INTO roots (path) VALUES (x'2f61')")
+        db.execute(
+            "INSERT INTO photos (root_id, path, size, mtime_ns, ctime_ns, inode, device, state)"
+            " VALUES (1, x'62', 1, 2, 3, 4, 5, 'done')"
+        )
+        db.execute("INSERT INTO people (name) VALUES ('Ada')")
+        db.execute(
+            "INSERT INTO faces (photo_id, x, y, w, h, landmarks, score, quality, sharpness, poor, person_id)"
+            " VALUES (1, 0, 0, 1, 1, x'', 1, 1, 1, '', 1)"
+        )
+        db.execute("INSERT INTO medoids VALUES (1, 1)")
+        assert db.execute("SELECT count(*) FROM gallery_changes").fetchone() == (1,)
+    with Store(tmp_path) as store:
+        assert store.medoids.of(1) == [1]
+        store.medoids.replace(1, [])
+        assert store.medoids.of(1) == []
+    assert read(tmp_path / DATABASE, "SELECT name FROM sqlite_master WHERE name LIKE 'gallery%'") == []

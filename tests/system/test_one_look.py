@@ -34,7 +34,7 @@ def tree(archive: Archive) -> Path:
     look(archive, now=NOW)
     carol = archive.person("Carol", [b"c%d.jpg" % number for number in range(4)], 4)
     with archive.store.transaction():
-        archive.store.people.set_medoids(carol, archive.faces_of(carol)[:1])
+        archive.store.medoids.replace(carol, archive.faces_of(carol)[:1])
     look(archive, now=NOW)
     return top
 

@@ -44,7 +44,7 @@ def face(archive: Archive, photo: bytes, person: PersonId | None) -> FaceId:
 
 def embeddings(store: Store, person: PersonId) -> set[tuple[float, ...]]:
     """What a person's medoids look like."""
-    gallery = store.people.gallery(MODEL, 16)
+    gallery = store.medoids.gallery_index(MODEL, 16)
     return {tuple(row) for row in gallery.medoids[gallery.people == person].tolist()}
 
 
@@ -213,7 +213,7 @@ def test_a_face_is_not_somebodys(archive: Archive) -> None:
 def test_a_face_that_goes_is_no_medoid_any_more(archive: Archive) -> None:
     """Else new faces of Bob would be taken for Ada's. Ada has another medoid, taken back the old one."""
     store = archive.store
-    (medoid,) = store.people.medoids(ONE)
+    (medoid,) = store.medoids.of(ONE)
     words: tuple[Callable[[], object], ...] = (
         lambda: correct.confirm_face(store, medoid, TWO),
         lambda: correct.reject_face(store, medoid, None),
@@ -221,23 +221,23 @@ def test_a_face_that_goes_is_no_medoid_any_more(archive: Archive) -> None:
     )
     for word in words:
         assert word()
-        assert medoid not in store.people.medoids(ONE)
-        assert store.people.medoids(ONE)
+        assert medoid not in store.medoids.of(ONE)
+        assert store.medoids.of(ONE)
         correct.undo(store)
-        assert store.people.medoids(ONE) == [medoid]
+        assert store.medoids.of(ONE) == [medoid]
 
 
 def test_a_moved_link_takes_the_medoid_with_it(archive: Archive, tmp_path: Path) -> None:
     """The same for the gestures."""
     tree = tmp_path / "People"
-    (medoid,) = archive.store.people.medoids(ONE)
+    (medoid,) = archive.store.medoids.of(ONE)
     (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
     look(archive)
     assert medoid in archive.faces_of(TWO)
-    assert archive.store.people.medoids(ONE)
-    assert medoid not in archive.store.people.medoids(ONE)
+    assert archive.store.medoids.of(ONE)
+    assert medoid not in archive.store.medoids.of(ONE)
     correct.undo(archive.store)
-    assert archive.store.people.medoids(ONE) == [medoid]
+    assert archive.store.medoids.of(ONE) == [medoid]
 
 
 def test_who_gives_way_is_no_medoid_any_more(archive: Archive) -> None:
@@ -245,12 +245,12 @@ def test_who_gives_way_is_no_medoid_any_more(archive: Archive) -> None:
     store = archive.store
     archive.add(b"two.jpg", [(TWO, unit(9)), (None, unit(1))])
     other, bob = face(archive, b"two.jpg", TWO), face(archive, b"two.jpg", None)
-    store.people.set_medoids(TWO, [other])
+    store.medoids.replace(TWO, [other])
     correct.confirm_face(store, bob, TWO)
-    assert other not in store.people.medoids(TWO)
-    assert store.people.medoids(TWO)
+    assert other not in store.medoids.of(TWO)
+    assert store.medoids.of(TWO)
     correct.undo(store)
-    assert store.people.medoids(TWO) == [other]
+    assert store.medoids.of(TWO) == [other]
 
 
 def test_faces_that_nobody_can_mean(archive: Archive) -> None:

@@ -191,10 +191,10 @@ def test_every_person_has_medoids_of_their_own(album: Album, demo_taken: list[Ta
     album.regroup()
     people = album.people()
     for person in by_person(people):
-        medoids = album.store.people.medoids(person)
+        medoids = album.store.medoids.of(person)
         assert medoids
         assert {people[face] for face in medoids} == {person}
-    assert len(album.store.people.gallery(album.model, album.dim).people) >= len(by_person(people))
+    assert len(album.store.medoids.gallery_index(album.model, album.dim).people) >= len(by_person(people))
 
 
 def test_grouping_again_changes_nothing(album: Album, demo_taken: list[TakenPhoto]) -> None:
@@ -283,7 +283,7 @@ def test_a_merge_outlives_reclustering(album: Album, demo_taken: list[TakenPhoto
         assert one not in people.values()
         if link <= 0:
             assert {people[face] for face in groups[other]} == {other}
-        assert album.store.people.medoids(one) == []
+        assert album.store.medoids.of(one) == []
 
 
 def photos_of(album: Album, faces: set[FaceId]) -> dict[FaceId, PhotoId]:
@@ -442,11 +442,11 @@ def test_people_whose_photos_are_away_are_still_known(archive: Archive) -> None:
     ada = archive.person("Ada", [b"1.jpg", b"2.jpg", b"3.jpg"])
     archive.person("Bob", [b"4.jpg", b"5.jpg", b"6.jpg"], 1)
     small_regroup(archive)
-    medoids = archive.store.people.medoids(ada)
+    medoids = archive.store.medoids.of(ada)
     assert medoids
     archive.store.photos.miss([1, 2, 3])
     small_regroup(archive)
-    assert archive.store.people.medoids(ada) == medoids
+    assert archive.store.medoids.of(ada) == medoids
     seen = archive.write(b"7.jpg")
     keep(archive.store, TakenPhoto(seen, b"new", 9, 9, None, (found_face(unit(0)),)), MODEL, DIM, THRESHOLDS)
     assert [face.person_id for face in archive.store.faces.of_photo(7)] == [ada]
@@ -474,12 +474,12 @@ def test_a_medoid_that_went_to_somebody_else_is_not_kept(archive: Archive) -> No
     ada = archive.person("Ada", [b"1.jpg"])
     bob = archive.person("Bob", [b"2.jpg", b"3.jpg"], 1)
     (face,) = archive.faces_of(ada)
-    archive.store.people.set_medoids(ada, [face])
+    archive.store.medoids.replace(ada, [face])
     archive.store.people.say([Constraint(ConstraintKind.MUST_BE, face, bob)])
     archive.store.faces.give([face], bob)
     small_regroup(archive)
-    assert archive.store.people.medoids(ada) == []
-    assert set(archive.store.people.medoids(bob)) <= set(archive.faces_of(bob))
+    assert archive.store.medoids.of(ada) == []
+    assert set(archive.store.medoids.of(bob)) <= set(archive.faces_of(bob))
 
 
 def test_other_models_faces_are_left_out(archive: Archive) -> None:
@@ -506,7 +506,7 @@ def test_a_poor_face_joins_and_does_not_lead(archive: Archive) -> None:
     regrouping = small_regroup(archive)
     (joined,) = archive.store.faces.of_photo(photo)
     assert (joined.person_id, joined.cluster_id, joined.state) == (ada, None, FaceState.ASSIGNED)
-    assert joined.face_id not in archive.store.people.medoids(ada)
+    assert joined.face_id not in archive.store.medoids.of(ada)
     assert archive.store.people.cover(ada) in {1, 2}
     assert [face.state for number in (4, 5) for face in archive.store.faces.of_photo(number)] == [FaceState.POOR] * 2
     counts = archive.store.faces.counts()
@@ -565,7 +565,7 @@ def test_the_users_word_about_a_poor_face(archive: Archive) -> None:
         owners = {face.face_id: (face.person_id, face.state) for face in archive.store.faces.of_photo(confirmed)}
         assert owners == {good.face_id: (None, FaceState.UNKNOWN), poor: (ada, FaceState.CONFIRMED)}
         assert set(archive.faces_of(bob)) == {4, 5}
-        assert poor not in archive.store.people.medoids(ada)
+        assert poor not in archive.store.medoids.of(ada)
 
 
 def test_somebody_made_of_poor_faces_alone_has_neither_medoid_nor_cover(archive: Archive) -> None:
@@ -575,7 +575,7 @@ def test_somebody_made_of_poor_faces_alone_has_neither_medoid_nor_cover(archive:
     (cyd,) = archive.store.people.named()
     archive.add(b"3.jpg", [(None, unit(5))])
     for _ in range(2):
-        assert archive.store.people.medoids(cyd.person_id) == []
+        assert archive.store.medoids.of(cyd.person_id) == []
         assert archive.store.people.cover(cyd.person_id) is None
         assert archive.faces_of(cyd.person_id) == [1, 2]
         small_regroup(archive)
@@ -585,11 +585,11 @@ def test_a_face_that_becomes_poor_stands_for_nobody(archive: Archive) -> None:
     """The photo was saved anew, smaller: its face leaves, and is no medoid any more, before the next grouping too."""
     ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
     small_regroup(archive)
-    (medoid,) = archive.store.people.medoids(ada)
+    (medoid,) = archive.store.medoids.of(ada)
     (path,) = [f"{n}.jpg".encode() for n in (1, 2) if medoid == n]
     taken = TakenPhoto(archive.seen(path), b"smaller", 9, 9, None, (found_face(unit(0), poor="too small"),))
     keep(archive.store, taken, MODEL, DIM, THRESHOLDS)
-    assert archive.store.people.medoids(ada) == []
+    assert archive.store.medoids.of(ada) == []
     assert medoid not in archive.faces_of(ada)
 
 

@@ -48,7 +48,7 @@ def album(archive: Archive, request: pytest.FixtureRequest) -> Iterator[Archive]
     with store.transaction():
         store.people.rename(ADA, "Ada")
         store.people.rename(BOB, "Bob")
-        store.people.set_medoids(cyd, archive.faces_of(cyd)[:1])
+        store.medoids.replace(cyd, archive.faces_of(cyd)[:1])
     look(archive, now=NOW - 1000)
     yield archive
     assert broken_links(archive.tree.path) == []

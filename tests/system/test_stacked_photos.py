@@ -155,7 +155,7 @@ class Stack:
             self.store.journal.remember(NOW, f"it is {name}", [face.face_id], [person])
             self.store.people.say([Constraint(ConstraintKind.MUST_BE, face.face_id, person)])
             self.store.faces.give([face.face_id], person)
-            self.store.people.set_medoids(person, [face.face_id])
+            self.store.medoids.replace(person, [face.face_id])
         return person
 
     def links(self) -> list[bytes]:
@@ -236,7 +236,7 @@ def test_a_jpeg_that_comes_later_takes_over_everything(stack: Stack, first: byte
     assert stack.take(JPG) == ["looked at"]
     path, after = stack.face()
     assert (path, after.face_id, after.person_id, after.state) == (JPG, before.face_id, person, FaceState.CONFIRMED)
-    assert stack.store.people.medoids(person) == [after.face_id]
+    assert stack.store.medoids.of(person) == [after.face_id]
     assert stack.links() == [JPG]
     with stack.store.transaction():
         stack.store.journal.take_back(1, NOW)
@@ -387,7 +387,7 @@ def test_a_state_without_stacks_is_looked_through_once(stack: Stack) -> None:
     assert list(meet_all(stack.store, stack.thresholds)) == []
     path, face = stack.face()
     assert (path, face.person_id, face.confirmed) == (JPG, person, True)
-    assert stack.store.people.medoids(person) == [face.face_id]
+    assert stack.store.medoids.of(person) == [face.face_id]
     assert stack.links() == [JPG]
     assert stack.store.stacks_are_told()
 

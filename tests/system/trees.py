@@ -56,8 +56,8 @@ def know_two(archive: Archive, ada_in: int, bob_in: int) -> None:
     archive.add(b"x.jpg", [(None, unit(2))])
     archive.add(b"y.jpg", [(None, unit(3))])
     with archive.store.transaction():
-        archive.store.people.set_medoids(ada, archive.faces_of(ada)[:1])
-        archive.store.people.set_medoids(bob, archive.faces_of(bob)[:1])
+        archive.store.medoids.replace(ada, archive.faces_of(ada)[:1])
+        archive.store.medoids.replace(bob, archive.faces_of(bob)[:1])
     look(archive)
 
 

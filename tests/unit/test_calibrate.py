@@ -25,7 +25,8 @@ from facewatchd.core.evaluation.calibration import (
 from facewatchd.core.grouping.cannot_link import Ties
 from facewatchd.core.grouping.clusters import LinkRule
 from facewatchd.core.grouping.linkage import average_linkage
-from facewatchd.core.matching.assign import CROWD_SHARE, Gallery, assign, look
+from facewatchd.core.matching.assign import CROWD_SHARE, assign, look
+from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import Embeddings
 
@@ -163,7 +164,7 @@ def test_what_is_said_of_strangers_is_so_where_more_people_are_known_than_confir
         embeddings[is_confirmed], people[is_confirmed], clusters[is_confirmed], archive(1000), REFERENCE
     ).present_rates.strangers
     learned = is_known & (np.arange(len(people)) % 6 < 4)
-    known = Gallery(people[learned], embeddings[learned])
+    known = GalleryIndex(people[learned], embeddings[learned])
     let_in = [assign(one, SHIPPED).person_id is not None for one in look(embeddings[~is_known], known)]
     assert 0.002 < np.mean(let_in) <= said <= 4 * np.mean(let_in)
 
@@ -226,7 +227,7 @@ def test_fits_are_those_that_new_faces_are_assigned_by() -> None:
     """Of people with more medoids than count, too."""
     embeddings, _, _ = faces(5, 1, 30, close=0.5)
     medoids, rest = embeddings[:12], embeddings[12:]
-    known = Gallery(np.ones(12, np.int64), medoids)
+    known = GalleryIndex(np.ones(12, np.int64), medoids)
     expected = [one.candidates(frozenset())[0][2] for one in look(rest, known)]
     np.testing.assert_allclose(module._fits(rest, medoids), expected, atol=1e-6)
 

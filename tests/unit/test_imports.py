@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +22,6 @@ PURE = {
     "unicodedata", "warnings",
 }  # fmt: skip
 ARRAYS = {"numpy", "cv2", "scipy"}
-# what multiplies bytes; one place only
-BYTES = {"core/matching/screen": {"onnx", "onnxruntime"}}
 # what loads one module of a package, and not the whole; one place only
 LOADS = {"core/grouping/density": {"importlib", "sys"}}
 
@@ -116,7 +115,7 @@ def test_the_words_import_nothing_of_ours(name: str) -> None:
 def test_decisions_are_pure(name: str) -> None:
     """Core knows the records, numpy, array functions, and what of the standard library touches nothing."""
     assert ours(name) <= {"core", "domain", "errors"}
-    assert foreign(name) <= PURE | ARRAYS | BYTES.get(name, set()) | LOADS.get(name, set())
+    assert foreign(name) <= PURE | ARRAYS | LOADS.get(name, set())
 
 
 @pytest.mark.parametrize("name", inside(*STAGES))
@@ -160,6 +159,13 @@ def test_only_the_store_speaks_sql() -> None:
     for name in speakers:
         uses = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.Attribute)]
         assert {use.attr for use in uses if isinstance(use.value, ast.Name) and use.value.id == "sqlite3"} == {"Error"}
+
+
+def test_only_one_module_writes_medoids() -> None:
+    """The gallery index in memory follows what is written there, and knows of no other change."""
+    writing = re.compile(r"(INTO|UPDATE|UPDATE OR \w+|DELETE FROM)\s+medoids\b")
+    writers = {name for name in inside("store") if writing.search((PACKAGE / f"{name}.py").read_text())}
+    assert writers == {"store/medoids"}
 
 
 @pytest.mark.parametrize("name", list(MODULES))

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from operator import neg
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facewatchd.core.matching.screen import Screen, screen_of
+from facewatchd.core.matching.gallery_index import ROUNDING, GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
 
@@ -38,73 +37,8 @@ _CANDIDATES = 16
 _NEAR = 64
 # faces that are held against everybody at once: more take memory and gain nothing
 _AT_ONCE = 32
-# by which a sum of products may differ with the order that they are added in
-_ROUNDING = 1e-4
 # a sum of medoids is longer, but where they are opposite to each other
 _LEAST = np.float32(1e-9)
-
-
-class Gallery:
-    """
-    The medoids of everybody known.
-
-    Args:
-        people: int64, shape (n_medoids,): whose each medoid is; a person may have several, in any order.
-        medoids: Embeddings, shape (n_medoids, dim).
-        screen: Of the medoids, where it was made already.
-    """
-
-    def __init__(self, people: NDArray[np.int64], medoids: Embeddings, screen: Screen | None = None) -> None:
-        self.people = people
-        self.medoids = medoids
-        self._screen = screen
-
-    def after(self, people: NDArray[np.int64], medoids: Embeddings, changed: NDArray[np.int64]) -> Gallery:
-        """
-        The gallery after some changes. The one before is not to be used any more.
-
-        Args:
-            people: All of them, as they are now.
-            medoids: All of them, as they are now.
-            changed: Rows that are others now, or new.
-        """
-        is_kept = self._screen is not None and self._screen.follow(changed, len(people))
-        return Gallery(people, medoids, self._screen if is_kept else None)
-
-    @cached_property
-    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The rows person by person; the people, ascending; where each one's rows begin, and the end."""
-        order = np.argsort(self.people, kind="stable")
-        people, starts = np.unique(self.people[order], return_index=True)
-        return order, people, np.append(starts, len(order))
-
-    def rows_of(self, people: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """
-        The medoids of some people.
-
-        Returns:
-            A column of rows for each person, shape (the most that one of them has, n_people), and which of them there
-            are: who has fewer has the first repeated.
-        """
-        order, known, starts = self._places
-        at = np.searchsorted(known, people)
-        counts = starts[at + 1] - starts[at]
-        number = np.arange(counts.max())[:, np.newaxis]
-        is_there = number < counts
-        return order[starts[at] + number * is_there], is_there
-
-    def roughly(self, embeddings: Embeddings) -> tuple[NDArray[np.float32], float]:
-        """
-        Args:
-            embeddings: float32, shape (n_faces, dim), L2-normalised.
-
-        Returns:
-            The similarity of each face to each medoid, shape (n_faces, n_medoids), and how far it may be off.
-        """
-        self._screen = self._screen or screen_of(self.medoids)
-        if self._screen is not None:
-            return self._screen.similarities(embeddings, self.medoids)
-        return embeddings @ self.medoids.T, _ROUNDING
 
 
 class Look:
@@ -115,16 +49,14 @@ class Look:
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
-        gallery: The known medoids.
-        rough: Its similarity to each of them.
-        off: How far those may be off.
+        index: The known medoids.
+        rough: Its similarity to each of them, as `GalleryIndex.similarities` gives it.
     """
 
-    def __init__(self, embedding: Embedding, gallery: Gallery, rough: NDArray[np.float32], off: float) -> None:
+    def __init__(self, embedding: Embedding, index: GalleryIndex, rough: NDArray[np.float32]) -> None:
         self._embedding = embedding
-        self._gallery = gallery
+        self._index = index
         self._rough = rough
-        self._off = off
         self._fits: dict[PersonId, float] = {}
         # the nearest people so far, and their similarities
         self._people: list[PersonId] = []
@@ -157,7 +89,7 @@ class Look:
             if near < len(self._rough):
                 bound = _reached(self._rough, near)
                 rows = np.flatnonzero(self._rough >= bound)
-                certain = float(bound) + self._off
+                certain = float(bound) + ROUNDING
             else:
                 rows = np.arange(len(self._rough))
             people, similarities = self._ranked(rows)
@@ -167,14 +99,14 @@ class Look:
         if len(rows) < len(self._rough) and similarities[least - 1] < certain:
             # somebody left out may be as near as the last one wanted
             certain = similarities[least - 1]
-            rows = np.flatnonzero(self._rough >= np.float32(certain - self._off))
+            rows = np.flatnonzero(self._rough >= np.float32(certain - ROUNDING))
             people, similarities = self._ranked(rows)
         self._all = len(rows) == len(self._rough)
         sure = bisect_right(similarities, -certain, key=neg)
         self._people, self._similarities = people[:sure], similarities[:sure]
 
     def _ranked(self, rows: NDArray[np.int64]) -> tuple[list[PersonId], list[float]]:
-        return _ranked(self._gallery.people[rows], _products(self._gallery.medoids[rows], self._embedding))
+        return _ranked(self._index.people[rows], _products(self._index.medoids[rows], self._embedding))
 
     def _fit(self, people: list[PersonId]) -> None:
         """
@@ -183,8 +115,8 @@ class Look:
         """
         if not people:
             return
-        rows, is_there = self._gallery.rows_of(np.array(people, np.int64))
-        medoids = self._gallery.medoids[rows.ravel()]
+        rows, is_there = self._index.rows_of(np.array(people, np.int64))
+        medoids = self._index.medoids[rows.ravel()]
         similarities = np.where(is_there, _products(medoids, self._embedding).reshape(rows.shape), -np.inf)
         # so that sums do not hang on the order of the medoids; those that are not there come last
         order = np.argsort(-similarities, axis=0)[:NEAREST]
@@ -196,21 +128,20 @@ class Look:
         self._fits.update(zip(people, found.tolist(), strict=True))
 
 
-def look(embeddings: Embeddings, gallery: Gallery, rows: Sequence[int] | None = None) -> Iterator[Look]:
+def look(embeddings: Embeddings, index: GalleryIndex, rows: Sequence[int] | None = None) -> Iterator[Look]:
     """
     Look at faces, some at a time.
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        gallery: The known medoids.
+        index: The known medoids.
         rows: At which ones, in which order; None for all.
     """
     for start in range(0, len(embeddings) if rows is None else len(rows), _AT_ONCE):
         at = slice(start, start + _AT_ONCE)
         block = embeddings[at] if rows is None else embeddings[rows[at]]
-        rough, off = gallery.roughly(block)
-        for embedding, similarities in zip(block, rough, strict=True):
-            yield Look(embedding, gallery, similarities, off)
+        for embedding, similarities in zip(block, index.similarities(block), strict=True):
+            yield Look(embedding, index, similarities)
 
 
 def _products(medoids: Embeddings, embedding: Embedding) -> NDArray[np.float32]:
@@ -236,18 +167,18 @@ def _ranked(owners: NDArray[np.int64], similarities: NDArray[np.float32]) -> tup
     return list(nearest), list(nearest.values())
 
 
-def best_people(embedding: Embedding, gallery: Gallery) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def best_people(embedding: Embedding, index: GalleryIndex) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """
     Everybody known, most similar first; of equals the one with the lower id.
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
-        gallery: The known medoids.
+        index: The known medoids.
 
     Returns:
         Person ids, each once, and the similarity to the nearest of their medoids, both of shape (n_people,).
     """
-    people, similarities = _ranked(gallery.people, _products(gallery.medoids, embedding))
+    people, similarities = _ranked(index.people, _products(index.medoids, embedding))
     return np.array(people, np.int64), np.array(similarities, np.float32)
 
 

@@ -21,7 +21,7 @@ def confirm(store: Store, face_id: FaceId, source: Owner | None, person_id: Pers
     store.faces.give([face_id], person_id)
     store.faces.ignore([face_id], ignored=False)
     if other is not None:
-        store.people.forget_medoids([face_id])
+        store.medoids.remove_faces([face_id])
         be_known(store, other)
     be_known(store, person_id)
 
@@ -34,6 +34,6 @@ def refuse(store: Store, faces: Collection[FaceId], person_id: PersonId) -> None
 
 def be_known(store: Store, person_id: PersonId) -> None:
     """Whoever has faces has a medoid: else no new face would be found to be theirs before everything is grouped anew."""
-    if not store.people.medoids(person_id):
+    if not store.medoids.of(person_id):
         best = next((face.face_id for face in store.faces.of_person(person_id) if not face.poor), None)
-        store.people.set_medoids(person_id, [] if best is None else [best])
+        store.medoids.replace(person_id, [] if best is None else [best])

@@ -168,7 +168,7 @@ def _set_medoids(store: Store, person_id: PersonId, faces: Sequence[FaceId]) -> 
     embedded = [face for face in faces if face in embeddings and again.get(face) not in embeddings]
     if embedded:
         chosen = medoids(np.stack([embeddings[face] for face in embedded]), NEAREST)
-        store.people.set_medoids(person_id, [embedded[row] for row in chosen])
+        store.medoids.replace(person_id, [embedded[row] for row in chosen])
 
 
 def hide(store: Store, person_id: PersonId, *, hidden: bool) -> Scope:
@@ -226,7 +226,7 @@ def confirm_face(
         title = f"Face {face_id} is {person.title}"
         store.journal.remember(time.time(), title, [face_id, *others], concerned)
         store.faces.give(others, None)
-        store.people.forget_medoids(others)
+        store.medoids.remove_faces(others)
         confirm(store, face_id, face.person_id, person.person_id)
     return person, {*concerned, None}
 

@@ -112,7 +112,7 @@ class FaceWords:
                 confirm(store, other, None, person.person_id)
         elif not self._allow_same_photo:
             store.faces.give([*others, *rivals], None)
-            store.people.forget_medoids(others)
+            store.medoids.remove_faces(others)
         for face in chosen.values():
             confirm(store, face.face_id, whose_was(face, source), person.person_id)
         for whose in losing:
@@ -292,9 +292,8 @@ class FaceWords:
     def _medoids(self, person_id: PersonId) -> Embeddings:
         if self._model is None:
             return np.empty((0, 0), np.float32)
-        gallery = self._store.people.gallery(self._model.id, self._model.dim)
-        medoids: Embeddings = gallery.medoids[gallery.people == person_id]
-        return medoids
+        found = self._store.faces.embeddings(self._store.medoids.of(person_id), self._model.id)
+        return np.stack([*found.values()]) if found else np.empty((0, self._model.dim), np.float32)
 
     def _photo(self, photo_id: PhotoId) -> bytes:
         return self._store.photos.path_of(photo_id) or b"?"

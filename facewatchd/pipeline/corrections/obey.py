@@ -265,7 +265,7 @@ class Obedience(FaceWords):
             if sources[photo] is None:
                 self._halves.came(photo, person_id, self._entry_id, founded=True)
         fit = [face for face in chosen.values() if not face.poor]
-        store.people.set_medoids(person_id, [face.face_id for face in sorted(fit, key=lambda face: -face.quality)[:1]])
+        store.medoids.replace(person_id, [face.face_id for face in sorted(fit, key=lambda face: -face.quality)[:1]])
         store.manifest.made(person_id, path)
         self.scope |= with_unknown(person_id, *sources.values(), *losing)
         return f"{displayable(path)} is somebody new, with {len(faces)} faces"

@@ -75,7 +75,7 @@ class Pointing:
         store.journal.remember(self._now, title, {*ids, *others, *rivals}, {person.person_id, *people})
         if not self._allow_same_photo:
             store.faces.give([*others, *rivals], None)
-            store.people.forget_medoids(others)
+            store.medoids.remove_faces(others)
         for face in faces:
             confirm(store, face.face_id, self._whose(face), person.person_id)
         for who in people:

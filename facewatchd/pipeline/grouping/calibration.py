@@ -63,7 +63,7 @@ def calibration_of(config: Config, store: Store, model: StoredModel) -> Calibrat
         rule=rule,
         slope=steeper.threshold - rule.threshold,
         growth=growth(settings, len(faces)),
-        known=max(store.people.count_known(), count),
+        known=max(store.medoids.count_people(), count),
     )
     return calibrate(
         np.asarray(embeddings[chosen], np.float32),

@@ -25,7 +25,8 @@ from facewatchd.core.grouping.identity import Word, identify
 from facewatchd.core.grouping.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, fitted, usual_link
 from facewatchd.core.grouping.recluster import medoids as medoids_of_cluster
 from facewatchd.core.grouping.suggestions import Likeness, contradicted, kept_apart, suggestions
-from facewatchd.core.matching.assign import NEAREST, Gallery, assign_photo, look
+from facewatchd.core.matching.assign import NEAREST, assign_photo, look
+from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
 from facewatchd.neighbours.keep import neighbours_of
@@ -226,7 +227,7 @@ def add_people(store: Store, regrouping: Regrouping) -> dict[PersonId, PersonId]
     with store.transaction():
         ids = {person: store.people.add() for person in sorted(regrouping.medoids, reverse=True) if person < 0}
         # people whose photos are away keep theirs, so that new photos find them
-        store.people.regroup_medoids(
+        store.medoids.regroup(
             regrouping.assignments.keys(), {ids.get(p, p): faces for p, faces in regrouping.medoids.items()}
         )
         store.faces.assign(
@@ -271,9 +272,13 @@ def _groups(
     return groups
 
 
-def _gallery(table: FaceTable, row_of: Mapping[FaceId, int], medoids: Mapping[PersonId, tuple[FaceId, ...]]) -> Gallery:
+def _gallery(
+    table: FaceTable, row_of: Mapping[FaceId, int], medoids: Mapping[PersonId, tuple[FaceId, ...]]
+) -> GalleryIndex:
     pairs = [(person, row_of[face]) for person, faces in medoids.items() for face in faces]
-    return Gallery(np.array([person for person, _ in pairs], np.int64), table.embeddings[[row for _, row in pairs]])
+    return GalleryIndex(
+        np.array([person for person, _ in pairs], np.int64), table.embeddings[[row for _, row in pairs]]
+    )
 
 
 def _suggestions(
@@ -304,7 +309,7 @@ def _assignments(
     table: FaceTable,
     person_of: Mapping[FaceId, PersonId],
     poor: AbstractSet[FaceId],
-    gallery: Gallery,
+    gallery: GalleryIndex,
     word: Word,
     thresholds: Thresholds,
 ) -> dict[FaceId, Assignment]:

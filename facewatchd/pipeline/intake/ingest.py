@@ -248,7 +248,7 @@ def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: T
         fit = {face.face_id for face in stored if not face.poor}
         poor = {face for at, face in enumerate(ids) if taken.faces[at].quality.poor}
         spoilt = sorted(fit & poor)
-        store.people.forget_medoids(spoilt)
+        store.medoids.remove_faces(spoilt)
         unfit = [face for face in spoilt if face not in sure]
         store.faces.give(unfit, None)
         staying = [owners[old] for old in same_as if old is not None and old not in unfit]
@@ -360,12 +360,12 @@ def _assign(
 ) -> dict[FaceId, Assignment]:
     if not face_ids:
         return {}
-    gallery = store.people.gallery(model_id, dim)
+    index = store.medoids.gallery_index(model_id, dim)
     said = store.people.constraints_on(face_ids)
     refused = [
         frozenset(word.person_id for word in said if word.face_id == face and word.kind is ConstraintKind.CANNOT_BE)
         for face in face_ids
     ]
     embeddings = np.stack([taken.faces[number].embedding for number in at])
-    assignments = assign_photo(look(embeddings, gallery), thresholds, refused, in_photo)
+    assignments = assign_photo(look(embeddings, index), thresholds, refused, in_photo)
     return dict(zip(face_ids, assignments, strict=True))
