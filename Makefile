@@ -73,7 +73,7 @@ soak: $(VENV)/.installed-dev  ## try other examples, and very many histories of 
 	FACEWATCHD_SOAK=$${FACEWATCHD_SOAK:-2000} $(BIN)/python -m pytest -q \
 	    tests/unit tests/system/test_store.py tests/system/test_tree_machine.py
 
-bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, assigning, the people tree
+bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, taking in, grouping, assigning, the people tree, the loop
 	$(BIN)/python benchmarks/bench_scan.py
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_ingest.py
@@ -82,6 +82,7 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, takin
 	$(BIN)/python benchmarks/bench_tiles.py
 	$(BIN)/python benchmarks/bench_tree.py
 	$(BIN)/python benchmarks/bench_assign.py
+	$(BIN)/python benchmarks/bench_loop.py
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:

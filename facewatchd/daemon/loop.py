@@ -38,6 +38,7 @@ from facewatchd.daemon.requests import Requests
 from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
+from facewatchd.daemon.turns import TurnWatch, kind_of
 from facewatchd.errors import FacewatchError, InterruptedRunError, StoreFullError, displayable
 from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.photos.decoding.isolated import Decoders
@@ -114,6 +115,7 @@ class Daemon:
         self._requests = Requests(
             store, self._tree, self._grouping, self.condition.vitals, DateSettings.of(config), self._recalibrated
         )
+        self._turns = TurnWatch()
         self._stopping = False
         self._ready = False
         self._grouped_once = False
@@ -203,7 +205,8 @@ class Daemon:
             self._turn_in_pause(event)
             return
         if event is not None:
-            self._handle(event)
+            with self._turns.on(kind_of(event)):
+                self._handle(event)
         if event is None or self._events.empty():
             self._between()
 
@@ -227,24 +230,29 @@ class Daemon:
             notify("WATCHDOG=1")
 
     def _wait(self) -> Event | None:
-        wall, monotonic = time.time(), time.monotonic()
-        patience = _PATIENCE_S
-        if self._pause.reason:
-            # nobody would serve what is due
-            return self._next_event(patience)
-        if self._ready and self._dates.is_busy:
-            return self._next_event(0.0)
-        if (due := self._intake.next_due(wall)) is not None:
-            patience = min(patience, due - wall)
-        if (due := self._tree.next_due()) is not None:
-            patience = min(patience, due - monotonic)
-        return self._next_event(patience)
-
-    def _next_event(self, patience: float) -> Event | None:
+        patience = self._patience()
+        self._turns.end()
         try:
             return self._events.get(timeout=patience) if patience > 0 else self._events.get_nowait()
         except queue.Empty:
             return None
+        finally:
+            self._turns.begin()
+
+    def _patience(self) -> float:
+        """How long to wait for an event, seconds; 0 where there is something to do at once."""
+        wall, monotonic = time.time(), time.monotonic()
+        patience = _PATIENCE_S
+        if self._pause.reason:
+            # what is due would not be done
+            return patience
+        if self._ready and self._dates.is_busy:
+            return 0.0
+        if (due := self._intake.next_due(wall)) is not None:
+            patience = min(patience, due - wall)
+        if (due := self._tree.next_due()) is not None:
+            patience = min(patience, due - monotonic)
+        return patience
 
     def _handle(self, event: Event) -> None:
         match event:
@@ -323,26 +331,35 @@ class Daemon:
     # --- between events
 
     def _between(self) -> None:
-        self._intake.look_again()
-        self._intake.give_out()
-        idle = self.condition.is_idle
+        with self._turns.on("files that settle"):
+            self._intake.look_again()
+        with self._turns.on("photos given out"):
+            self._intake.give_out()
+            idle = self.condition.is_idle
         if idle and self._intake.is_in_doubt():
             # fewer than would tell by themselves
             self._intake.end_doubt()
-        self._dates.work()
+        with self._turns.on("capture dates"):
+            self._dates.work()
+            if idle and not self._dates.is_busy:
+                self._dates.sum_up()
         if idle:
             self._be_ready()
-            if not self._dates.is_busy:
-                self._dates.sum_up()
-            if self._should_group():
-                self._grouped_once = True
-                self._grouping.start()
-        elif self._grouping.wanted:
-            self._grouping.start()
+        with self._turns.on("grouping begun"):
+            self._begin_grouping(idle=idle)
         self._be_calm(idle and not self._grouping.running)
-        self._tree.tend(idle=idle)
-        self.progress.tell(self.condition.doing())
-        self.condition.tell()
+        with self._turns.on("people tree"):
+            self._tree.tend(idle=idle)
+        with self._turns.on("figures"):
+            self.progress.tell(self.condition.doing())
+            self.condition.tell()
+
+    def _begin_grouping(self, *, idle: bool) -> None:
+        if idle and self._should_group():
+            self._grouped_once = True
+            self._grouping.start()
+        elif not idle and self._grouping.wanted:
+            self._grouping.start()
 
     def _cut_again(self, *, at_once: bool = False) -> None:
         for owner in self._covers.to_retry(at_once=at_once):
