@@ -24,8 +24,8 @@ from PIL import Image
 from facewatchd.core.dates.plan import Mode
 from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import FileStat, SeenFile, TakenPhoto
+from facewatchd.operations.dates import report
 from facewatchd.pipeline.dates.look import DateSettings
-from facewatchd.pipeline.dates.report import report
 from facewatchd.store import Store
 
 STAMPS = ("2019:08:17 12:34:56",) * 6 + (None, "", "0000:00:00 00:00:00", "1970:01:01 00:00:00")
@@ -78,7 +78,7 @@ def main() -> None:
         fill(top, arguments.photos, arguments.kilobytes)
         with Store(top / "state", read_only=True) as store:
             wall, cpu = time.monotonic(), time.process_time()
-            document = report(store, settings, time.time())
+            document = report(store, settings, time.time()).document()
             wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     figures = {key: document[key] for key in ("photos", "right", "wrong", "missing", "unreadable", "actions")}
     print(json.dumps({"seconds": round(wall, 1), "cpu_seconds": round(cpu, 1), **figures}))

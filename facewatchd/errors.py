@@ -170,5 +170,9 @@ class RunningError(FacewatchError):
     """Another instance holds this state."""
 
 
+class NotAnsweringError(RunningError):
+    """Another instance holds this state, and could not be asked: nothing was done."""
+
+
 class InterruptedRunError(FacewatchError):
     """A run that was to do everything was told to stop before."""

@@ -14,7 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from facewatchd.config import Config, find_config, load_config
 from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.libraries import load_error
 from facewatchd.log import set_up_logging
+
+if TYPE_CHECKING:
+    from facewatchd.operations.base import Record
 
 FILE = click.Path(path_type=Path)
 
@@ -42,12 +45,12 @@ class FaceNumber(click.ParamType[int]):
 
 FACE = FaceNumber()
 
-_TALKATIVE = {"run", "use"}
-"""Commands that go on for long and say how; the others' answer is not to drown in the log."""
-
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --config and --state, and the configuration made of them as its first argument."""
+    """
+    Give a command --config and --state, and the configuration made of them as its first argument. It goes on for long, and its
+    log says how.
+    """
 
     @click.option("--config", "config_file", type=FILE, metavar="FILE", help="Configuration file.")
     @click.option("--state", "state_dir", type=FILE, metavar="DIR", help="State folder (state.dir).")
@@ -66,21 +69,29 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         def read() -> Config:
             return load_config(find_config(config_file, os.environ), overrides)
 
-        context = click.get_current_context()
         # who goes on for long may have to read it again
-        context.obj = read
+        click.get_current_context().obj = read
         config = read()
-        if context.info_name != "run":
-            # not at the top: it takes the state with it, which --help can do without
-            from facewatchd.pipeline.intake.folders import remembered  # noqa: PLC0415
-
-            config = remembered(config)
-        level = config.log.level
-        is_short = context.info_name not in _TALKATIVE
-        set_up_logging("warning" if is_short and level == "info" else level)
+        set_up_logging(config.log.level)
         command(config, *args, **kwargs)
 
     return wrapper
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --config and --state, and a client for them as its first argument. It answers, and its log says little."""
+
+    @functools.wraps(command)
+    def wrapper(config: Config, *args: Any, **kwargs: Any) -> None:
+        # not at the top: it takes the state with it, which --help can do without
+        from facewatchd.operations.client import Client  # noqa: PLC0415
+
+        if config.log.level == "info":
+            # the answer is not to drown in the log
+            set_up_logging("warning")
+        command(Client(config), *args, **kwargs)
+
+    return configured(wrapper)
 
 
 def end_when_told(code: int = 0) -> None:
@@ -187,6 +198,6 @@ def wait_for_reader(seconds: float) -> None:
         raise BrokenPipeError
 
 
-def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document, and nothing else."""
-    click.echo(json.dumps(document, indent=2))
+def print_json(result: Record) -> None:
+    """Print a result as one JSON document, and nothing else."""
+    click.echo(json.dumps(result.document(), indent=2))

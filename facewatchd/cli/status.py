@@ -8,7 +8,6 @@ import io
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import click
 from rich.console import Console
@@ -21,31 +20,33 @@ from facewatchd.cli.command import wait_for_reader
 from facewatchd.cli.times import local_time
 from facewatchd.daemon.intake.progress import duration, shares_said
 from facewatchd.errors import FacewatchError
+from facewatchd.operations.status import Status, Thresholds
+from facewatchd.operations.vitals import Progress
 
 _LOOK_EVERY_S = 2.0
 _MOST_FAILURES = 20
 _MOST_WAITING = 10
 
 
-def short(document: Mapping[str, Any], now: float) -> list[str]:
+def short(status: Status, now: float) -> list[str]:
     """The few lines that `status` prints; the first is `first_line`."""
-    lines = [first_line(document, now)]
-    needs, progress = document["needs_you"], document["progress"]
-    if needs and document["answers"] and progress:
+    lines = [first_line(status, now)]
+    needs, progress = status.needs_you, status.progress
+    if needs and status.answers and progress:
         lines.append(f"Now: {doing(progress)}.")
-    photos, faces, people = document["photos"], document["faces"], document["people"]
-    taken = f", {photos['done']:,} of them taken in," if photos["done"] < photos["total"] else ""
-    named = f", {people['named']:,} of them named" if people["total"] else ""
+    photos, faces, people = status.photos, status.faces, status.people
+    taken = f", {photos.done:,} of them taken in," if photos.done < photos.total else ""
+    named = f", {people.named:,} of them named" if people.total else ""
     lines.append(
-        f"{_count(photos['total'], 'photo', 'photos')}{taken} with {_count(faces['total'], 'face', 'faces')} of "
-        f"{_count(people['total'], 'person', 'people')}{named}."
+        f"{_count(photos.total, 'photo', 'photos')}{taken} with {_count(faces['total'], 'face', 'faces')} of "
+        f"{_count(people.total, 'person', 'people')}{named}."
     )
-    if last := document["last_recluster"]:
-        coming = document["next_recluster"]
+    if last := status.last_recluster:
+        coming = status.next_recluster
         after = f", next time {local_time(coming, now)}" if coming else ""
-        lines.append(f"Last grouped {local_time(last['at'], now)}{after}.")
-    told = needs[:1] if document["answers"] else []
-    others = [sentence for sentence in document["blocked"] if sentence not in told]
+        lines.append(f"Last grouped {local_time(last.at, now)}{after}.")
+    told = needs[:1] if status.answers else []
+    others = [sentence for sentence in status.blocked if sentence not in told]
     lines += [f"- {sentence}" for sentence in others[:_MOST_WAITING]]
     if len(others) > _MOST_WAITING:
         lines.append(f"- ... and {len(others) - _MOST_WAITING} more.")
@@ -56,83 +57,83 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def first_line(document: Mapping[str, Any], now: float) -> str:
+def first_line(status: Status, now: float) -> str:
     """Well or not, and what it does or why not."""
-    if not document["running"]:
-        return f"Not running{_since(document, now)}. Start it by 'facewatchd run', or by its service."
-    if not document["answers"]:
+    if not status.running:
+        return f"Not running{_since(status, now)}. Start it by 'facewatchd run', or by its service."
+    if not status.answers:
         return (
             "Not well: facewatchd holds the state and does not answer. It is starting, stopping, or very busy; ask again "
             "in a moment."
         )
-    needs = document["needs_you"]
+    needs = status.needs_you
     if needs:
         more = f" ({len(needs) - 1} more)" if len(needs) > 1 else ""
         return f"Not well: {needs[0]}{more}"
-    progress = document["progress"]
+    progress = status.progress
     return f"Well: {doing(progress)}." if progress else "Well."
 
 
-def _since(document: Mapping[str, Any], now: float) -> str:
-    if document["ended_at"]:
-        return f" since {local_time(document['ended_at'], now)}"
-    if document["last_sign_at"]:
-        return f"; the last sign of it is of {local_time(document['last_sign_at'], now)}"
+def _since(status: Status, now: float) -> str:
+    if status.ended_at:
+        return f" since {local_time(status.ended_at, now)}"
+    if status.last_sign_at:
+        return f"; the last sign of it is of {local_time(status.last_sign_at, now)}"
     return ""
 
 
-def doing(progress: Mapping[str, Any]) -> str:
+def doing(progress: Progress) -> str:
     """What is being done, and how long it takes still."""
-    if not progress["to_go"]:
-        return str(progress["doing"])
-    left = progress["seconds_left"]
+    if not progress.to_go:
+        return progress.doing
+    left = progress.seconds_left
     how_long = "how long it takes is not known yet" if left is None else f"about {duration(left)} left"
-    return f"{progress['doing']}; {progress['done']:,} done, {progress['to_go']:,} to go, {how_long}"
+    return f"{progress.doing}; {progress.done:,} done, {progress.to_go:,} to go, {how_long}"
 
 
 # --- all of it
 
 
-def full(document: Mapping[str, Any], now: float, width: int) -> list[str]:
+def full(status: Status, now: float, width: int) -> list[str]:
     """The lines of `status -v`: the first line, and all figures in a table."""
     table = Table("", "", box=None, pad_edge=False, show_header=False)
     table.columns[1].overflow = "fold"
-    for name, text in _rows(document, now):
+    for name, text in _rows(status, now):
         table.add_row(name, escape(text))
     page = io.StringIO()
     console = Console(file=page, width=width, highlight=False)
     console.print(table)
-    return [first_line(document, now), *(line.rstrip() for line in page.getvalue().splitlines())]
+    return [first_line(status, now), *(line.rstrip() for line in page.getvalue().splitlines())]
 
 
-def _rows(document: Mapping[str, Any], now: float) -> list[tuple[str, str]]:
-    photos, faces, people = document["photos"], document["faces"], document["people"]
-    model, last = document["model"], document["last_recluster"]
-    rows = [("version", document["version"]), ("daemon", "running" if document["running"] else "not running")]
-    if progress := document["progress"]:
+def _rows(status: Status, now: float) -> list[tuple[str, str]]:
+    photos, faces, people = status.photos, status.faces, status.people
+    model, last = status.model, status.last_recluster
+    rows = [("version", status.version), ("daemon", "running" if status.running else "not running")]
+    if progress := status.progress:
         rows.append(("doing", _progress(progress)))
     if model:
-        rows.append(("models", f"{model['pack']} on {model['provider']}. {model['reason']}".strip()))
-    if document["thresholds"]:
-        rows.append(("thresholds", _thresholds(document["thresholds"], now)))
-    rows += [("photos in", f"{root['path']} ({root['mode']}, {root['health']})") for root in document["roots"]]
-    rows.append(("photos", _figures(photos)))
-    if document["stacked"]:
-        rows.append(("", f"{document['stacked']} are shown as another: a RAW or HEIC beside its JPEG"))
+        rows.append(("models", f"{model.pack} on {model.provider}. {model.reason}".strip()))
+    if status.thresholds:
+        rows.append(("thresholds", _thresholds(status.thresholds, now)))
+    rows += [("photos in", f"{root.path} ({root.mode}, {root.health})") for root in status.roots]
+    rows.append(("photos", _figures(dict(photos))))
+    if status.stacked:
+        rows.append(("", f"{status.stacked} are shown as another: a RAW or HEIC beside its JPEG"))
     rows.append(("faces", _figures(faces)))
-    rows.append(("people", f"{people['total']}, {people['named']} of them named"))
-    rows.append(("dates", _figures(document["dates"])))
+    rows.append(("people", f"{people.total}, {people.named} of them named"))
+    rows.append(("dates", _figures(status.dates)))
     if last:
-        at = local_time(last["at"], now)
-        rows.append(("last grouped", f"{at}: {last['faces']} faces, {last['people']} people, {last['seconds']} s"))
-    if document["next_recluster"]:
-        rows.append(("next grouped", local_time(document["next_recluster"], now)))
-    rows += [("waits", sentence) for sentence in document["blocked"]]
-    for failure in document["failures"][:_MOST_FAILURES]:
-        again = f" (tried again {local_time(failure['retry_at'], now)})" if failure["retry_at"] else ""
-        rows.append(("failed", f"{failure['path']}: {failure['reason']}{again}"))
-    if len(document["failures"]) > _MOST_FAILURES:
-        rows.append(("", f"... and {len(document['failures']) - _MOST_FAILURES} more: see 'facewatchd status --json'"))
+        at = local_time(last.at, now)
+        rows.append(("last grouped", f"{at}: {last.faces} faces, {last.people} people, {last.seconds} s"))
+    if status.next_recluster:
+        rows.append(("next grouped", local_time(status.next_recluster, now)))
+    rows += [("waits", sentence) for sentence in status.blocked]
+    for failure in status.failures[:_MOST_FAILURES]:
+        again = f" (tried again {local_time(failure.retry_at, now)})" if failure.retry_at else ""
+        rows.append(("failed", f"{failure.path}: {failure.reason}{again}"))
+    if len(status.failures) > _MOST_FAILURES:
+        rows.append(("", f"... and {len(status.failures) - _MOST_FAILURES} more: see 'facewatchd status --json'"))
     return rows
 
 
@@ -140,40 +141,41 @@ def _figures(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {key}" for key, count in counts.items())
 
 
-def _progress(progress: Mapping[str, Any]) -> str:
-    if not progress["to_go"]:
-        return str(progress["doing"])
-    parts = [f"{progress['doing']}: {progress['done']} with {progress['faces']} faces done, {progress['to_go']} to go"]
-    if progress["seconds_left"] is not None:
-        left = duration(progress["seconds_left"])
-        parts.append(f"{progress['photos_per_second']:.1f} a second, about {left} left")
-    if progress["time"]:
-        parts.append(f"time goes into {shares_said(progress['time'].items())}")
-    parts += [f"slow: {slow['path']} ({slow['seconds']:.0f} s)" for slow in progress["slow"]]
+def _progress(progress: Progress) -> str:
+    if not progress.to_go:
+        return progress.doing
+    parts = [f"{progress.doing}: {progress.done} with {progress.faces} faces done, {progress.to_go} to go"]
+    if progress.seconds_left is not None:
+        left = duration(progress.seconds_left)
+        parts.append(f"{progress.photos_per_second:.1f} a second, about {left} left")
+    if progress.time:
+        parts.append(f"time goes into {shares_said(progress.time.items())}")
+    parts += [f"slow: {slow.path} ({slow.seconds:.0f} s)" for slow in progress.slow]
     return "; ".join(parts)
 
 
-def _thresholds(document: Mapping[str, Any], now: float) -> str:
-    parts = [f"{key} {document[key]['value']:.4g} ({document[key]['from']})" for key in ("assign", "margin", "link")]
-    calibrated = document["calibrated"]
-    by = f"; calibrated on {calibrated['people']} people, {local_time(calibrated['at'], now)}" if calibrated else ""
+def _thresholds(thresholds: Thresholds, now: float) -> str:
+    each = (("assign", thresholds.assign), ("margin", thresholds.margin), ("link", thresholds.link))
+    parts = [f"{name} {threshold.value:.4g} ({threshold.origin})" for name, threshold in each]
+    calibrated = thresholds.calibrated
+    by = f"; calibrated on {calibrated.people} people, {local_time(calibrated.at, now)}" if calibrated else ""
     return ", ".join(parts) + by
 
 
 # --- shown
 
 
-def show(document: Mapping[str, Any], *, verbose: bool) -> None:
+def show(status: Status, *, verbose: bool) -> None:
     """`status`."""
-    click.echo("\n".join(_lines(document, verbose=verbose)))
+    click.echo("\n".join(_lines(status, verbose=verbose)))
 
 
-def _lines(document: Mapping[str, Any], *, verbose: bool) -> Sequence[str]:
+def _lines(status: Status, *, verbose: bool) -> Sequence[str]:
     now = time.time()
-    return full(document, now, Console().width) if verbose else short(document, now)
+    return full(status, now, Console().width) if verbose else short(status, now)
 
 
-def watch(ask: Callable[[], Mapping[str, Any]], *, verbose: bool) -> None:
+def watch(ask: Callable[[], Status], *, verbose: bool) -> None:
     """
     `status --watch`: how things are until Ctrl-C, on a terminal in the same place, else a block whenever they change.
 

@@ -5,11 +5,8 @@ What commands print for people: tables and sentences. Takes finished results, de
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import os
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,18 +14,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from facewatchd.cli.times import local_time
-from facewatchd.core.tree.plan_words import action_said, gesture_said
-from facewatchd.domain import Face, Person, PersonId
 from facewatchd.errors import displayable
 
 if TYPE_CHECKING:
-    from facewatchd.doctor import Finding
-    from facewatchd.faces.packs import PackReport
-    from facewatchd.offline import PackEntry
-    from facewatchd.pipeline.tree.materialize import Materialized
-    from facewatchd.store import PersonPhoto, PersonSummary
-    from facewatchd.store.journal import Entry
-    from facewatchd.store.roots import RootFigures
+    from facewatchd.operations.corrections import Journal
+    from facewatchd.operations.grouping import Evaluated
+    from facewatchd.operations.health import Findings
+    from facewatchd.operations.models import PackReports, Packs
+    from facewatchd.operations.people import People, PersonShown, PhotoRow, TogetherShown
+    from facewatchd.operations.photos import Identified
+    from facewatchd.operations.roots import Roots
+    from facewatchd.operations.tree import TreePlan
 
 
 def _table(*columns: str) -> Table:
@@ -45,143 +41,133 @@ def _show(*things: object) -> None:
         console.print(thing, soft_wrap=isinstance(thing, str))
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(found: Findings) -> None:
     """`doctor`."""
     table = _table("", "what", "found", "what to do")
-    for finding in findings:
+    for finding in found.findings:
         table.add_row(finding.verdict, finding.what, escape(finding.found), escape(finding.remedy))
     _show(table)
 
 
-def show_people(summaries: Sequence[PersonSummary], hidden: Collection[PersonId]) -> None:
+def show_people(found: People) -> None:
     """`people list`."""
     table = _table(">id", "name", ">faces", ">photos", ">confirmed", "")
-    for summary in summaries:
-        person = summary.person
-        figures = (str(number) for number in (summary.faces, summary.photos, summary.confirmed))
-        table.add_row(
-            *(str(person.person_id), escape(person.title), *figures), "hidden" if person.person_id in hidden else ""
-        )
+    for person in found.people:
+        figures = (str(number) for number in (person.faces, person.photos, person.confirmed))
+        table.add_row(str(person.id), escape(person.title), *figures, "hidden" if person.hidden else "")
     _show(table)
 
 
-def show_photos_of(people: Sequence[Person], photos: Sequence[PersonPhoto], faces: Sequence[Sequence[Face]]) -> None:
-    """
-    `people show`.
+def show_person(shown: PersonShown) -> None:
+    """`people show`, of one person."""
+    _show_alone(shown.title, shown.faces, shown.confirmed, shown.photos, shown.rows)
 
-    Args:
-        people: Of whom, one or more.
-        photos: Those that all of them are in.
-        faces: Of each of them.
-    """
-    titles = [displayable(person.title) for person in people]
-    if len(people) == 1:
-        confirmed = sum(face.confirmed for face in faces[0])
-        _show(f"{escape(titles[0])}: {len(faces[0])} faces ({confirmed} confirmed) in {len(photos)} photos")
-    else:
-        together = f"{', '.join(titles[:-1])} and {titles[-1]}"
-        _show(escape(f"{together}: together in {len(photos)} {'photo' if len(photos) == 1 else 'photos'}"))
+
+def show_together(shown: TogetherShown) -> None:
+    """`people show`, of several people."""
+    if len(shown.people) == 1:
+        (person,), (confirmed,) = shown.people, shown.confirmed
+        _show_alone(person.title, person.faces, confirmed, shown.photos, shown.rows)
+        return
+    titles = [displayable(person.title) for person in shown.people]
+    together = f"{', '.join(titles[:-1])} and {titles[-1]}"
+    _show(escape(f"{together}: together in {len(shown.photos)} {'photo' if len(shown.photos) == 1 else 'photos'}"))
+    _show_photos([f"face of {title}" for title in titles], shown.photos, shown.rows)
+
+
+def _show_alone(title: str, faces: int, confirmed: int, photos: Sequence[str], rows: Sequence[PhotoRow]) -> None:
+    _show(f"{escape(displayable(title))}: {faces} faces ({confirmed} confirmed) in {len(photos)} photos")
+    _show_photos(["face"], photos, rows)
+
+
+def _show_photos(headings: Sequence[str], photos: Sequence[str], rows: Sequence[PhotoRow]) -> None:
     if not photos:
         return
-    headings = ["face"] if len(people) == 1 else [f"face of {title}" for title in titles]
     table = _table("date", "known from", *(f">{escape(heading)}" for heading in headings), "photo")
-    faces_in: list[dict[int, list[str]]] = [defaultdict(list) for _ in people]
-    for found, theirs in zip(faces_in, faces, strict=True):
-        for face in theirs:
-            found[face.photo_id].append(str(face.face_id))
-    for photo in photos:
-        date = photo.date
-        table.add_row(
-            f"{date.value:%Y-%m-%d}" if date else "",
-            date.source if date else "",
-            *(", ".join(found[photo.photo_id]) for found in faces_in),
-            escape(displayable(photo.path)),
-        )
+    for photo, row in zip(photos, rows, strict=True):
+        faces = (", ".join(map(str, of_one)) for of_one in row.faces)
+        table.add_row(row.day, row.source, *faces, escape(displayable(photo)))
     _show(table)
 
 
-def show_plan(plan: Materialized) -> None:
+def show_plan(plan: TreePlan) -> None:
     """`tree --dry-run`."""
     for gesture in plan.gestures:
-        _show(escape(f"you: {gesture_said(gesture)}"))
+        _show(escape(f"you: {gesture}"))
     for action in plan.actions:
-        _show(escape(action_said(action)))
+        _show(escape(action))
     count = len(plan.actions)
     _show(f"{count} {'change' if count == 1 else 'changes'}" if count else "The people tree is as it should be.")
 
 
-def show_journal(entries: Sequence[Entry]) -> None:
+def show_journal(journal: Journal) -> None:
     """`undo --list`."""
-    if not entries:
+    if not journal.entries:
         _show("There are no corrections yet: nothing was renamed, moved or merged.")
         return
     table = _table("number", "when", "what", "")
-    for entry in entries:
-        undone = "taken back" if entry.undone else ""
-        table.add_row(str(entry.entry_id), local_time(entry.at), escape(entry.title), undone)
+    for entry in journal.entries:
+        undone = "taken back" if entry.taken_back else ""
+        table.add_row(str(entry.number), local_time(entry.at), escape(entry.what), undone)
     _show(table)
 
 
-def journal_entry(entry: Entry) -> dict[str, int | str | bool | None]:
-    """A word as `undo --list --json` has it."""
-    at = dt.datetime.fromtimestamp(entry.at, dt.UTC).isoformat(timespec="seconds")
-    return {
-        "number": entry.entry_id,
-        "at": at,
-        "what": entry.title,
-        "taken_back": entry.undone,
-        "takes_back": entry.undoes,
-    }
-
-
-def show_roots(figures: Sequence[RootFigures]) -> None:
+def show_roots(found: Roots) -> None:
     """`roots list`."""
     table = _table("folder", "watched", "there", ">photos", ">missing")
-    for one in figures:
-        path = one.root.path
+    for root in found.roots:
         table.add_row(
-            escape(displayable(path)),
-            "yes" if one.watched else "no",
-            "yes" if os.path.isdir(path) else "no",
-            str(one.photos),
-            str(one.missing),
+            escape(displayable(root.path)),
+            "yes" if root.watched else "no",
+            "yes" if root.there else "no",
+            str(root.photos),
+            str(root.missing),
         )
     _show(table)
 
 
-def show_packs(entries: Sequence[PackEntry]) -> None:
+def show_packs(found: Packs) -> None:
     """`models list`."""
     table = _table("pack", "installed", "in use", "licence")
-    for entry in entries:
+    for pack in found.packs:
         table.add_row(
-            escape(entry.name),
-            "yes" if entry.installed else "no",
-            "yes" if entry.in_use else "",
-            escape(entry.licence),
+            escape(pack.name),
+            "yes" if pack.installed else "no",
+            "yes" if pack.in_use else "",
+            escape(pack.licence),
         )
     _show(table)
 
 
-def show_pack_reports(reports: Sequence[PackReport]) -> None:
+def show_pack_reports(found: PackReports) -> None:
     """`models verify`."""
     table = _table("pack", "id", "result")
-    for report in reports:
-        table.add_row(escape(report.pack), report.info.id[:12] if report.info else "", escape(report.problem) or "good")
+    for report in found.packs:
+        table.add_row(escape(report.pack), report.id[:12], escape(report.problem) or "good")
     _show(table)
 
 
-def show_identified(found: dict[str, Any]) -> None:
+def show_identified(found: Identified) -> None:
     """`identify`."""
-    if not found["faces"]:
+    if not found.faces:
         _show("There is no face in the photo.")
         return
     table = _table("who", ">similarity", ">gap", ">x", ">y", ">w", ">h", "remark")
-    for face in found["faces"]:
-        remark = face["poor"] or ("" if face["person_id"] or not face["nearest"] else f"nearest: {face['nearest']}")
-        numbers = ("" if face[key] is None else f"{face[key]:.2f}" for key in ("similarity", "gap"))
-        box = (f"{face[key]:.0f}" for key in "xywh")
-        table.add_row(escape(face["person"]) or "unknown", *numbers, *box, escape(remark))
+    for face in found.faces:
+        remark = face.poor or ("" if face.person_id or not face.nearest else f"nearest: {face.nearest}")
+        numbers = ("" if number is None else f"{number:.2f}" for number in (face.similarity, face.gap))
+        box = (f"{number:.0f}" for number in (face.x, face.y, face.w, face.h))
+        table.add_row(escape(face.person) or "unknown", *numbers, *box, escape(remark))
     _show(table)
+
+
+def show_scores(found: Evaluated) -> None:
+    """`evaluate`."""
+    table = _table("", ">B-cubed P", ">R", ">F1", ">pairwise P", ">R", ">F1", ">groups")
+    for name, scores in found.scores.items():
+        *shares, groups = dict(scores).values()
+        table.add_row(name, *(f"{share:.4f}" for share in shares), str(groups))
+    _show(f"{found.faces} faces of {found.people} people who are known for sure", table)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from facewatchd.daemon.intake.intake import Intake
 from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.process.service import notify
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
-from facewatchd.daemon.vitals import Vitals, progress_entry, root_entry
+from facewatchd.daemon.vitals import progress_entry, root_entry
+from facewatchd.operations.vitals import Vitals
 from facewatchd.store import Store
 
 _EVERY_S = 2.0

@@ -16,6 +16,7 @@ from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
 from facewatchd.daemon.intake.progress import Stage
 from facewatchd.domain import Root, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoError
+from facewatchd.operations.base import Ask, Record, Write
 from facewatchd.pipeline.grouping.regroup import Snapshot
 from facewatchd.watch.hints import Hint
 
@@ -61,9 +62,9 @@ class Clustered:
 class Asked:
     """Another process asks for something; the result or a FacewatchError goes into `reply`."""
 
-    command: str
-    arguments: Mapping[str, Any]
-    reply: Future[Mapping[str, Any]]
+    operation: Write[Any, Any] | Ask[Any, Any]
+    parameters: Record
+    reply: Future[Record]
 
 
 @dataclass(frozen=True, slots=True)

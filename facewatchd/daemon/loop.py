@@ -34,7 +34,7 @@ from facewatchd.daemon.intake.intake import Intake
 from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.process.older_state import tell_stacks
 from facewatchd.daemon.process.service import notify, notify_reloading
-from facewatchd.daemon.requests import Requests
+from facewatchd.daemon.requests import InDaemon, Requests
 from facewatchd.daemon.reread import Prepared
 from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
@@ -112,11 +112,11 @@ class Daemon:
         self.condition = Condition(
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
         )
-        self._requests = Requests(
-            store, self._tree, self._grouping, self.condition.vitals, DateSettings.of(config), self._recalibrated
-        )
+        self._context = InDaemon(config, store, self._tree, self._grouping, self.condition.vitals, self._recalibrated)
+        self._requests = Requests(self._context)
         self._turns = TurnWatch()
         self._stopping = False
+        self._ended = False
         self._ready = False
         self._grouped_once = False
 
@@ -125,6 +125,8 @@ class Daemon:
         if isinstance(event, Stop):
             self._stopping = True
         self._events.put(event)
+        if self._ended:
+            self._refuse_waiting()
 
     @property
     def is_stopping(self) -> bool:
@@ -216,7 +218,7 @@ class Daemon:
             self._intake.drop(event.seen)
         elif isinstance(event, Clustered):
             self._grouping.forget()
-            self._requests.grouped(None, self._pause.reason)
+            self._context.regrouped(None, self._pause.reason)
         elif isinstance(event, Asked):
             self._requests.take_in_pause(event, self._pause.reason)
         elif isinstance(event, Reread):
@@ -309,7 +311,7 @@ class Daemon:
         regrouping = self._grouping.end(clustered)
         if regrouping is not None:
             self._tree.touch(None)
-        self._requests.grouped(regrouping, self._grouping.problem, self._grouping.held)
+        self._context.regrouped(regrouping, self._grouping.problem, self._grouping.held)
 
     def _do(self, chore: Chore) -> None:
         match chore:
@@ -407,9 +409,24 @@ class Daemon:
                 with contextlib.suppress(StoreFullError):
                     self._taken(event)
             elif isinstance(event, Asked):
-                what = "is stopping" if self.successor is None else "begins anew with another configuration; try again"
-                self._requests.refuse(event, f"facewatchd {what}")
-        self._requests.give_up()
+                self._requests.refuse(event, self._why_ended())
+        self._context.give_up(self._why_ended())
+        # a request may come until the socket is closed: it must not wait for an answer for ever
+        self._ended = True
+        self._refuse_waiting()
         self._dates.sum_up()
         # links that are not made yet are made at the next start, which looks after the whole tree
         self.progress.end()
+
+    def _why_ended(self) -> str:
+        return (
+            f"facewatchd {'is stopping' if self.successor is None else 'is starting again with another configuration'}"
+        )
+
+    def _refuse_waiting(self) -> None:
+        """The loop has ended, and handles nothing that is still in the queue."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                event = self._events.get_nowait()
+                if isinstance(event, Asked):
+                    self._requests.refuse(event, self._why_ended())

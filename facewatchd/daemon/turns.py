@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 
 from facewatchd.daemon.events import Asked, Clustered, CoverCut, Due, Event, Hinted, Reread, Stop, Taken, TreeTouched
 from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
-from facewatchd.errors import displayable
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +84,8 @@ def kind_of(event: Event) -> str:
             return "photo taken in"
         case Clustered():
             return "groups found"
-        case Asked(command):
-            return f"command {displayable(command)}"
+        case Asked(operation):
+            return f"command {operation.name}"
         case Due(chore):
             return f"{chore} due"
         case TreeTouched():

@@ -1,7 +1,7 @@
 """
 How a command reaches the running daemon: one JSON line each way over a socket in the state directory.
 
-The daemon is the only writer of its state, so `people rename` and its like ask it instead of writing beside it.
+The daemon is the only writer of its state: what is to be changed while it runs, it is asked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facewatchd.errors import FacewatchError, RunningError, cause
+from facewatchd.errors import FacewatchError, NotAnsweringError, RunningError, cause
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,11 @@ SOCKET = "control.sock"
 MOST_BYTES = 1 << 21
 """A request may be so long: some hundred thousand face ids. An answer may be of any length: the daemon is believed."""
 
+_SILENT = "The running facewatchd does not answer"
+_SILENT_ADVICE = "It may be starting or stopping; try again in a moment."
+
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
-"""Takes a command's name and arguments, returns its result, raises FacewatchError."""
+"""Takes the name of an operation and its parameters, returns its result, raises FacewatchError."""
 
 
 @contextlib.contextmanager
@@ -113,35 +116,43 @@ def ask(
     state_dir: Path, command: str, arguments: Mapping[str, Any], timeout_s: float | None = None
 ) -> Mapping[str, Any]:
     """
-    Have the running daemon carry out a command.
+    Have the running daemon carry something out. Request and answer keep their form, so that a daemon and a command of
+    different versions can say to each other that they are.
 
     Args:
         state_dir: Its state.
-        command: What to do.
-        arguments: With what; JSON.
+        command: The name of an operation.
+        arguments: Its parameters; JSON.
         timeout_s: How long to wait for the answer; None for as long as it takes.
 
     Raises:
-        RunningError: It does not listen, or went away.
-        FacewatchError: It could not do it; the daemon's own words.
+        NotAnsweringError: It does not listen: nothing was asked.
+        RunningError: It went away before it answered, or takes longer than is waited for.
+        FacewatchError: It could not do it, as the daemon says; or what it says cannot be read.
     """
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
+    with contextlib.ExitStack() as stack:
+        try:
+            channel = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
             channel.settimeout(timeout_s)
             with _address(state_dir) as address:
                 channel.connect(address)
+        except OSError as error:
+            raise NotAnsweringError(_SILENT, _SILENT_ADVICE, state_dir) from error
+        try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 # a request that is too long is answered before its end
                 channel.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
             line = _read_line(channel)
-    except OSError as error:
-        raise RunningError(
-            "The running facewatchd does not answer",
-            "It may be starting or stopping; try again in a moment.",
-            state_dir,
-        ) from error
+        except TimeoutError as error:
+            raise RunningError(_SILENT, _SILENT_ADVICE, state_dir) from error
+        except OSError:
+            line = b""
     if not line.endswith(b"\n"):
-        raise RunningError("The running facewatchd ended before it answered", "Start it and try again.", state_dir)
+        raise RunningError(
+            "The running facewatchd ended before it answered",
+            "It may have done what you asked for: see whether it has, and ask again.",
+            state_dir,
+        )
     reply: Mapping[str, Any] = json.loads(line)
     if "error" in reply:
         raise FacewatchError(*reply["error"])

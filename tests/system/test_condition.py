@@ -34,7 +34,7 @@ def test_nothing_is_counted_while_nobody_asks(tmp_path: Path, store: Store, buil
     assert read == []
     progress = daemon.condition.vitals().progress
     assert progress is not None
-    assert progress["to_go"] == 0
+    assert progress.to_go == 0
     daemon.post(Stop())
     daemon.run()
 

@@ -407,32 +407,32 @@ def test_what_was_undone_by_name_stays_undone(archive: Archive) -> None:
     """Until the photo is named again (the user's word); undoing everything is no word about each."""
     put(archive, PHOTO, SPOILT)
     fix_all(archive.store)
-    path = os.fsdecode(full(archive))
-    assert undo_batch(archive.store, settings(), {"photo": path}).counts == {"undone": 1}
-    assert fix_batch(archive.store, settings(), {"after": 0}).counts == {"report": 1}
-    assert fix_batch(archive.store, settings(), {"photo": path}).counts == {"patch": 1}
-    assert undo_batch(archive.store, settings(), {"after": 0}).counts == {"undone": 1}
-    assert fix_batch(archive.store, settings(), {"after": 0}).counts == {"patch": 1}
+    path = full(archive)
+    assert undo_batch(archive.store, settings(), photo=path).counts == {"undone": 1}
+    assert fix_batch(archive.store, settings()).counts == {"report": 1}
+    assert fix_batch(archive.store, settings(), photo=path).counts == {"patch": 1}
+    assert undo_batch(archive.store, settings()).counts == {"undone": 1}
+    assert fix_batch(archive.store, settings()).counts == {"patch": 1}
 
 
 @pytest.mark.parametrize("batch", [fix_batch, undo_batch])
 def test_unknown_photos_are_refused(archive: Archive, batch: object) -> None:
     """By name, with advice."""
     with pytest.raises(FacewatchError, match="The photo is not known"):
-        batch(archive.store, settings(), {"photo": "/nowhere/a.jpg"})  # type: ignore[operator]
+        batch(archive.store, settings(), photo=b"/nowhere/a.jpg")  # type: ignore[operator]
 
 
 def test_nothing_to_undo(archive: Archive) -> None:
     """A named photo that nothing was written about."""
     put(archive, PHOTO, SPOILT)
     with pytest.raises(FacewatchError, match="No date was written"):
-        undo_batch(archive.store, settings(), {"photo": os.fsdecode(full(archive))})
+        undo_batch(archive.store, settings(), photo=full(archive))
 
 
 def test_modes_that_write_nothing_say_so(archive: Archive) -> None:
     """`dates fix` with `dates.mode: report` is a mistake."""
     with pytest.raises(FacewatchError, match=r"dates\.mode is report"):
-        fix_batch(archive.store, replace(settings(), mode=Mode.REPORT), {"after": 0})
+        fix_batch(archive.store, replace(settings(), mode=Mode.REPORT))
 
 
 # --- on arrival
@@ -516,7 +516,7 @@ def test_a_right_photo_is_never_opened_for_writing(archive: Archive) -> None:
     put(archive, PHOTO, data)
     before = FileStat.of(os.lstat(full(archive)))
     fix_all(archive.store)
-    fix_batch(archive.store, settings(), {"after": 0})
+    fix_batch(archive.store, settings())
     recover(archive.store)
     assert FileStat.of(os.lstat(full(archive))) == before
 

@@ -26,13 +26,13 @@ from facewatchd.core.dates.names import date_in_name
 from facewatchd.core.dates.plan import Act
 from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.domain import Precision, TakenPhoto
+from facewatchd.operations.dates import report
 from facewatchd.photos.decoding.decode import stored_orientation
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.metadata.tags import read_sidecar, read_tags
 from facewatchd.photos.writing.sidecars import new_sidecar
 from facewatchd.pipeline.dates.batches import fix_batch
 from facewatchd.pipeline.dates.look import DateSettings
-from facewatchd.pipeline.dates.report import report
 from facewatchd.store import Store
 
 TIMED = "IMG_20190817_123456"
@@ -278,7 +278,7 @@ def test_ranked_sources_bind_the_report_and_the_writing(tmp_path: Path) -> None:
         for name, data in photos.items():
             put(archive, name, data)
             archive.write(name + b".xmp", new_sidecar("2011-01-01T01:01:01"))
-        found = changes(report(store, ranked, NOW))
+        found = changes(report(store, ranked, NOW).document())
         assert "is not what name-time says (dates.sources)" in found["IMG_20190817_123456.jpg"]["why"]
         assert {name: (change["source"], change["action"]) for name, change in found.items()} == {
             "IMG_20190817_123456.jpg": ("name-time", "report"),
@@ -289,7 +289,7 @@ def test_ranked_sources_bind_the_report_and_the_writing(tmp_path: Path) -> None:
             "+02:00",
             "config",
         )
-        counts = fix_batch(store, ranked, {"after": 0}).counts
+        counts = fix_batch(store, ranked).counts
         assert counts == {"report": 2, "exif": 1}
     now = {name: (archive.folder / "Photos" / os.fsdecode(name)).read_bytes() for name in photos}
     assert now[b"IMG_20190817_123456.jpg"] == right
@@ -364,7 +364,7 @@ def test_an_album_whose_dates_are_known(shared: Path, tmp_path: Path) -> None:
             data = (album / name).read_bytes()
             seen = archive.seen(os.fsencode(name))
             store.photos.take(TakenPhoto(seen, content_hash(data, stored_orientation(data)), 48, 32, None, ()), "model")
-        document = report(store, settings(), NOW)
+        document = report(store, settings(), NOW).document()
         assert hashes(album) == before
         fix_batches(store)
         after = hashes(album)
@@ -381,7 +381,7 @@ def test_an_album_whose_dates_are_known(shared: Path, tmp_path: Path) -> None:
 def fix_batches(store: Store) -> None:
     after: int | None = 0
     while after is not None:
-        after = fix_batch(store, settings(), {"after": after}).next
+        after = fix_batch(store, settings(), after=after).next
 
 
 def check(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,9 @@ from facewatchd.cli.main import main
 from facewatchd.config import Config
 from facewatchd.domain import Constraint, ConstraintKind
 from facewatchd.errors import FacewatchError
-from facewatchd.evaluate import PRESENT, evaluate
+from facewatchd.operations.client import Client
+from facewatchd.operations.grouping import EVALUATE, EvaluateParameters
+from facewatchd.pipeline.grouping.evaluation import PRESENT
 from facewatchd.store import StoredModel
 
 
@@ -37,6 +40,12 @@ def config_of(archive: Archive) -> Config:
     return Config.model_validate(
         {"state": {"dir": str(archive.folder / "state")}, "people": {"min_faces": 2}, "recluster": {"threshold": 0.7}}
     )
+
+
+def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) -> dict[str, Any]:
+    """The document of `evaluate --json`."""
+    portraits = None if folders is None else str(folders)
+    return Client(config).call(EVALUATE, EvaluateParameters(algorithms=algorithms, portraits=portraits)).document()
 
 
 def test_by_folders_of_portraits(archive: Archive) -> None:

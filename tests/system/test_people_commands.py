@@ -17,11 +17,13 @@ from running import Home, portraits, prepared
 from test_gestures_on_disk import ADA, BEFORE, BOB, settles, tree, undone
 from trees import look, regroup, shown
 
-from facewatchd import offline
 from facewatchd.config import Config
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
+from facewatchd.operations import corrections
+from facewatchd.operations.base import Operation, P, R
+from facewatchd.operations.client import Client
 from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.corrections.commands import carry_out
 from facewatchd.pipeline.corrections.whom import person_meant
@@ -271,8 +273,8 @@ def test_faces_that_nobody_can_mean(archive: Archive) -> None:
 # --- after what was done in the tree
 
 
-def said_alone(archive: Archive, name: str, **arguments: int) -> list[str]:
-    """Carry out a command while no daemon runs; the titles of all words so far, the oldest first."""
+def said_alone(archive: Archive, operation: Operation[P, R], parameters: P) -> list[str]:
+    """Carry out an operation while no daemon runs; the titles of all corrections so far, the oldest first."""
     config = Config.model_validate(
         {
             "photos": [os.fsdecode(archive.photos)],
@@ -284,10 +286,7 @@ def said_alone(archive: Archive, name: str, **arguments: int) -> list[str]:
             "state": {"dir": str(archive.store.path.parent)},
         }
     )
-    if name == "undo":
-        offline.undo(config)
-    else:
-        offline.command(config, name, arguments)
+    Client(config).call(operation, parameters)
     entries = archive.store.journal.entries(9)[::-1]
     return [entry.title for entry in entries if not entry.undone and entry.undoes is None]
 
@@ -298,7 +297,7 @@ def test_undo_takes_back_what_was_just_done_in_the_tree(archive: Archive, tmp_pa
     (people / "Person 1").rename(people / "Ada")
     look(archive)
     (people / "Person 2" / "b0.jpg").unlink()
-    assert said_alone(archive, "undo") == ["Person 1 is Ada"]
+    assert said_alone(archive, corrections.UNDO, corrections.UndoParameters()) == ["Person 1 is Ada"]
     assert settles(archive) == {b"Ada": BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
 
 
@@ -307,7 +306,7 @@ def test_what_was_done_in_the_tree_comes_before_a_command(archive: Archive, tmp_
     people = tmp_path / "People"
     (people / "Person 2" / "b0.jpg").unlink()
     (people / "Person 2").rename(people / "Bob")
-    assert said_alone(archive, "merge", person=TWO, into=ONE) == [
+    assert said_alone(archive, corrections.MERGE, corrections.MergeParameters(person=str(TWO), into=str(ONE))) == [
         "Person 2 is Bob",
         "b0.jpg: not Bob",
         "Bob is Person 1",

@@ -153,8 +153,8 @@ def test_a_move_without_news_writes_nothing(archive: Archive) -> None:
 def test_what_was_undone_is_not_written_for_a_better_name(archive: Archive) -> None:
     """The user took a date back: they are asked no more, though the finding follows."""
     photo = add(archive, TIMED, jpeg())
-    fix_batch(archive.store, settings(), {"after": 0})
-    undo_batch(archive.store, settings(), {"after": 0})
+    fix_batch(archive.store, settings())
+    undo_batch(archive.store, settings())
     rename(archive, photo, TIMED, b"IMG_20200101_010101.jpg")
     assert catch_up(archive) == ["report"]
     assert original(archive, b"IMG_20200101_010101.jpg") == ""
@@ -184,15 +184,15 @@ def test_a_date_that_was_written_stays_when_the_name_changes(
     """It is said, with the command that has it otherwise; and that command does it."""
     caplog.set_level("INFO")
     photo = add(archive, TIMED, jpeg())
-    fix_batch(archive.store, settings(), {"after": 0})
+    fix_batch(archive.store, settings())
     new = b"IMG_20200101_010101.jpg"
     rename(archive, photo, TIMED, new)
     catch_up(archive)
     assert original(archive, new) == DATE
     assert finding(archive, photo)[0] == "2019-08-17 12:34:56"
     assert "keeps the date 2019-08-17 12:34:56, which was written by its name before" in caplog.text
-    assert fix_batch(archive.store, settings(), {"after": 0}).counts == {"nothing": 1}
-    batch = fix_batch(archive.store, settings(), {"photo": os.fsdecode(os.path.join(archive.photos, new))})
+    assert fix_batch(archive.store, settings()).counts == {"nothing": 1}
+    batch = fix_batch(archive.store, settings(), photo=os.path.join(archive.photos, new))
     assert batch.counts == {"exif": 1}
     assert "no date -> 2020-01-01 01:01:01" in batch.said[0]
     assert "it had 2019-08-17 12:34:56, written by its name before" in batch.said[0]
@@ -205,7 +205,7 @@ def test_a_date_that_was_written_gives_way_to_the_users_word(archive: Archive) -
     """... and the user's word to their next; taken away, the last one stays."""
     data = jpeg()
     photo = add(archive, b"Scans/" + TIMED, data)
-    fix_batch(archive.store, settings(), {"after": 0})
+    fix_batch(archive.store, settings())
     hold_against(archive, settings())
     catch_up(archive)
     for year in (1987, 1988):

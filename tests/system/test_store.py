@@ -66,7 +66,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.errors import FacewatchError, StoreError
-from facewatchd.export import HEADER, export_faces
+from facewatchd.operations.faces import HEADER, export_faces
 from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.grouping.regroup import apply, decide, take_snapshot
 from facewatchd.store import LastRecluster, PersonPhoto, Store, StoredModel

@@ -95,6 +95,7 @@ def test_the_package_is_here() -> None:
         "cli/main",
         "config",
         "core/tree/entries",
+        "operations/registry",
         "pipeline/intake/ingest",
         "daemon/loop",
     } <= set(MODULES)
@@ -130,10 +131,61 @@ def test_the_pipeline_knows_the_stages(name: str) -> None:
     assert ours(name) <= STAGES | {"pipeline", "core", "domain", "errors", "config"}
 
 
+BELOW_OPERATIONS = STAGES | {"pipeline", "core", "domain", "errors", "config", "processes", ""}
+
+
+@pytest.mark.parametrize("name", inside("operations"))
+def test_operations_know_the_pipeline(name: str) -> None:
+    """... and what is below: neither the daemon, which carries some of them out, nor the commands. All may know the version."""
+    assert ours(name) <= BELOW_OPERATIONS | {"operations", "libraries"}
+
+
 @pytest.mark.parametrize("name", inside("daemon"))
-def test_the_daemon_knows_the_pipeline(name: str) -> None:
-    """... and what is below, and not the commands; the version and the log's set-up are nobody's secret."""
-    assert ours(name) <= STAGES | {"daemon", "pipeline", "core", "domain", "errors", "config", "log", "processes", ""}
+def test_the_daemon_knows_the_operations(name: str) -> None:
+    """... and what is below, and not the commands; it sets the log up."""
+    assert ours(name) <= BELOW_OPERATIONS | {"daemon", "operations", "log"}
+
+
+@pytest.mark.parametrize("name", inside("cli"))
+def test_commands_have_arguments_and_rendering_only(name: str) -> None:
+    """They call operations, and print what comes of them; of the rooms below they take words and errors. `run` is the daemon."""
+    words = {"config", "domain", "errors", "libraries", "linux", "log", ""}
+    assert ours(name) <= {"cli", "operations", "daemon", "core", "store"} | words
+    modules = {found.module for found in imports(name)}
+    below = {module for module in modules if module.split(".")[1:2] in (["daemon"], ["core"], ["store"])}
+    assert below <= {
+        "facewatchd.daemon.process.start",
+        "facewatchd.daemon.intake.progress",
+        "facewatchd.core.tree.folder_names",
+        "facewatchd.core.dates.words",
+        "facewatchd.store.trouble",
+    }
+
+
+def test_one_place_asks_whether_a_daemon_runs() -> None:
+    """... and decides who carries an operation out; who runs the daemon holds its lock, too."""
+    askers = {
+        name: {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            and node.module in {"facewatchd.processes.lock", "facewatchd.processes.control"}
+            for alias in node.names
+        }
+        for name, tree in MODULES.items()
+    }
+    assert {name for name, names in askers.items() if names & {"is_running", "ask"}} == {"operations/client"}
+    assert {name for name, names in askers.items() if "single_instance" in names} == {
+        "operations/client",
+        "daemon/process/start",
+    }
+    # by no way around these names
+    assert not [
+        name
+        for name in MODULES
+        for found in imports(name)
+        if found.module in {"facewatchd.processes.lock", "facewatchd.processes.control"} and not askers[name]
+    ]
 
 
 @pytest.mark.parametrize("name", list(MODULES))
@@ -151,10 +203,10 @@ def test_settings_know_nobody(name: str) -> None:
 
 def test_only_the_store_speaks_sql() -> None:
     """
-    The doctor looks at the file itself, which may be damaged; the commands may turn an error that got that far into a
+    The doctor tells its version; the commands may turn an error that got that far into a
     sentence, and no more.
     """
-    speakers = {name for name in MODULES if "sqlite3" in foreign(name)} - set(inside("store", "doctor"))
+    speakers = {name for name in MODULES if "sqlite3" in foreign(name)} - set(inside("store")) - {"operations/health"}
     assert speakers <= {"cli/command"}
     for name in speakers:
         uses = [node for node in ast.walk(MODULES[name]) if isinstance(node, ast.Attribute)]

@@ -129,7 +129,7 @@ def test_they_are_said_in_a_line() -> None:
 
 def test_status_has_the_same_figures() -> None:
     """By their fixed keys."""
-    assert progress_entry(FIGURES) == {
+    assert progress_entry(FIGURES).document() == {
         "doing": "taking in photos",
         "done": 120,
         "to_go": 600,
@@ -139,7 +139,7 @@ def test_status_has_the_same_figures() -> None:
         "slow": [{"path": "a/1.CR2", "seconds": 14.2}],
         "time": {"finding faces": 0.6, "reading": 0.4, "decoding": 0.001},
     }
-    assert progress_entry(Figures("x"))["seconds_left"] is None
+    assert progress_entry(Figures("x")).seconds_left is None
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(3, "3 s"), (89, "89 s"), (100, "2 min"), (7200, "2.0 h")])

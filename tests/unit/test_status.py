@@ -9,11 +9,13 @@ import pytest
 
 from facewatchd.cli.status import doing, first_line, full, short
 from facewatchd.cli.times import local_time
+from facewatchd.operations.status import Status
+from facewatchd.operations.vitals import Progress
 
 NOW = dt.datetime(2026, 12, 1, 12, 0).astimezone().timestamp()
 
 
-def document(**other: Any) -> dict[str, Any]:
+def document(**other: Any) -> Status:
     """How all is well, but for this."""
     usual = {
         "version": "1",
@@ -23,21 +25,22 @@ def document(**other: Any) -> dict[str, Any]:
         "needs_you": [],
         "ended_at": None,
         "last_sign_at": None,
-        "model": {"pack": "builtin", "provider": "CPU", "reason": ""},
+        "model": {"pack": "builtin", "id": "ab", "dim": 128, "provider": "CPU", "reason": ""},
         "thresholds": None,
         "photos": {"total": 4473, "done": 4473, "pending": 0, "failed": 0, "missing": 0},
         "stacked": 0,
+        "quarantined": 0,
         "faces": {"total": 5120},
         "people": {"total": 312, "named": 12},
         "roots": [{"path": "/a", "mode": "inotify", "health": "online", "reason": ""}],
         "dates": {"right": 1},
         "last_recluster": {"at": utc(NOW - 3600), "seconds": 1.5, "faces": 5000, "people": 312},
         "next_recluster": utc(NOW + 86_400),
-        "progress": {"doing": "watching for changes", "to_go": 0},
+        "progress": work(0, None, "watching for changes"),
         "blocked": [],
         "failures": [],
     }
-    return {**usual, **other}
+    return Status.model_validate({**usual, **other})
 
 
 def utc(seconds: float) -> str:
@@ -45,8 +48,10 @@ def utc(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
 
 
-def work(to_go: int, left: float | None) -> dict[str, Any]:
-    return {"doing": "taking in photos", "done": 340, "to_go": to_go, "faces": 2, "seconds_left": left}
+def work(to_go: int, left: int | None, doing: str = "taking in photos") -> dict[str, Any]:
+    """How far the work has come."""
+    figures = {"done": 340, "to_go": to_go, "faces": 2, "photos_per_second": 1.0, "seconds_left": left}
+    return {"doing": doing, **figures, "slow": [], "time": {}}
 
 
 def test_all_is_well() -> None:
@@ -62,18 +67,21 @@ def test_all_is_well() -> None:
 def test_of_one_and_of_nothing() -> None:
     """One is not called several; what is not there is not told."""
     few = document(
-        photos={"total": 1, "done": 1}, faces={"total": 1}, people={"total": 0, "named": 0}, last_recluster=None
+        photos={"total": 1, "done": 1, "pending": 0, "failed": 0, "missing": 0},
+        faces={"total": 1},
+        people={"total": 0, "named": 0},
+        last_recluster=None,
     )
     assert short(few, NOW)[1] == "1 photo with 1 face of 0 people."
 
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(720.0, "about 12 min left"), (None, "how long it takes is not known yet"), (7.2, "about 7 s left")],
+    [(720, "about 12 min left"), (None, "how long it takes is not known yet"), (7, "about 7 s left")],
 )
-def test_how_long_still(left: float | None, said: str) -> None:
+def test_how_long_still(left: int | None, said: str) -> None:
     """What is done, how much is to go, and about how long it takes."""
-    assert doing(work(4133, left)) == f"taking in photos; 340 done, 4,133 to go, {said}"
+    assert doing(Progress.model_validate(work(4133, left))) == f"taking in photos; 340 done, 4,133 to go, {said}"
     taken = {"total": 4473, "done": 340, "pending": 4133, "failed": 0, "missing": 0}
     lines = short(document(progress=work(4133, left), photos=taken), NOW)
     assert lines[0] == f"Well: taking in photos; 340 done, 4,133 to go, {said}."

@@ -8,8 +8,10 @@ from concurrent.futures import Future
 
 import pytest
 
-from facewatchd.daemon.events import Asked, Chore, Due
+from facewatchd.daemon.events import Chore, Due
+from facewatchd.daemon.requests import understood
 from facewatchd.daemon.turns import TurnWatch, kind_of
+from facewatchd.errors import FacewatchError
 
 
 def watch(slow_s: float) -> TurnWatch:
@@ -25,11 +27,11 @@ def test_a_slow_turn_is_logged_with_its_parts(caplog: pytest.LogCaptureFixture) 
         with turns.on("files that settle"):
             pass
         for _ in range(2):
-            with turns.on(kind_of(Asked("merge", {}, Future()))):
+            with turns.on(kind_of(understood("people.merge", {"person": "1", "into": "2"}, Future()))):
                 pass
         turns.end()
     assert [record.getMessage() for record in caplog.records] == [
-        "The loop was busy for 7000 ms (100 ms of processor): command merge 2000, files that settle 1000"
+        "The loop was busy for 7000 ms (100 ms of processor): command people.merge 2000, files that settle 1000"
     ]
     assert caplog.records[0].levelno == logging.DEBUG
 
@@ -47,6 +49,8 @@ def test_a_quick_turn_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
 
 
-def test_what_a_command_is_called_cannot_break_the_line() -> None:
-    """It comes over a socket, from whoever may open it."""
-    assert "\n" not in kind_of(Asked("a\nb", {}, Future()))
+def test_a_request_has_the_name_of_an_operation() -> None:
+    """What comes over the socket, from whoever may open it, cannot break the line: other names are refused before."""
+    assert kind_of(understood("tree", {}, Future())) == "command tree"
+    with pytest.raises(FacewatchError):
+        understood("tree\n", {}, Future())

@@ -16,13 +16,16 @@ from types import FrameType
 from typing import Any
 
 from facewatchd.config import Config
-from facewatchd.daemon.events import Asked, Due, Reread, Stop, TreeTouched
+from facewatchd.daemon.events import Due, Reread, Stop, TreeTouched
 from facewatchd.daemon.intake.date_keeper import tell_at_first_start
 from facewatchd.daemon.loop import Daemon
 from facewatchd.daemon.process.schedule import Schedule
+from facewatchd.daemon.requests import understood
 from facewatchd.daemon.reread import Prepared, prepare, read_again
 from facewatchd.daemon.tree.tree_watch import TreeWatch
+from facewatchd.domain import FaceEngine
 from facewatchd.log import set_up_logging
+from facewatchd.operations.base import Record
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.processes.control import ControlServer
 from facewatchd.processes.lock import single_instance
@@ -62,6 +65,11 @@ def run_with(prepared: Prepared, store: Store, *, once: bool, read: Callable[[],
         following = None if daemon.is_stopping else daemon.successor
         if following is not None:
             set_up_logging(following.config.log.level)
+
+
+def process_all(config: Config, engine: FaceEngine, store: Store) -> None:
+    """The same, once, with these models; for `operations.models.USE`."""
+    run_with(Prepared(config, engine, ""), store, once=True)
 
 
 def _kept() -> None:
@@ -118,9 +126,9 @@ def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
     """Everything that posts events from outside: other processes, the clock, the people tree."""
 
     def answer(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        reply: Future[Mapping[str, Any]] = Future()
-        daemon.post(Asked(command, arguments, reply))
-        return reply.result()
+        reply: Future[Record] = Future()
+        daemon.post(understood(command, arguments, reply))
+        return reply.result().model_dump(mode="json", by_alias=True)
 
     last = store.last_recluster()
     with contextlib.ExitStack() as stack:

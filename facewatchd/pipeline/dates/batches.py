@@ -9,9 +9,9 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from facewatchd.core.dates.plan import Act, Mode
 from facewatchd.core.tree.scope import Scope
@@ -62,20 +62,16 @@ class Batch:
         if outcome.act is Act.REPORT and len(self.troubles) < _MOST_TROUBLES:
             self.troubles.append((displayable(path), outcome.why))
 
-    def document(self) -> dict[str, Any]:
-        """For the other side of the socket."""
-        return {"counts": dict(self.counts), "troubles": self.troubles, "said": self.said, "next": self.next}
 
-
-def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+def fix_batch(store: Store, settings: DateSettings, *, photo: bytes | None = None, after: int = 0) -> Batch:
     """
     Put right what can be.
 
     Args:
         store: The state.
         settings: See there.
-        arguments: `photo`, the one photo to look at (absolute path); or `after`, the `next` of the batch before, 0 at
-            first.
+        photo: The absolute path of the one photo to look at; None for all.
+        after: Of all photos, the `next` of the batch before; 0 at first.
 
     Raises:
         FacewatchError: There is no such photo, or the mode says that nothing is written.
@@ -84,37 +80,36 @@ def fix_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]
         raise FacewatchError(
             "No dates are written", f"dates.mode is {settings.mode}; set it to inplace or sidecar in the configuration."
         )
-    named = _named(store, arguments)
-    if not arguments.get("after"):
+    named = None if photo is None else _named(store, photo)
+    if not after:
         recover(store)
     batch = Batch()
-    photos = [named] if named is not None else _photos_after(store, int(arguments.get("after", 0)))
-    for photo in _in_time(batch, photos, lambda photo: photo.photo_id):
+    due = _in_time(batch, _photos_after(store, after), lambda one: one.photo_id) if named is None else [named]
+    for one in due:
         if named is not None:
             with store.transaction():
-                store.date_journal.forgive(photo.photo_id)
-        outcome = fix(store, settings, photo, time.time(), asked=named is not None, corrects=True)
-        batch.add(photo.path, outcome, outcome.act.value)
+                store.date_journal.forgive(one.photo_id)
+        outcome = fix(store, settings, one, time.time(), asked=named is not None, corrects=True)
+        batch.add(one.path, outcome, outcome.act.value)
     return batch
 
 
-def undo_batch(store: Store, settings: DateSettings, arguments: Mapping[str, Any]) -> Batch:
+def undo_batch(store: Store, settings: DateSettings, *, photo: bytes | None = None, after: int = 0) -> Batch:
     """
     Take back what was written, the latest first; see `fix_batch`.
 
     Raises:
         FacewatchError: There is no such photo, or nothing was written about it.
     """
-    named = _named(store, arguments)
-    if not arguments.get("after"):
+    named = None if photo is None else _named(store, photo)
+    if not after:
         recover(store)
     batch = Batch()
     writes = store.date_journal.done([named.photo_id] if named else None)
     if named is not None and not writes:
         raise FacewatchError("No date was written for this photo", "There is nothing to take back.", named.path)
-    before = int(arguments.get("after", 0)) or None
-    waiting = [write for write in writes if before is None or write.write_id < before]
-    for write in _in_time(batch, waiting, lambda write: write.write_id):
+    waiting = [write for write in writes if not after or write.write_id < after]
+    for write in _in_time(batch, waiting, lambda write: write.write_id) if named is None else waiting:
         outcome = undo(store, settings, write, time.time(), asked=named is not None)
         path = store.photos.path_of(write.photo_id) or b""
         batch.add(path, outcome, "undone" if outcome.act is Act.NOTHING else "kept")
@@ -201,11 +196,7 @@ def _told(outcome: Outcome) -> Scope:
     return outcome.scope
 
 
-def _named(store: Store, arguments: Mapping[str, Any]) -> DatedPhoto | None:
-    name = arguments.get("photo")
-    if name is None:
-        return None
-    path = os.fsencode(str(name))
+def _named(store: Store, path: bytes) -> DatedPhoto:
     known = None
     for root in store.roots.all().values():
         if path.startswith(root.path + b"/"):

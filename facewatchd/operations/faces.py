@@ -1,5 +1,5 @@
 """
-`faces export`: every face as a line of CSV, and the embeddings in the same order.
+Every face as a line of CSV, and the embeddings in the same order.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from facewatchd.errors import FacewatchError, remedy
+from facewatchd.operations.base import Read, Record
+from facewatchd.operations.context import Reading
 from facewatchd.store import ExportedFace, Store
 
-STANDARD_OUTPUT = Path("-")
+STANDARD_OUTPUT = "-"
 
 HEADER = [
     "photo",
@@ -33,17 +35,39 @@ HEADER = [
 ]
 
 
-def export_faces(store: Store, csv_file: Path, embeddings: Path | None) -> int:
+class ExportParameters(Record):
     """
-    Write the table ("-": to standard output), and where asked for the embeddings: float32, shape (n_faces, dim); a face that the present models
-    have not embedded has a row of NaN.
+    Attributes:
+        csv: The file for the table; "-" for the standard output of this process.
+        embeddings: The file for the embeddings; None for none.
+    """
+
+    csv: str
+    embeddings: str | None = None
+
+
+class Exported(Record):
+    """How many faces were written."""
+
+    faces: int
+
+
+def export_faces(store: Store, csv_file: Path | str, embeddings: Path | None) -> int:
+    """
+    Write the table, and the embeddings: float32, shape (n_faces, dim); a face that the present models have not embedded has a
+    row of NaN.
+
+    Args:
+        store: The state.
+        csv_file: For the table; "-" for the standard output.
+        embeddings: For the embeddings; None for none.
 
     Returns:
         How many faces.
 
     Raises:
         FacewatchError: A file cannot be written.
-        BrokenPipeError: Who reads the table has seen enough.
+        BrokenPipeError: The reader of the table has seen enough.
     """
     model = store.model()
     vectors = []
@@ -85,3 +109,11 @@ def _row(exported: ExportedFace) -> list[object]:
         "" if face.cluster_id is None else face.cluster_id,
         "" if face.similarity is None else f"{face.similarity:.4f}",
     ]
+
+
+def _export(reading: Reading, parameters: ExportParameters) -> Exported:
+    embeddings = parameters.embeddings
+    return Exported(faces=export_faces(reading.store, parameters.csv, None if embeddings is None else Path(embeddings)))
+
+
+EXPORT = Read("faces.export", ExportParameters, Exported, _export)

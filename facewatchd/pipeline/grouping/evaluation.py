@@ -1,22 +1,20 @@
 """
-What `evaluate` does: hold the present grouping, and those of other algorithms on the same faces, against the user's
-word or a folder per person. Changes nothing.
+How good the present grouping is, and those of other algorithms on the same faces: compared with the faces that the user
+confirmed, or with a folder per person. Changes nothing.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from facewatchd.config import Config
-from facewatchd.core.evaluation.scores import group, score
+from facewatchd.core.evaluation.scores import Scores, group, score
 from facewatchd.core.grouping.cannot_link import Ties
 from facewatchd.core.grouping.recluster import NEIGHBOURS, usual_link
 from facewatchd.domain import ConstraintKind, FaceId
@@ -27,30 +25,42 @@ from facewatchd.pipeline.grouping.thresholds import thresholds_in_use
 from facewatchd.store import Store
 
 PRESENT = "present"
-"""Not an algorithm: the grouping as it is, with all that the user said."""
+"""No algorithm: the grouping as it is, with all that the user said."""
 
 
-def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Evaluation:
     """
-    The document of `evaluate --json`.
+    Attributes:
+        faces: How many are known for sure.
+        people: How many people they are.
+        scores: Of `PRESENT`, and of each algorithm by its name.
+    """
+
+    faces: int
+    people: int
+    scores: Mapping[str, Scores]
+
+
+def evaluation_of(config: Config, store: Store, algorithms: Sequence[str], folders: Path | None) -> Evaluation:
+    """
+    Compare groupings with the truth.
 
     Args:
         config: The configuration.
+        store: The state.
         algorithms: Names of `core.evaluation.scores.ALGORITHMS`.
         folders: A folder with a folder of portraits per person; None to go by the faces that the user confirmed.
 
     Raises:
-        FacewatchError: There is no state, or no truth in it.
+        FacewatchError: No photo was taken in, or there is no truth in the state.
     """
-    with Store(config.state.dir, read_only=True) as store:
-        model = store.model()
-        if model is None:
-            raise FacewatchError(
-                "There is nothing to evaluate", "Run 'facewatchd run' first: no photo was taken in yet."
-            )
-        table = store.faces.good(model.id)
-        truth = _confirmed(store) if folders is None else _portraits(store, model.id, folders)
-        settings = regroup_settings(config, thresholds_in_use(config, store, model))
+    model = store.model()
+    if model is None:
+        raise FacewatchError("There is nothing to evaluate", "Run 'facewatchd run' first: no photo was taken in yet.")
+    table = store.faces.good(model.id)
+    truth = _confirmed(store) if folders is None else _portraits(store, model.id, folders)
+    settings = regroup_settings(config, thresholds_in_use(config, store, model))
     known = np.array([face in truth for face in table.faces.tolist()], np.bool_)
     if not known.any():
         if folders is not None:
@@ -74,26 +84,9 @@ def evaluate(config: Config, algorithms: tuple[str, ...], folders: Path | None) 
         )
     rows: dict[str, NDArray[np.int64]] = {PRESENT: np.where(table.people > 0, table.people, -1)}
     rows |= {name: group(name, table.embeddings, ties, settings, graph) for name in algorithms}
-    return {
-        "truth": "confirmed" if folders is None else str(folders),
-        "faces": len(people),
-        "people": len(set(people)),
-        "scores": {name: dataclasses.asdict(score(people, labels[known])) for name, labels in rows.items()},
-    }
-
-
-def show_scores(document: dict[str, Any]) -> None:
-    """The same for people."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for column in ("B-cubed P", "R", "F1", "pairwise P", "R", "F1", "groups"):
-        table.add_column(column, justify="right")
-    for name, scores in document["scores"].items():
-        *shares, groups = scores.values()
-        table.add_row(name, *(f"{share:.4f}" for share in shares), str(groups))
-    console = Console(highlight=False)
-    console.print(f"{document['faces']} faces of {document['people']} people who are known for sure", soft_wrap=True)
-    console.print(table)
+    return Evaluation(
+        len(people), len(set(people)), {name: score(people, labels[known]) for name, labels in rows.items()}
+    )
 
 
 def _confirmed(store: Store) -> dict[FaceId, object]:

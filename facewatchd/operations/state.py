@@ -1,0 +1,65 @@
+"""
+The state: photos tried again, copies of it made and put back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facewatchd.operations.base import Nothing, Read, Record, Sole, Write
+from facewatchd.operations.context import Alone, Reading, Writing
+from facewatchd.pipeline.corrections.correct import retry
+from facewatchd.store.backup import back_up, restore
+
+
+class Retried(Record):
+    """How many photos are tried again: now where the daemon runs, else when it next does."""
+
+    photos: int
+
+
+class FileParameters(Record):
+    """
+    Attributes:
+        file: A copy of the state.
+    """
+
+    file: str
+
+
+class Restored(Record):
+    """
+    Attributes:
+        kept: Where the state that was there before is kept; empty where there was none.
+        photos: The photo folders of the copy that are not on this machine.
+        people: Its people folder, where that is not on this machine; else empty.
+    """
+
+    kept: str
+    photos: tuple[str, ...]
+    people: str
+
+
+def _retry(writing: Writing, _: Nothing) -> Retried:
+    return Retried(photos=retry(writing.store))
+
+
+def _backup(reading: Reading, parameters: FileParameters) -> Nothing:
+    back_up(reading.config.state.dir, Path(parameters.file))
+    return Nothing()
+
+
+def _restore(alone: Alone, parameters: FileParameters) -> Restored:
+    kept = restore(alone.config.state.dir, Path(parameters.file))
+    folders = alone.store.folders()
+    people = folders.people
+    return Restored(
+        kept=str(kept) if kept else "",
+        photos=tuple(str(path) for path in folders.photos if not path.is_dir()),
+        people=str(people) if people is not None and not people.is_dir() else "",
+    )
+
+
+RETRY = Write("retry", Nothing, Retried, _retry)
+BACKUP = Read("backup", FileParameters, Nothing, _backup)
+RESTORE = Sole("restore", FileParameters, Restored, _restore, makes_state=True)
