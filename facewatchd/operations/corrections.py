@@ -8,10 +8,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import ClassVar
 
+from facewatchd.corrections.from_commands import carry_out, folders_of
+from facewatchd.corrections.undo import undo
 from facewatchd.operations.base import Nothing, Number, Read, Record, Write
 from facewatchd.operations.context import Reading, Writing
-from facewatchd.pipeline.corrections.commands import carry_out, folders_of
-from facewatchd.pipeline.corrections.correct import undo
 
 _MOST_ENTRIES = 50
 
@@ -19,7 +19,7 @@ _MOST_ENTRIES = 50
 class PersonParameters(Record):
     """
     Attributes:
-        person: A name, an id, `Person 12`, or a folder's name; see `core.tree.whom.whom`.
+        person: A name, an id, `Person 12`, or a folder's name; see `core.tree.find_person.find_person`.
     """
 
     person: str

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar
 
+from facewatchd.corrections.find_person import person_meant
 from facewatchd.domain import Face, Person
 from facewatchd.errors import FacewatchError
 from facewatchd.operations.base import Nothing, Read, Record
 from facewatchd.operations.context import Reading
-from facewatchd.pipeline.corrections.whom import person_meant
 
 # --- list
 
@@ -74,7 +74,7 @@ LIST = Read("people.list", Nothing, People, _list)
 class ShowParameters(Record):
     """
     Attributes:
-        person: A name, an id, `Person 12`, or a folder's name; see `core.tree.whom.whom`.
+        person: A name, an id, `Person 12`, or a folder's name; see `core.tree.find_person.find_person`.
     """
 
     person: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facewatchd.operations.base import Nothing, Read, Record, Sole, Write
 from facewatchd.operations.context import Alone, Reading, Writing
-from facewatchd.pipeline.corrections.correct import retry
+from facewatchd.pipeline.intake.retry import retry
 from facewatchd.store.backup import back_up, restore
 
 

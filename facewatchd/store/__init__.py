@@ -4,6 +4,7 @@ The state: the only SQL of the program.
 
 from facewatchd.store.date_journal import Change, DateWrite, WriteState
 from facewatchd.store.faces import ExportedFace, FaceTable
+from facewatchd.store.journal import JournalEntry
 from facewatchd.store.notices import Notice
 from facewatchd.store.people import PersonFace, PersonPhoto, PersonSummary
 from facewatchd.store.photo_dates import DatedPhoto
@@ -28,6 +29,7 @@ __all__ = [
     "FaceTable",
     "Folders",
     "HeldRecluster",
+    "JournalEntry",
     "LastRecluster",
     "Notice",
     "PersonFace",

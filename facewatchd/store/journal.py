@@ -1,5 +1,5 @@
 """
-The user's words in their order, each with what was before it, so that it can be taken back.
+The journal: the corrections in their order, each with what was before it, so that it can be undone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from facewatchd.core.tree.undoing import Rows, Word, resting_on, word
+from facewatchd.core.tree.undoing import JournalledChange, Rows, change, depending_on
 from facewatchd.domain import FaceId, PersonId
 from facewatchd.store.medoids import Medoids
 
@@ -19,17 +19,17 @@ _FACE_AT = {"faces": 0, "constraints": 0, "medoids": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """
-    One word.
+    One correction, or the undo of one.
 
     Attributes:
         at: Seconds since 1970.
-        undone: Whether it was taken back.
-        undoes: The word that this one takes back.
-        undone_by: The word that takes this one back.
-        kind: What several words have in common that are one; empty for a word that stands alone.
-        photos: How many photos it is about.
+        undone: Whether it was undone.
+        undoes: The entry that this one undoes.
+        undone_by: The entry that undoes this one.
+        kind: What several gestures have in common that make one entry; empty for an entry that stands alone.
+        photos: The number of photos that it is about.
     """
 
     entry_id: int
@@ -54,7 +54,7 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
         self._medoids = medoids
-        # words whose change is being made, with the faces and people that it is about
+        # entries of changes that are being made, with the faces and people that they are about
         self._open: dict[int, tuple[set[FaceId], set[PersonId]]] = {}
 
     def remember(
@@ -78,9 +78,9 @@ class Journal:
             faces: The faces that it changes.
             people: The people whose rows or medoids it changes.
             made: Of these, those who come into being by it.
-            undoes: The word that it takes back.
-            kind: See `Entry`.
-            photos: See `Entry`.
+            undoes: The entry that it undoes.
+            kind: See `JournalEntry`.
+            photos: See `JournalEntry`.
 
         Returns:
             The entry's id.
@@ -96,7 +96,7 @@ class Journal:
         return cursor.lastrowid
 
     def finish(self) -> None:
-        """The changes of all words so far are made: what they came to is written down, each in its transaction."""
+        """The changes of all entries so far are made: the rows after them are stored, each in its transaction."""
         for entry_id, (faces, people) in self._open.items():
             row = self._db.execute("SELECT after FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
             if row is None:
@@ -113,7 +113,7 @@ class Journal:
         self._open.clear()
 
     def give_up(self) -> None:
-        """The transaction of the words so far was rolled back."""
+        """The transaction of the entries so far was rolled back."""
         self._open.clear()
 
     def _now(self, faces: Collection[FaceId], people: Collection[PersonId]) -> Rows:
@@ -126,11 +126,11 @@ class Journal:
 
     def take_out(self, entry_id: int, faces: Collection[FaceId]) -> bool:
         """
-        Make these faces as they were before a word, which says nothing of them any more; it is struck out by
-        `strike_out` if it says nothing at all by that.
+        Make these faces as they were before an entry, which is not about them any more. Where it is about nothing then,
+        `strike_out` removes it.
 
         Returns:
-            Whether it was done: not where the word was taken back, or a later one is about these faces.
+            Whether it was done: not where the entry was undone, or a later one is about these faces.
         """
         self.finish()
         rows = self._db.execute("SELECT before, undone, after FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
@@ -154,7 +154,7 @@ class Journal:
         return True
 
     def strike_out(self, entry_id: int) -> None:
-        """Remove a word that says nothing of any face any more; one that does stays."""
+        """Remove an entry that is about no face any more; another one stays."""
         (text,) = self._db.execute("SELECT before FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
         if not json.loads(text)["faces"]:
             self._db.execute("DELETE FROM journal WHERE entry_id = ?", (entry_id,))
@@ -171,16 +171,16 @@ class Journal:
         at: float | None = None,
     ) -> None:
         """
-        A word says more. To be called before the change, in its transaction.
+        An entry goes on. To be called before the change, in its transaction.
 
         Args:
-            entry_id: The word.
-            title: What it says now, where it says nothing of other faces; None to keep its title.
+            entry_id: The entry.
+            title: Its title from now on, where it is about no other faces; None to keep its title.
             faces: The faces that it changes too.
             people: The people whose rows or medoids it changes too.
-            photos: How many photos more it is about.
-            whole: Whether the title is about all that the word says.
-            at: When it was said to its end, seconds since 1970; None to keep that.
+            photos: The number of photos more that it is about.
+            whole: Whether the title is about all of the entry.
+            at: When the user did the last of it, seconds since 1970; None to keep that.
         """
         self.finish()
         (text,) = self._db.execute("SELECT before FROM journal WHERE entry_id = ?", (entry_id,)).fetchone()
@@ -204,51 +204,51 @@ class Journal:
     def _is_about(text: str, faces: Collection[FaceId]) -> bool:
         return any(row[0] in faces for row in json.loads(text)["faces"])
 
-    def entries(self, limit: int) -> list[Entry]:
-        """The last words, the newest first."""
+    def entries(self, limit: int) -> list[JournalEntry]:
+        """The last entries, the newest first."""
         return self._entries("TRUE ORDER BY entry_id DESC LIMIT ?", (limit,))
 
-    def get(self, entry_id: int) -> Entry | None:
-        """The word of this number."""
+    def get(self, entry_id: int) -> JournalEntry | None:
+        """The entry of this number."""
         return next(iter(self._entries("entry_id = ?", (entry_id,))), None)
 
-    def last(self) -> Entry | None:
-        """The newest word that was not taken back, and takes back nothing itself."""
+    def last(self) -> JournalEntry | None:
+        """The newest correction that was not undone."""
         return next(iter(self._entries("NOT undone AND undoes IS NULL ORDER BY entry_id DESC LIMIT 1", ())), None)
 
-    def newest(self) -> Entry | None:
-        """The newest word of all."""
+    def newest(self) -> JournalEntry | None:
+        """The newest entry of all."""
         return next(iter(self.entries(1)), None)
 
-    def _entries(self, condition: str, arguments: Sequence[int]) -> list[Entry]:
+    def _entries(self, condition: str, arguments: Sequence[int]) -> list[JournalEntry]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM journal j WHERE {condition}", arguments)
         return [
-            Entry(number, at, title, bool(undone), undoes, undone_by, kind, photos)
+            JournalEntry(number, at, title, bool(undone), undoes, undone_by, kind, photos)
             for number, at, title, undone, undoes, undone_by, kind, photos in rows
         ]
 
-    def resting_on(self, entry_id: int) -> list[Entry]:
-        """The words that rest on one, the last first; while there are any, it cannot be taken back."""
+    def depending_on(self, entry_id: int) -> list[JournalEntry]:
+        """The entries that depend on one, the last first; while there are any, it cannot be undone."""
         self.finish()
         rows = self._db.execute(
             "SELECT entry_id, before, after, undone, undoes FROM journal WHERE entry_id >= ? AND (NOT undone OR entry_id = ?)"
             " ORDER BY entry_id",
             (entry_id, entry_id),
         )
-        words: list[Word] = []
+        changes: list[JournalledChange] = []
         for each, before, after, undone, undoes in rows:
             then = json.loads(after) if after is not None else None
-            words.append(word(each, json.loads(before), then, undone=bool(undone), undoes=undoes))
-        one, *later = words
-        return [entry for entry in map(self.get, resting_on(one, later)) if entry is not None]
+            changes.append(change(each, json.loads(before), then, undone=bool(undone), undoes=undoes))
+        one, *later = changes
+        return [entry for entry in map(self.get, depending_on(one, later)) if entry is not None]
 
     def take_back(self, entry_id: int, at: float) -> set[PersonId]:
         """
-        Make everything that a word changed as it was before it. Faces that are gone since are left out. That is a word
-        itself, which can be taken back; where the word is such a one, what it took back holds again.
+        Make everything that an entry changed as it was before it. Faces that are gone since are left out. The undo is an
+        entry itself, which can be undone; where the entry is an undo, the correction that it undid holds again.
 
         Args:
-            entry_id: The word.
+            entry_id: The entry.
             at: Seconds since 1970.
 
         Returns:
@@ -277,7 +277,7 @@ class Journal:
             self._restore_constraints(before, after)
         self._medoids.remove_people(people)
         self._restore_medoids(before)
-        # a later word may have given such a face to somebody else
+        # a later correction may have given such a face to another person
         self._medoids.remove_others(people)
         self._db.execute("UPDATE journal SET undone = 1 WHERE entry_id = ?", (entry_id,))
         return concerned | {row[1] for row in before["faces"] if row[1] is not None}

@@ -140,21 +140,25 @@ class People:
         )
         return {face_id for (face_id,) in rows}
 
-    def merge(self, person_id: PersonId, into: PersonId, *, allow_same_photo: bool = False) -> None:
+    def merge(
+        self, person_id: PersonId, into: PersonId, *, allow_same_photo: bool = False, keeps_name: bool = True
+    ) -> None:
         """
         The two are one person, for good: the faces of the first are confirmed as the second's. Whoever was merged
         stands for the person whom they were merged into; where the two are one already nothing happens. In photos of
         both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people. A face
-        that the user confirmed stays in any case, and every face does where two of a photo may be one person.
+        that the user confirmed stays in any case, and every face does where two of a photo may be one person. Where the second
+        has no name, they get the first one's if `keeps_name`.
         """
         one, other = self.get(person_id), self.get(into)
         if one is None or other is None or one.person_id == other.person_id:
             return
         person_id, into = one.person_id, other.person_id
-        self._db.execute(
-            "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
-            (person_id, into),
-        )
+        if keeps_name:
+            self._db.execute(
+                "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
+                (person_id, into),
+            )
         # that they are one takes back that they are two, which is said of faces of both: it says nothing of single faces
         apart = (
             "SELECT c.face_id FROM constraints c JOIN faces f USING (face_id)"

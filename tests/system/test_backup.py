@@ -16,8 +16,9 @@ import pytest
 from helpers import Archive, open_archive, unit
 
 from facewatchd.core.tree.entries import LinkMode
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Hide
 from facewatchd.errors import StoreError
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.intake.roots import settle_roots
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
@@ -286,7 +287,7 @@ def test_a_command_that_names_another_people_folder_makes_it_whole(archive: Arch
     os.rename(archive.tree.path, moved.path)
     materialize(archive.store, moved)
     materialize(archive.store, archive.tree, set())
-    scope = correct.hide(archive.store, bob, hidden=True)
+    scope = apply(archive.store, Hide(bob)).scope
     materialize(archive.store, archive.tree, scope)
     materialize(archive.store, archive.tree)
     assert archive.store.people.hidden() == {bob}

@@ -10,9 +10,11 @@ import pytest
 from helpers import NOW, Archive, links, unit
 
 from facewatchd.core.tree.scope import Scope
+from facewatchd.corrections.apply import apply, person_of
+from facewatchd.corrections.records import Hide, Merge, Rename
 from facewatchd.domain import Person, PersonId
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.corrections import correct
+from facewatchd.pipeline.intake.retry import retry
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 
@@ -48,7 +50,7 @@ def refused(error: pytest.ExceptionInfo[FacewatchError]) -> str:
 def test_a_person_gets_a_name(store: Store, given: str, stored: str) -> None:
     """In one Unicode form, so that the same name is the same."""
     person = store.people.add()
-    assert correct.rename(store, person, given) == {person}
+    assert apply(store, Rename(person, given)).scope == {person}
     assert store.people.get(person) == Person(person, stored)
 
 
@@ -57,7 +59,7 @@ def test_what_is_no_name_is_refused(store: Store, name: str) -> None:
     """Nothing to see, or signs that make a terminal do things."""
     person = store.people.add("Ada")
     with pytest.raises(FacewatchError, match="This is no name") as caught:
-        correct.rename(store, person, name)
+        apply(store, Rename(person, name))
     refused(caught)
     assert store.people.get(person) == Person(person, "Ada")
 
@@ -69,7 +71,7 @@ def test_a_name_that_somebody_has_is_refused(store: Store, name: str) -> None:
     store.people.add("Ad\u00e1s")
     person = store.people.add("Bob")
     with pytest.raises(FacewatchError, match=f"is called .* already: .*people merge {person} [12]'") as caught:
-        correct.rename(store, person, name)
+        apply(store, Rename(person, name))
     refused(caught)
     assert store.people.get(person) == Person(person, "Bob")
 
@@ -77,24 +79,24 @@ def test_a_name_that_somebody_has_is_refused(store: Store, name: str) -> None:
 def test_a_person_may_change_how_the_own_name_is_written(store: Store) -> None:
     """That is no collision."""
     person = store.people.add("ada")
-    assert correct.rename(store, person, "Ada") == {person}
-    assert correct.rename(store, person, "Ada") == {person}
+    assert apply(store, Rename(person, "Ada")).scope == {person}
+    assert apply(store, Rename(person, "Ada")).scope == {person}
     assert store.people.get(person) == Person(person, "Ada")
 
 
 def test_the_name_of_somebody_who_was_merged_is_free(store: Store) -> None:
     """There is nobody of that name any more."""
     ada, bob, eve = store.people.add("Ada"), store.people.add("Bob"), store.people.add()
-    correct.merge(store, ada, bob)
-    correct.rename(store, eve, "Ada")
+    apply(store, Merge(ada, bob))
+    apply(store, Rename(eve, "Ada"))
     assert store.people.named() == [Person(bob, "Bob"), Person(eve, "Ada")]
 
 
 def test_who_was_merged_is_renamed_as_who_they_are_now(store: Store) -> None:
     """An old id still means the person."""
     ada, bob = store.people.add("Ada"), store.people.add()
-    correct.merge(store, ada, bob)
-    assert correct.rename(store, ada, "Eve") == {bob}
+    apply(store, Merge(ada, bob))
+    assert apply(store, Rename(ada, "Eve")).scope == {bob}
     assert store.people.get(ada) == store.people.get(bob) == Person(bob, "Eve")
 
 
@@ -104,15 +106,24 @@ def test_nobody_of_that_id(store: Store, person: PersonId) -> None:
     ada = store.people.add("Ada")
     before = dump(store)
     for attempt in (
-        lambda: correct.rename(store, person, "Bob"),
-        lambda: correct.merge(store, person, ada),
-        lambda: correct.merge(store, ada, person),
-        lambda: correct.person_of(store, person),
+        lambda: apply(store, Rename(person, "Bob")).scope,
+        lambda: apply(store, Merge(person, ada)).scope,
+        lambda: apply(store, Merge(ada, person)).scope,
+        lambda: person_of(store, person),
     ):
         with pytest.raises(FacewatchError, match=f"There is no person {person}: 'facewatchd people list'") as caught:
             attempt()
         refused(caught)
     assert dump(store) == before
+
+
+def test_the_name_of_somebody_hidden_is_not_given_to_a_second_person(store: Store) -> None:
+    """Merged into somebody without a name, while another person has the name."""
+    hidden, ada, nameless = store.people.add("Ada"), store.people.add(), store.people.add()
+    apply(store, Hide(hidden))
+    apply(store, Rename(ada, "ada"))
+    apply(store, Merge(hidden, nameless))
+    assert store.people.named() == [Person(ada, "ada")]
 
 
 # --- merging ---------------------------------------------------------------------------------------------------------
@@ -123,7 +134,7 @@ def test_two_become_one(archive: Archive) -> None:
     ada = archive.person("Ada", [b"1.jpg", b"2.jpg"])
     bob = archive.person("", [b"3.jpg"], 1)
     archive.add(b"4.jpg", [(ada, unit(0)), (bob, unit(1)), (None, unit(2))])
-    assert {ada, bob} <= correct.merge(archive.store, ada, bob)
+    assert {ada, bob} <= apply(archive.store, Merge(ada, bob)).scope
     (summary,) = archive.store.people.summaries()
     assert (summary.person, summary.faces, summary.photos, summary.confirmed) == (Person(bob, "Ada"), 4, 4, 2)
     materialize(archive.store, archive.tree)
@@ -138,11 +149,11 @@ def test_somebody_is_not_merged_with_themselves(store: Store, merged: bool) -> N
     """Nor two who are one already."""
     ada, bob = store.people.add("Ada"), store.people.add("Bob")
     if merged:
-        correct.merge(store, ada, bob)
+        apply(store, Merge(ada, bob))
     before = dump(store)
     for one, other in [(ada, bob), (bob, ada), (ada, ada)] if merged else [(ada, ada)]:
         with pytest.raises(FacewatchError, match=r"nothing to merge: .* are the same person") as caught:
-            correct.merge(store, one, other)
+            apply(store, Merge(one, other))
         refused(caught)
     assert dump(store) == before
 
@@ -154,10 +165,10 @@ def test_the_scope_brings_the_tree_up_to_date(archive: Archive) -> None:
     archive.add(b"all.jpg", [(person, unit(number)) for number, person in enumerate(people)])
     materialize(store, archive.tree)
     words: list[Callable[[], Scope]] = [
-        lambda: correct.rename(store, people[3], "Ada"),
-        lambda: correct.merge(store, people[0], people[1]),
-        lambda: correct.merge(store, people[3], people[2]),
-        lambda: correct.rename(store, people[3], "Eve"),
+        lambda: apply(store, Rename(people[3], "Ada")).scope,
+        lambda: apply(store, Merge(people[0], people[1])).scope,
+        lambda: apply(store, Merge(people[3], people[2])).scope,
+        lambda: apply(store, Rename(people[3], "Eve")).scope,
     ]
     for word in words:
         assert materialize(store, archive.tree, word()).actions
@@ -175,9 +186,9 @@ def test_photos_that_failed_can_be_tried_again(archive: Archive) -> None:
     for path, passing in ((b"2.jpg", True), (b"3.jpg", False)):
         store.photos.fail(archive.write(path), "The disk failed.", 1e9, passing=passing)
     assert len(store.photos.failures()) == 2
-    assert correct.retry(store) == 2
+    assert retry(store) == 2
     assert {seen.path for seen in store.photos.pending([1], 9)} == {b"2.jpg", b"3.jpg"}
-    assert correct.retry(store) == 0
+    assert retry(store) == 0
     assert store.photos.failures() == []
 
 

@@ -22,9 +22,9 @@ from trees import look
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.face_pictures import pictured
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, FaceId, FaceState, Precision
 from facewatchd.people.kept_pictures import FOLDER
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.tree import pictures
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import StoredModel
@@ -180,7 +180,7 @@ def test_nothing_is_cut_twice(tree: Archive, monkeypatch: pytest.MonkeyPatch) ->
     (at(tree, "_review/Ada?/r0 face.jpg")).unlink()
     look(tree)
     assert names(tree, "_review/Ada?") == {"r1.jpg", "r1 face.jpg"}
-    correct.undo(tree.store)
+    undo(tree.store)
     look(tree)
     assert names(tree, "_review/Ada?") == {"r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"}
     shutil.rmtree(at(tree, "."))
@@ -248,7 +248,7 @@ def test_moved_to_the_person(tree: Archive, half: tuple[str, ...]) -> None:
     assert names(tree, "_review/Ada?") == {"r1.jpg", "r1 face.jpg"}
     assert "r0.jpg" in names(tree, "Ada")
     assert "r0 face.jpg" not in names(tree, "Ada")
-    correct.undo(tree.store)
+    undo(tree.store)
     look(tree)
     assert names(tree, "_review/Ada?") == {"r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"}
 
@@ -356,7 +356,7 @@ def test_many_are_one_word(tree: Archive) -> None:
     move(tree, ("r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"), "_review/Ada?", "Ada")
     settles(tree)
     assert (whose(tree, "r0.jpg"), whose(tree, "r1.jpg")) == ("Ada!", "Ada!")
-    correct.undo(tree.store)
+    undo(tree.store)
     look(tree)
     assert names(tree, "_review/Ada?") == {"r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"}
 
@@ -379,7 +379,7 @@ def test_whole_folders_mean_what_they_did(tree: Archive, how: str) -> None:
     settles(tree)
     expected = {"deleted": "unknown", "ignored": "ignored", "to the top": "Zoe!"}.get(how, "Ada!")
     assert {whose(tree, "r0.jpg"), whose(tree, "r1.jpg")} == {expected}
-    correct.undo(tree.store)
+    undo(tree.store)
     look(tree)
     assert names(tree, "_review/Ada?") == {"r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"}
 

@@ -21,9 +21,11 @@ from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.half_moves import WHILE_S
 from facewatchd.core.tree.scope import Scope
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.from_commands import carry_out, folders_of
+from facewatchd.corrections.records import Hide, Rename, Show
+from facewatchd.corrections.undo import undo
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.corrections import correct
-from facewatchd.pipeline.corrections.commands import carry_out, folders_of
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store.notices import KEPT_S
 
@@ -94,7 +96,7 @@ def test_who_is_hidden_keeps_a_folder(album: Archive, how: str) -> None:
     elif how == "deleted":
         shutil.rmtree(tree / "Person 1")
     else:
-        correct.hide(album.store, 1, hidden=True)
+        apply(album.store, Hide(1))
     assert settles(album) == {BOB: BOBS, b"_unknown": UNKNOWN}
     assert hidden(album) == {ADA: ADAS}
     assert album.store.people.hidden() == {1}
@@ -111,7 +113,7 @@ def test_the_folder_of_who_is_shown_again_by_command_is_back(archive: Archive, t
     (tree / "Person 1" / "note.txt").write_bytes(b"mine")
     (tree / "Person 1").rename(tree / "_ignored" / "Person 1")
     look(archive)
-    correct.undo(archive.store) if back == "undo" else correct.hide(archive.store, 1, hidden=False)
+    undo(archive.store) if back == "undo" else apply(archive.store, Show(1))
     assert settles(archive) == {**BEFORE, ADA: ADAS | {b"note.txt"}}
     assert not (tree / "_ignored" / "Person 1").exists()
 
@@ -126,7 +128,7 @@ def test_a_hidden_folder_gets_the_name_that_it_is_brought_back_by(archive: Archi
     (tree / "_ignored" / "Ada").rename(tree / "Ada Lovelace")
     assert settles(archive) == {b"Ada Lovelace": ADAS, BOB: BOBS, b"_unknown": UNKNOWN}
     assert [person.name for person in archive.store.people.named()] == ["Ada Lovelace"]
-    correct.undo(archive.store)
+    undo(archive.store)
     settles(archive)
     assert hidden(archive) == {b"Ada": ADAS}
 
@@ -169,7 +171,7 @@ def test_hidden_and_shown_people_of_one_name(archive: Archive, tree: Path) -> No
     (tree / "Person 2").rename(tree / "Bob")
     look(archive)
     assert (set(shown(archive)), set(hidden(archive))) == ({b"Bob", b"_unknown"}, {b"Bob"})
-    correct.hide(archive.store, 1, hidden=False)
+    apply(archive.store, Show(1))
     look(archive)
     assert shown(archive) == {b"Bob": BOBS, b"Bob (2)": ADAS, b"_unknown": UNKNOWN}
     (tree / "_ignored" / "mine").mkdir()
@@ -195,9 +197,9 @@ def test_a_number_goes_with_its_reason(archive: Archive, tree: Path, how: str) -
         case "hidden":
             (tree / "Bob").rename(tree / "_ignored" / "Bob")
         case "hidden by command":
-            scope = correct.hide(store, 1, hidden=True)
+            scope = apply(store, Hide(1)).scope
         case _:
-            scope = correct.rename(store, 1, "Robert")
+            scope = apply(store, Rename(1, "Robert")).scope
     materialize(store, archive.tree, {*scope, None}, looked=looked)
     assert b"Bob (2)" not in shown(archive)
     assert b"b0.jpg" in shown(archive)[b"Bob"]
@@ -434,7 +436,7 @@ def test_in_the_running_daemon(tmp_path_factory: pytest.TempPathFactory, tmp_pat
 
 def test_a_hidden_person_renamed_by_command(archive: Archive, tree: Path) -> None:
     """The folder in `_ignored` has the name, which is told without where it lies."""
-    correct.hide(archive.store, 1, hidden=True)
+    apply(archive.store, Hide(1))
     said, scope = carry_out(archive.store, "rename", {"person": 1, "name": "Ada"})
     materialize(archive.store, archive.tree, {*scope, None})
     assert folders_of(archive.store, said) == ["Ada"]

@@ -19,11 +19,11 @@ from trees import Failing, know_two, look, regroup, shown
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.gestures import Deleted, Hidden, Merged
+from facewatchd.corrections.gestures import apply_gestures
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import Assignment, Face
 from facewatchd.errors import TreeError
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.corrections import correct
-from facewatchd.pipeline.corrections.obey import Obedience
 from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
@@ -61,7 +61,7 @@ BEFORE = {
 
 def undone(archive: Archive, *, times: int = 1) -> dict[bytes, set[bytes]]:
     for _ in range(times):
-        correct.undo(archive.store)
+        undo(archive.store)
     look(archive)
     return shown(archive)
 
@@ -168,11 +168,10 @@ def test_whom_somebody_was_merged_into_is_restored_too(archive: Archive, tree: P
     store = archive.store
     cyd = archive.person("Cyd", [b"c%d.jpg" % number for number in range(3)], 4)
     store.medoids.replace(cyd, archive.faces_of(cyd)[:1])
-    obedience = Obedience(store, 1.0)
-    obedience.obey(Merged(2, 1))
+    apply_gestures(store, [Merged(2, 1)], 1.0)
     before = (store.medoids.of(1), archive.faces_of(1), store.people.named())
-    obedience.obey(Merged(cyd, 2))
-    correct.undo(store)
+    apply_gestures(store, [Merged(cyd, 2)], 1.0)
+    undo(store)
     assert (store.medoids.of(1), archive.faces_of(1), store.people.named()) == before
 
 

@@ -18,9 +18,12 @@ from trees import know_two, look, regroup, shown, shown_below
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.link_names import template
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.from_commands import confirm_face
+from facewatchd.corrections.records import Hide, Merge, Rename, Show
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
@@ -115,7 +118,7 @@ def test_it_keeps_its_name_for_good(album: Archive) -> None:
     other = replace(album, tree=replace(album.tree, name=template("{name} ({date})")))
     rests(other)
     assert shown(other)[b"Ada"] == {NAME, b"a1 (2019-08-17).jpg", b"a2 (2019-08-17).jpg", b"both.jpg"}
-    correct.rename(store, 1, "Grandma")
+    apply(store, Rename(1, "Grandma"))
     rests(album)
     assert NAME in shown(album)[b"Grandma"]
     years = replace(album, tree=replace(album.tree, years=True))
@@ -154,7 +157,7 @@ def test_it_goes_with_the_face(album: Archive, how: str) -> None:
     """It is Bob: his folder has the link, under its name; taken back, Ada's has."""
     name = NAME
     if how == "by command":
-        correct.confirm_face(album.store, face(album, b"a0.jpg"), 2)
+        apply(album.store, confirm_face(album.store, face(album, b"a0.jpg"), 2))
     elif how == "moved":
         at(album, "Ada/What a day!.jpg").rename(at(album, "Bob/What a day!.jpg"))
     else:
@@ -162,7 +165,7 @@ def test_it_goes_with_the_face(album: Archive, how: str) -> None:
         at(album, "Ada/What a day!.jpg").rename(at(album, "Bob/It was Bob.jpg"))
     rests(album)
     assert shown(album) == {**BEFORE, b"Ada": BEFORE[b"Ada"] - {NAME}, b"Bob": BEFORE[b"Bob"] | {name}}
-    correct.undo(album.store)
+    undo(album.store)
     rests(album)
     assert shown(album) == {**BEFORE, b"Ada": BEFORE[b"Ada"] - {NAME} | {name}}
 
@@ -186,7 +189,7 @@ def test_people_who_are_one(album: Archive, how: str) -> None:
     if how == "moved into":
         at(album, "Bob").rename(at(album, "Ada/Bob"))
     elif how == "by command":
-        correct.merge(album.store, 2, 1)
+        apply(album.store, Merge(2, 1))
     else:
         at(album, "Bob/What a day!.jpg").rename(at(album, "Ada/What a day! (2).jpg"))
         at(album, "Bob/b1.jpg").rename(at(album, "Ada/b1.jpg"))
@@ -249,17 +252,17 @@ def test_in_the_pools(album: Archive) -> None:
     at(album, "_unknown/y.jpg").rename(at(album, "_ignored/Not me.jpg"))
     rests(album)
     assert shown(album)[b"_ignored"] == {b"Not me.jpg"}
-    correct.confirm_face(album.store, face(album, b"x.jpg"), 2)
+    apply(album.store, confirm_face(album.store, face(album, b"x.jpg"), 2))
     rests(album)
     assert shown(album)[b"Bob"] == BEFORE[b"Bob"] | {b"Who is this.jpg"}
 
 
 def test_hidden_and_shown_again(album: Archive) -> None:
     """The names are kept."""
-    correct.hide(album.store, 1, hidden=True)
+    apply(album.store, Hide(1))
     rests(album)
     assert b"Ada" not in shown(album)
-    correct.hide(album.store, 1, hidden=False)
+    apply(album.store, Show(1))
     rests(album)
     assert shown(album) == BEFORE
 

@@ -28,12 +28,13 @@ from facewatchd.core.tree.entries import (
     hard_link,
 )
 from facewatchd.core.tree.folder_names import MAX_NAME_BYTES, fold, folder_name, link_name
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Rename
 from facewatchd.domain import PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.people.markers import marker_text
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.people.tree import Done, PeopleTree
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.tree.materialize import Materialized, materialize
 
 pytest_plugins = "archive_fixtures"
@@ -110,7 +111,7 @@ def build(archive: Archive) -> Materialized:
 def give(archive: Archive, person: PersonId, name: str) -> bool:
     """By command; what that refuses, straight into the state, as an older version may have. Returns whether it did."""
     try:
-        correct.rename(archive.store, person, name)
+        apply(archive.store, Rename(person, name))
     except FacewatchError:
         archive.store.people.rename(person, name.encode("utf-8", "replace").decode())
         return True

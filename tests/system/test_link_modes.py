@@ -19,11 +19,13 @@ from trees import know_two, look, regroup, shown
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import LinkMode, RemoveFolder
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Merge, Rename
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.photos.formats import is_photo_name
-from facewatchd.pipeline.corrections import correct
 from facewatchd.watch.scanner import scan
 
 pytest_plugins = "archive_fixtures"
@@ -114,7 +116,7 @@ def test_moved_deleted_ignored(album: Archive, mode: LinkMode) -> None:
     }
     assert kinds(album) == {mode}
     for _ in range(3):
-        correct.undo(album.store)
+        undo(album.store)
     look(album)
     assert {name: entries for name, entries in shown(album).items() if name != b"_ignored"} == BEFORE
 
@@ -199,7 +201,7 @@ def test_a_copy_that_the_user_changed_is_theirs(album: Archive, mode: LinkMode, 
         at(album, "Person 1/a0.tmp").rename(mine)
     assert settles(album) == BEFORE | {ADA: BEFORE[ADA] | {b"a0 (2).jpg"}}
     assert mine.read_bytes() == b"cropped"
-    correct.rename(album.store, 1, "Ada")
+    apply(album.store, Rename(1, "Ada"))
     album.store.photos.miss([1])
     look(album)
     assert at(album, "Ada/a0.jpg").read_bytes() == b"cropped"
@@ -229,7 +231,7 @@ def test_the_last_name_of_a_picture_is_never_removed(album: Archive, mode: LinkM
     if mode is LinkMode.HARDLINK:
         assert look(album).actions == ()
         look(replace(album, tree=replace(album.tree, links=LinkMode.RELATIVE)))
-        correct.merge(album.store, 1, 2)
+        apply(album.store, Merge(1, 2))
         look(album)
         assert at(album, "Person 1/a0.jpg").read_bytes() == content
 

@@ -10,7 +10,8 @@ from helpers import Archive, listing
 from trees import know_two, look, regroup
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
-from facewatchd.pipeline.corrections import correct
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Merge, Rename
 
 pytest_plugins = "archive_fixtures"
 
@@ -40,7 +41,7 @@ def tree(archive: Archive) -> Path:
 
 
 def merge(archive: Archive) -> None:
-    correct.merge(archive.store, 1, 2)
+    apply(archive.store, Merge(1, 2))
     look(archive)
 
 
@@ -93,7 +94,7 @@ def test_links_and_folders_called_like_litter_are_no_litter(archive: Archive, tr
     left(tree / "Person 2", "x")
     (tree / "Person 2" / "x").unlink()
     (tree / "Person 2" / "@eaDir").symlink_to(tree / "elsewhere")
-    correct.merge(archive.store, 2, archive.person("Carl", [b"c0.jpg"], 5))
+    apply(archive.store, Merge(2, archive.person("Carl", [b"c0.jpg"], 5)))
     look(archive)
     assert (tree / "Person 2" / "@eaDir").is_symlink()
     assert (tree / "elsewhere" / "a.jpg").read_bytes() == b"left"
@@ -101,12 +102,12 @@ def test_links_and_folders_called_like_litter_are_no_litter(archive: Archive, tr
 
 def test_the_name_is_free_again(archive: Archive, tree: Path) -> None:
     """Who comes next gets the folder's name without a number."""
-    correct.rename(archive.store, 1, "Ada")
-    correct.rename(archive.store, 2, "Bob")
+    apply(archive.store, Rename(1, "Ada"))
+    apply(archive.store, Rename(2, "Bob"))
     look(archive)
     left(tree / "Ada", *ALL)
     merge(archive)
-    correct.rename(archive.store, 2, "Ada")
+    apply(archive.store, Rename(2, "Ada"))
     look(archive)
     assert (tree / "Ada" / "a0.jpg").is_symlink()
 

@@ -19,9 +19,10 @@ import pytest
 from helpers import NASTY_NAMES, Archive, broken_links, links, listing, open_archive, unit
 
 from facewatchd.core.tree.entries import MARKER, Action, LinkMode, PutFile, PutLink
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Merge, Rename
 from facewatchd.domain import Assignment, DateFinding, DateSource, Precision
 from facewatchd.errors import TreeError
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.tree.materialize import Materialized, materialize
 from facewatchd.store import Store
 
@@ -289,7 +290,7 @@ def test_a_dry_run_touches_nothing(archive: Archive) -> None:
     assert not os.path.lexists(archive.tree.path)
     assert without_versions(planned) == without_versions(build(archive))
     archive.person("Bob", [b"3.jpg"], 1)
-    correct.rename(archive.store, 1, "Eve")
+    apply(archive.store, Rename(1, "Eve"))
     before = listing(archive.folder / "People")
     with Store(archive.folder / "state", read_only=True) as reader:
         planned = materialize(reader, archive.tree, dry_run=True)
@@ -338,7 +339,7 @@ def test_a_new_name_renames_the_folder_with_the_users_files_in_it(archive: Archi
     (folder / "note.txt").write_text("mine", encoding="utf-8")
     (folder / "own").mkdir()
     inodes = {path.name: path.lstat().st_ino for path in folder.iterdir()}
-    correct.rename(archive.store, ada, "Ada")
+    apply(archive.store, Rename(ada, "Ada"))
     build(archive)
     assert set(tree_of(archive)) == {b"Ada"}
     assert {path.name: path.lstat().st_ino for path in at(archive, b"Ada").iterdir()} == inodes
@@ -401,7 +402,7 @@ def test_a_rename_that_a_crash_kept_from_the_manifest_names_nobody(archive: Arch
     ada = archive.person("", [b"1.jpg", b"2.jpg"])
     build(archive)
     plain = b"Person %d" % ada
-    correct.rename(archive.store, ada, "Ada/Eve")
+    apply(archive.store, Rename(ada, "Ada/Eve"))
     at(archive, plain).rename(at(archive, b"Ada_Eve"))  # what RenameFolder did, killed before it was written down
     build(archive)
     person = archive.store.people.get(ada)
@@ -419,7 +420,7 @@ def test_two_who_are_merged_share_one_folder(archive: Archive) -> None:
     build(archive)
     (at(archive, b"Bob") / "note.txt").write_text("mine", encoding="utf-8")
     for person in (bob, eve):
-        materialize(archive.store, archive.tree, correct.merge(archive.store, person, ada))
+        materialize(archive.store, archive.tree, apply(archive.store, Merge(person, ada)).scope)
     assert tree_of(archive) == {b"Ada": {b"1.jpg", b"2.jpg", b"3.jpg"}, b"Bob": {b"note.txt"}}
     assert os.listdir(at(archive, b"Bob")) == ["note.txt"]
     assert build(archive).actions == ()
@@ -460,7 +461,7 @@ def test_what_is_the_users_survives_everything(archive: Archive) -> None:
     photos = listing(archive.photos)
     archive.add(b"5.jpg", [(ada, unit(0))])
     build(archive)
-    correct.merge(archive.store, bob, ada)
+    apply(archive.store, Merge(bob, ada))
     build(archive)
     archive.store.photos.miss([unknown, *(photo.photo_id for photo in archive.store.people.photos(ada))])
     build(archive)
@@ -497,7 +498,7 @@ def test_what_stands_in_the_way_stays(archive: Archive, make: Callable[[Path], N
             continue
         if rebuilt:
             folder = at(archive, b"Eve")
-            correct.rename(archive.store, 1, "Eve")
+            apply(archive.store, Rename(1, "Eve"))
             build(archive)
             target = folder / target.name
             if target.is_dir():
@@ -694,9 +695,9 @@ class Killer:
 def change_everything(archive: Archive) -> None:
     """Renames, merges, new and lost photos, other dates: every kind of action."""
     store = archive.store
-    correct.rename(store, 1, "Zoe")
-    correct.rename(store, 3, "Zoe/2")
-    correct.merge(store, 2, 4)
+    apply(store, Rename(1, "Zoe"))
+    apply(store, Rename(3, "Zoe/2"))
+    apply(store, Merge(2, 4))
     store.photos.miss([1, 2])
     with store.transaction():
         for face in archive.faces_of(6):

@@ -190,3 +190,62 @@ def test_two_photo_folders_that_change_places_by_copying(archive: Archive, *, sa
     known = [archive.store.photos.known(root.root_id).values() for root in roots]
     assert [len(photos) for photos in known] == [6, 6]
     assert {photo.state for photos in known for photo in photos} == {PhotoState.DONE}
+
+
+# --- names
+
+
+def renamed(archive: Archive, tree: Path, *steps: tuple[str, str]) -> dict[int, str]:
+    """What the people are called after folders were renamed before anybody looked; a second look finds nothing to do."""
+    for number, (source, _) in enumerate(steps):
+        (tree / source).rename(tree / f".{number}")
+    for number, (_, to) in enumerate(steps):
+        (tree / f".{number}").rename(tree / to)
+    look(archive, now=NOW + 10)
+    again = look(archive, now=NOW + 20)
+    assert (again.gestures, again.actions) == ((), ())
+    return {person.person_id: person.name for person in archive.store.people.named()}
+
+
+@pytest.mark.parametrize(
+    ("steps", "names"),
+    [
+        ([("Ada", "Bob"), ("Bob", "Ada")], {1: "Bob", 2: "Ada", 3: "Carol"}),
+        ([("Ada", "Bob"), ("Bob", "Carol"), ("Carol", "Ada")], {1: "Bob", 2: "Carol", 3: "Ada"}),
+        ([("Ada", "Eve"), ("Bob", "Ada")], {1: "Eve", 2: "Ada", 3: "Carol"}),
+        # nobody can have Carol's name, so that Ada keeps hers
+        ([("Ada", "CAROL"), ("Bob", "Ada")], {1: "Ada", 2: "Bob", 3: "Carol"}),
+        ([("Bob", "carol"), ("Ada", "Bob")], {1: "Ada", 2: "Bob", 3: "Carol"}),
+        ([("Carol", "bob"), ("Ada", "Carol")], {1: "Ada", 2: "Bob", 3: "Carol"}),
+        ([("Ada", "Eve"), ("Bob", "eve"), ("Carol", "Bob")], {1: "Eve", 2: "Bob", 3: "Carol"}),
+    ],
+)
+def test_a_name_is_free_if_its_owner_gets_another(
+    archive: Archive, tree: Path, steps: list[tuple[str, str]], names: dict[int, str]
+) -> None:
+    """No two people are called alike; nobody is merged by a name that was not given up."""
+    assert renamed(archive, tree, *steps) == names
+    assert {folder.name for folder in tree.iterdir() if folder.name[0] not in "._"} == set(names.values())
+
+
+def test_a_refused_name_is_not_free_for_a_new_folder(archive: Archive, tree: Path) -> None:
+    """Ada keeps hers, as Carol has the other: whether the new folder is Ada is asked."""
+    (tree / "Ada").rename(tree / "carol")
+    (tree / "Ada").mkdir()
+    (tree / "_unknown" / "x.jpg").rename(tree / "Ada" / "x.jpg")
+    look(archive, now=NOW + 10)
+    assert sorted(person.name for person in archive.store.people.named()) == ["Ada", "Bob", "Carol"]
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_the_name_of_somebody_who_is_merged(archive: Archive, tree: Path, *, is_named: bool) -> None:
+    """It goes to somebody without a name; it is free where the other has one."""
+    archive.person("Dan" if is_named else "", [b"d%d.jpg" % number for number in range(4)], 6)
+    look(archive, now=NOW + 5)
+    dan = "Dan" if is_named else "Person 4"
+    (tree / "Ada").rename(tree / dan / "Ada")
+    (tree / "Bob").rename(tree / "Ada")
+    look(archive, now=NOW + 10)
+    look(archive, now=NOW + 20)
+    names = {person.person_id: person.name for person in archive.store.people.named()}
+    assert names == ({2: "Ada", 3: "Carol", 4: "Dan"} if is_named else {2: "Bob", 3: "Carol", 4: "Ada"})

@@ -19,14 +19,16 @@ from trees import look, regroup, shown
 
 from facewatchd.config import Config
 from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.find_person import person_meant
+from facewatchd.corrections.from_commands import carry_out, confirm_face, reject_face
+from facewatchd.corrections.records import Hide, Merge, Rename, Show, Split
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import Assignment, FaceId, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.operations import corrections
 from facewatchd.operations.base import Operation, P, R
 from facewatchd.operations.client import Client
-from facewatchd.pipeline.corrections import correct
-from facewatchd.pipeline.corrections.commands import carry_out
-from facewatchd.pipeline.corrections.whom import person_meant
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"
@@ -56,9 +58,9 @@ def embeddings(store: Store, person: PersonId) -> set[tuple[float, ...]]:
 def test_faces_that_are_somebody_else(archive: Archive) -> None:
     """A new person, for good, though they look like the first; taken back, they are Ada's again."""
     chosen = [face(archive, b"a%d.jpg" % number, ONE) for number in (0, 1)]
-    new, scope = correct.split(archive.store, ONE, chosen)
-    assert new == [3]
-    assert scope == {1, 3, None}
+    applied = apply(archive.store, Split(ONE, tuple(chosen)))
+    assert applied.people == (3,)
+    assert applied.scope == {1, 3, None}
     assert settles(archive) == {
         ADA: BEFORE[ADA] - {b"a0.jpg", b"a1.jpg"},
         NEW: {b"a0.jpg", b"a1.jpg"},
@@ -71,7 +73,7 @@ def test_faces_that_are_somebody_else(archive: Archive) -> None:
 def test_the_larger_part_may_go(archive: Archive) -> None:
     """Four of Ada's six are somebody else: the two that are left stay Ada and do not follow them."""
     chosen = [face(archive, b"a%d.jpg" % number, ONE) for number in range(4)]
-    correct.split(archive.store, ONE, chosen)
+    apply(archive.store, Split(ONE, tuple(chosen)))
     after = settles(archive)
     assert after[ADA] == {b"a4.jpg", b"both.jpg"}
     assert after[NEW] == {b"a0.jpg", b"a1.jpg", b"a2.jpg", b"a3.jpg"}
@@ -79,11 +81,10 @@ def test_the_larger_part_may_go(archive: Archive) -> None:
 
 def test_who_was_merged_falls_apart_again(archive: Archive) -> None:
     """The groups that they came together from: the larger keeps the name, the other is somebody new, with medoids."""
-    correct.rename(archive.store, ONE, "Ada")
+    apply(archive.store, Rename(ONE, "Ada"))
     settles(archive)
-    correct.merge(archive.store, TWO, ONE)
-    new, _ = correct.split(archive.store, ONE)
-    assert new == [3]
+    apply(archive.store, Merge(TWO, ONE))
+    assert apply(archive.store, Split(ONE)).people == (3,)
     assert embeddings(archive.store, 3) == {tuple(unit(1).tolist())}
     look(archive)
     assert shown(archive)[NEW] == BEFORE[BOB] - {b"both.jpg"}
@@ -97,7 +98,7 @@ def test_two_who_were_taken_for_one(archive: Archive) -> None:
     """Nothing tells of two groups but the faces."""
     archive.store.faces.give(archive.faces_of(TWO), ONE)
     archive.store.faces.regroup(dict.fromkeys(archive.faces_of(ONE), 0))
-    correct.split(archive.store, ONE)
+    apply(archive.store, Split(ONE))
     look(archive)
     assert shown(archive)[NEW] == BEFORE[BOB]
 
@@ -105,10 +106,11 @@ def test_two_who_were_taken_for_one(archive: Archive) -> None:
 @pytest.mark.parametrize("into", [ONE, 3])
 def test_who_was_split_is_one_again(archive: Archive, into: PersonId) -> None:
     """Merged instead of undone, in either direction: that they are one takes back that they are two, for all faces."""
-    (new,), _ = correct.split(archive.store, ONE, [face(archive, b"a%d.jpg" % number, ONE) for number in (0, 1)])
+    faces = tuple(face(archive, b"a%d.jpg" % number, ONE) for number in (0, 1))
+    (new,) = apply(archive.store, Split(ONE, faces)).people
     look(archive)
     apart = shown(archive)
-    correct.merge(archive.store, ONE if into == new else new, into)
+    apply(archive.store, Merge(ONE if into == new else new, into))
     assert settles(archive) == {b"Person %d" % into: BEFORE[ADA], BOB: BEFORE[BOB], b"_unknown": BEFORE[b"_unknown"]}
     assert undone(archive) == apart
     assert undone(archive) == BEFORE
@@ -119,9 +121,9 @@ def test_what_cannot_be_split(archive: Archive) -> None:
     his = archive.faces_of(TWO)
     for faces, said in ((his, "No face would be left to Person 2"), ([*his[1:], 1], "Face 1 is not Person 2's")):
         with pytest.raises(FacewatchError, match=said):
-            correct.split(archive.store, TWO, faces)
+            apply(archive.store, Split(TWO, tuple(faces)))
     with pytest.raises(FacewatchError, match="cannot be split: The faces form one group only"):
-        correct.split(archive.store, ONE)
+        apply(archive.store, Split(ONE))
     assert settles(archive) == BEFORE
     assert archive.store.journal.last() is None
 
@@ -133,18 +135,18 @@ def test_hidden_and_shown_again(archive: Archive, tmp_path: Path) -> None:
     """The folder goes to `_ignored` and comes back, with the user's own file in it."""
     note = tmp_path / "People" / "Person 2" / "note.txt"
     note.write_text("mine")
-    correct.hide(archive.store, TWO, hidden=True)
+    apply(archive.store, Hide(TWO))
     after = settles(archive)
     assert after == {ADA: BEFORE[ADA], b"_unknown": BEFORE[b"_unknown"]}
     kept = tmp_path / "People" / "_ignored" / "Person 2" / "note.txt"
     assert kept.read_text() == "mine"
     with pytest.raises(FacewatchError, match="Person 2 is hidden already: 'facewatchd people list'"):
-        correct.hide(archive.store, TWO, hidden=True)
+        apply(archive.store, Hide(TWO))
     kept.unlink()
-    correct.hide(archive.store, TWO, hidden=False)
+    apply(archive.store, Show(TWO))
     assert settles(archive) == BEFORE
     with pytest.raises(FacewatchError, match="Person 2 is not hidden"):
-        correct.hide(archive.store, TWO, hidden=False)
+        apply(archive.store, Show(TWO))
     undone(archive)
     assert BOB not in shown(archive)
     assert undone(archive) == BEFORE
@@ -155,7 +157,7 @@ def test_hidden_and_shown_again(archive: Archive, tmp_path: Path) -> None:
 
 def test_a_face_is_somebody_elses(archive: Archive) -> None:
     """It is Bob's and not Ada's, as if the link had been moved."""
-    correct.confirm_face(archive.store, face(archive, b"a0.jpg", ONE), TWO)
+    apply(archive.store, confirm_face(archive.store, face(archive, b"a0.jpg", ONE), TWO))
     assert settles(archive) == {
         ADA: BEFORE[ADA] - {b"a0.jpg"},
         BOB: BEFORE[BOB] | {b"a0.jpg"},
@@ -166,8 +168,8 @@ def test_a_face_is_somebody_elses(archive: Archive) -> None:
 
 def test_a_face_is_whose_it_is_believed_to_be(archive: Archive) -> None:
     """Nothing moves, and it is sure from now on."""
-    person, _ = correct.confirm_face(archive.store, face(archive, b"a0.jpg", ONE), None)
-    assert person.person_id == ONE
+    applied = apply(archive.store, confirm_face(archive.store, face(archive, b"a0.jpg", ONE), None))
+    assert applied.people == (ONE,)
     assert settles(archive) == BEFORE
     (summary,) = archive.store.people.summaries([ONE])
     assert summary.confirmed == 1
@@ -176,9 +178,9 @@ def test_a_face_is_whose_it_is_believed_to_be(archive: Archive) -> None:
 def test_two_faces_of_a_photo_are_two_people_unless_both_are_confirmed(archive: Archive) -> None:
     """The face that was only believed to be Ada's gives way; confirmed as well, both are hers, for good."""
     hers, his = face(archive, b"both.jpg", ONE), face(archive, b"both.jpg", TWO)
-    correct.confirm_face(archive.store, his, ONE)
+    apply(archive.store, confirm_face(archive.store, his, ONE))
     assert settles(archive)[b"_unknown"] == BEFORE[b"_unknown"] | {b"both.jpg"}
-    correct.confirm_face(archive.store, hers, ONE)
+    apply(archive.store, confirm_face(archive.store, hers, ONE))
     after = settles(archive)
     assert after == {ADA: BEFORE[ADA], BOB: BEFORE[BOB] - {b"both.jpg"}, b"_unknown": BEFORE[b"_unknown"]}
     assert {hers, his} <= set(archive.faces_of(ONE))
@@ -194,16 +196,16 @@ def test_who_might_have_been_somebody_is_not_once_another_face_of_the_photo_is(a
         store.faces.assign({his: Assignment(None, 0.5, 0.1, ONE)})
     before = [photo.path for photo in store.reviews.photos(ONE)]
     assert len(before) == 1
-    correct.confirm_face(store, hers, None, allow_same_photo=allowed)
+    apply(store, confirm_face(store, hers, None, allow_same_photo=allowed))
     assert [photo.path for photo in store.reviews.photos(ONE)] == (before if allowed else [])
-    correct.undo(store)
+    undo(store)
     assert [photo.path for photo in store.reviews.photos(ONE)] == before
 
 
 def test_a_face_is_not_somebodys(archive: Archive) -> None:
     """As if the link had been deleted; also where the face was nobody's so far."""
-    correct.reject_face(archive.store, face(archive, b"a0.jpg", ONE), None)
-    correct.reject_face(archive.store, face(archive, b"x.jpg", None), ONE)
+    apply(archive.store, reject_face(archive.store, face(archive, b"a0.jpg", ONE), None))
+    apply(archive.store, reject_face(archive.store, face(archive, b"x.jpg", None), ONE))
     assert settles(archive) == {
         ADA: BEFORE[ADA] - {b"a0.jpg"},
         BOB: BEFORE[BOB],
@@ -217,15 +219,15 @@ def test_a_face_that_goes_is_no_medoid_any_more(archive: Archive) -> None:
     store = archive.store
     (medoid,) = store.medoids.of(ONE)
     words: tuple[Callable[[], object], ...] = (
-        lambda: correct.confirm_face(store, medoid, TWO),
-        lambda: correct.reject_face(store, medoid, None),
-        lambda: correct.split(store, ONE, [medoid]),
+        lambda: apply(store, confirm_face(store, medoid, TWO)),
+        lambda: apply(store, reject_face(store, medoid, None)),
+        lambda: apply(store, Split(ONE, (medoid,))),
     )
     for word in words:
         assert word()
         assert medoid not in store.medoids.of(ONE)
         assert store.medoids.of(ONE)
-        correct.undo(store)
+        undo(store)
         assert store.medoids.of(ONE) == [medoid]
 
 
@@ -238,7 +240,7 @@ def test_a_moved_link_takes_the_medoid_with_it(archive: Archive, tmp_path: Path)
     assert medoid in archive.faces_of(TWO)
     assert archive.store.medoids.of(ONE)
     assert medoid not in archive.store.medoids.of(ONE)
-    correct.undo(archive.store)
+    undo(archive.store)
     assert archive.store.medoids.of(ONE) == [medoid]
 
 
@@ -248,10 +250,10 @@ def test_who_gives_way_is_no_medoid_any_more(archive: Archive) -> None:
     archive.add(b"two.jpg", [(TWO, unit(9)), (None, unit(1))])
     other, bob = face(archive, b"two.jpg", TWO), face(archive, b"two.jpg", None)
     store.medoids.replace(TWO, [other])
-    correct.confirm_face(store, bob, TWO)
+    apply(store, confirm_face(store, bob, TWO))
     assert other not in store.medoids.of(TWO)
     assert store.medoids.of(TWO)
-    correct.undo(store)
+    undo(store)
     assert store.medoids.of(TWO) == [other]
 
 
@@ -259,10 +261,13 @@ def test_faces_that_nobody_can_mean(archive: Archive) -> None:
     """Each is told in one sentence; nothing is changed."""
     unknown = face(archive, b"x.jpg", None)
     attempts: tuple[tuple[Callable[[], object], str], ...] = (
-        (lambda: correct.confirm_face(archive.store, 99, ONE), "There is no face 99"),
-        (lambda: correct.reject_face(archive.store, 99, None), "There is no face 99"),
-        (lambda: correct.confirm_face(archive.store, unknown, None), f"Face {unknown} is not assigned to a person"),
-        (lambda: correct.confirm_face(archive.store, unknown, 77), "There is no person 77"),
+        (lambda: apply(archive.store, confirm_face(archive.store, 99, ONE)), "There is no face 99"),
+        (lambda: apply(archive.store, reject_face(archive.store, 99, None)), "There is no face 99"),
+        (
+            lambda: apply(archive.store, confirm_face(archive.store, unknown, None)),
+            f"Face {unknown} is not assigned to a person",
+        ),
+        (lambda: apply(archive.store, confirm_face(archive.store, unknown, 77)), "There is no person 77"),
     )
     for attempt, said in attempts:
         with pytest.raises(FacewatchError, match=said):
@@ -324,9 +329,9 @@ def test_what_was_done_in_the_tree_comes_before_a_command(archive: Archive, tmp_
 def test_of_two_who_are_called_alike_one_is_hidden(archive: Archive) -> None:
     """Only the hidden one can be shown again, only the other one be hidden; else the sentence names both."""
     store = archive.store
-    correct.rename(store, ONE, "Ada")
-    correct.hide(store, ONE, hidden=True)
-    correct.rename(store, TWO, "Ada")  # the name is free for others
+    apply(store, Rename(ONE, "Ada"))
+    apply(store, Hide(ONE))
+    apply(store, Rename(TWO, "Ada"))  # the name is free for others
     with pytest.raises(FacewatchError, match=r"'ada' can mean 2 people: Ada \(id 1, hidden\) and Ada \(id 2\)\. Say"):
         person_meant(store, "ada ")
     assert person_meant(store, "Ada", hidden=True).person_id == ONE
@@ -337,8 +342,8 @@ def test_of_two_who_are_called_alike_one_is_hidden(archive: Archive) -> None:
 
 def test_a_number_stands_for_whom_they_were_merged_into(archive: Archive) -> None:
     """Also written as the folder was called."""
-    correct.rename(archive.store, ONE, "Ada")
-    correct.merge(archive.store, TWO, ONE)
+    apply(archive.store, Rename(ONE, "Ada"))
+    apply(archive.store, Merge(TWO, ONE))
     for typed in ("2", "Person 2", "id:2", "Ada", "1"):
         assert person_meant(archive.store, typed).person_id == ONE
 

@@ -21,6 +21,9 @@ from facewatchd.config import Config
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.core.tree.gestures import Founded
+from facewatchd.corrections.apply import apply as apply_correction
+from facewatchd.corrections.gestures import apply_gestures
+from facewatchd.corrections.records import Merge, Rename
 from facewatchd.domain import (
     Constraint,
     ConstraintKind,
@@ -33,8 +36,6 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.neighbours.keep import FILE
-from facewatchd.pipeline.corrections import correct
-from facewatchd.pipeline.corrections.obey import Obedience
 from facewatchd.pipeline.grouping import regroup
 from facewatchd.pipeline.grouping.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
 from facewatchd.pipeline.intake.ingest import keep
@@ -253,7 +254,7 @@ def test_a_name_stays(album: Album, demo_taken: list[TakenPhoto]) -> None:
     album.regroup()
     groups = by_person(album.people())
     for person in groups:
-        correct.rename(album.store, person, f"Number {person}")
+        apply_correction(album.store, Rename(person, f"Number {person}"))
     for link in (0.0, 0.02, -0.03, 0.5):
         album.regroup(replace(album.settings, link=album.settings.link + link))
         found = by_person(album.people())
@@ -275,7 +276,7 @@ def test_a_merge_outlives_reclustering(album: Album, demo_taken: list[TakenPhoto
         for one, other in itertools.combinations(sorted(groups, key=lambda person: -len(groups[person])), 2)
         if not {*photos_of(album, groups[one]).values()} & {*photos_of(album, groups[other]).values()}
     )
-    correct.merge(album.store, one, other)
+    apply_correction(album.store, Merge(one, other))
     for link in (0.0, 0.02, -0.02, 0.2):
         album.regroup(replace(album.settings, link=album.settings.link + link))
         people = album.people()
@@ -344,7 +345,7 @@ def test_what_happens_meanwhile_counts(album: Album, demo_taken: list[TakenPhoto
     snapshot = take_snapshot(album.store, album.model, album.settings)
     labels = compute(snapshot)
     album.add(demo_taken[45:])
-    correct.merge(album.store, one, other)
+    apply_correction(album.store, Merge(one, other))
     photos = sorted(set(snapshot.ties.photo.tolist()))
     album.store.faces.replace(photos[0], [], [], album.model)  # changed: no face in it any more
     album.store.photos.miss([photos[1]])
@@ -571,7 +572,7 @@ def test_the_users_word_about_a_poor_face(archive: Archive) -> None:
 def test_somebody_made_of_poor_faces_alone_has_neither_medoid_nor_cover(archive: Archive) -> None:
     """The user says who they are; nobody else is found by them."""
     one, two = (archive.add(name, [(None, unit(5))], poor="blurred") for name in (b"1.jpg", b"2.jpg"))
-    Obedience(archive.store, NOW).obey(Founded(b"Cyd", ((one, None), (two, None))))
+    apply_gestures(archive.store, [Founded(b"Cyd", ((one, None), (two, None)))], NOW)
     (cyd,) = archive.store.people.named()
     archive.add(b"3.jpg", [(None, unit(5))])
     for _ in range(2):

@@ -19,8 +19,8 @@ from trees import look
 from trees import shown_below as shown
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import Assignment, FaceState
-from facewatchd.pipeline.corrections import correct
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"
@@ -69,7 +69,7 @@ def settles(archive: Archive) -> Shown:
 
 def undone(archive: Archive, *, times: int = 1) -> Shown:
     for _ in range(times):
-        correct.undo(archive.store)
+        undo(archive.store)
     look(archive)
     return shown(archive)
 
@@ -293,7 +293,7 @@ def test_two_who_may_be_one_are(archive: Archive, tree: Path, accept: Callable[[
         regroup(archive, link=link)
         assert look(archive).gestures == ()
         assert shown(archive)["Ada"] == ADA | EVE
-    correct.undo(archive.store)
+    undo(archive.store)
     regroup(archive)
     look(archive)
     # whose folder has the name by now keeps it until it is renamed itself

@@ -19,9 +19,11 @@ from trees import know_two, look, regroup, shown
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.half_moves import WHILE_S
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.from_commands import confirm_face
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import FaceState
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.tree.materialize import Materialized, materialize
 
 pytest_plugins = "archive_fixtures"
@@ -143,7 +145,7 @@ def test_the_face_that_was_meant_goes_whichever_half_is_first(
     assert len(entries) == (1 if to == "Eve" and order == "deleted first" else len(entries))
     settles(album, NOW + 70)
     for _ in entries:
-        correct.undo(album.store)
+        undo(album.store)
     look(album, now=NOW + 10 * WHILE_S)
     for photo in photos:
         assert "Ada" in [who for who, _ in people_in(album, photo)]
@@ -166,7 +168,7 @@ def test_each_move_is_one_entry(album: Archive) -> None:
     look(album, now=NOW + 12)
     assert people_in(album, "three0.jpg") == [("Eve", True), ("Bob", False), ("", False)]
     assert titles(album) == ["Eve is somebody new"]
-    correct.undo(album.store)
+    undo(album.store)
     look(album, now=NOW + 20)
     assert people_in(album, "three0.jpg") == before
 
@@ -189,7 +191,7 @@ def test_what_was_taken_back_is_no_half_any_more(album: Archive) -> None:
     """A copy that was undone, and a deletion: not Ada."""
     copy(album, "Ada/three0.jpg", "Eve/three0.jpg")
     look(album, now=NOW)
-    correct.undo(album.store)
+    undo(album.store)
     look(album, now=NOW + 1)
     at(album, "Ada/three0.jpg").unlink()
     look(album, now=NOW + 2)
@@ -319,7 +321,7 @@ def test_a_copy_takes_nothing_from_who_has_a_name(album: Archive) -> None:
 def test_a_copy_takes_no_face_that_the_user_confirmed(album: Archive) -> None:
     """Not even of somebody without a name."""
     (face,) = (one for one in album.faces_of(3) if album.store.faces.get(one).photo_id == _photo(album, "ac0.jpg"))  # type: ignore[union-attr]
-    correct.confirm_face(album.store, face, None)
+    apply(album.store, confirm_face(album.store, face, None))
     copy(album, "Ada/ac0.jpg", "Bob/ac0.jpg")
     copy(album, "Ada/ac1.jpg", "Bob/ac1.jpg")
     look(album, now=NOW)

@@ -43,6 +43,8 @@ from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.tree.entries import Written, WrittenFolder
 from facewatchd.core.tree.owners import Suggestion
+from facewatchd.corrections import apply as corrections
+from facewatchd.corrections.records import Merge
 from facewatchd.domain import (
     Assignment,
     Box,
@@ -67,7 +69,6 @@ from facewatchd.domain import (
 )
 from facewatchd.errors import FacewatchError, StoreError
 from facewatchd.operations.faces import HEADER, export_faces
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.grouping.regroup import apply, decide, take_snapshot
 from facewatchd.store import LastRecluster, PersonPhoto, Store, StoredModel
 
@@ -459,7 +460,7 @@ def test_a_chain_of_merges_ends_at_one_person(store: Store, root: Root, order: s
     faces = [face for person in ids for face in put(store, root, b"%d.jpg" % person, [person])[1]]
     steps = list(itertools.pairwise(ids))
     for person, into in steps if order == "forwards" else reversed(steps):
-        correct.merge(store, person, into)
+        corrections.apply(store, Merge(person, into))
     assert {store.people.get(person) for person in ids} == {Person(ids[-1], "Ada")}
     assert set(people_of(store, faces).values()) == {ids[-1]}
     assert {word.person_id for word in store.people.constraints()} == {ids[-1]}
@@ -1099,7 +1100,7 @@ def test_no_person_of_that_id(store: Store) -> None:
     """A sentence that says how to find out who there is."""
     assert store.people.get(5) is None
     with pytest.raises(FacewatchError, match="people list"):
-        correct.person_of(store, 5)
+        corrections.person_of(store, 5)
 
 
 # --- anything, in any order ------------------------------------------------------------------------------------------

@@ -35,13 +35,13 @@ from trees import Failing
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.tree.entries import MARKER, LinkMode, Written
 from facewatchd.core.tree.face_pictures import pictured
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import FaceId, PersonId, Pool, TakenPhoto
 from facewatchd.errors import TreeError
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.people.looked import Looked
 from facewatchd.photos.metadata.content_hash import content_hash
-from facewatchd.pipeline.corrections import correct
 from facewatchd.pipeline.grouping.regroup import apply, compute, decide, take_snapshot
 from facewatchd.pipeline.intake.ingest import keep
 from facewatchd.pipeline.tree.materialize import Materialized, materialize
@@ -531,7 +531,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.fresh += 1
         os.rename(self.top(self.persons()[person]), self.top(f"Mistake {self.fresh}"))
         self.look()
-        correct.undo(self.archive.store)
+        undo(self.archive.store)
         self.look()
         assert self.shown() == before
 

@@ -18,8 +18,10 @@ from running import prepared, wait_until
 from trees import know_two, look, shown
 
 from facewatchd.core.tree.entries import LinkMode
+from facewatchd.corrections.apply import apply
+from facewatchd.corrections.records import Merge, Rename
+from facewatchd.corrections.undo import undo as undo_correction
 from facewatchd.errors import FacewatchError
-from facewatchd.pipeline.corrections import correct
 
 pytest_plugins = "archive_fixtures"
 
@@ -58,14 +60,14 @@ def number(archive: Archive, title: str) -> int:
 
 
 def undo(archive: Archive, title: str = "") -> str:
-    said = correct.undo(archive.store, number(archive, title) if title else None).sentence
+    said = undo_correction(archive.store, number(archive, title) if title else None).sentence
     look(archive)
     return said
 
 
 def refused(archive: Archive, title: str) -> str:
     with pytest.raises(FacewatchError) as caught:
-        correct.undo(archive.store, number(archive, title))
+        undo_correction(archive.store, number(archive, title))
     return str(caught.value)
 
 
@@ -170,7 +172,7 @@ def test_what_was_taken_back_can_be_had_again(archive: Archive, tree: Path) -> N
         assert again is not None
         assert shown(archive) == before
         assert archive.store.journal.entries(1)[0].title == f"Taken back: {title}"
-        assert correct.undo(archive.store, int(again[1])).sentence == f"It holds again: {title}."
+        assert undo_correction(archive.store, int(again[1])).sentence == f"It holds again: {title}."
         look(archive)
         assert shown(archive) == after
     assert words(archive) == [title]
@@ -214,19 +216,51 @@ def test_a_word_is_taken_back_once(archive: Archive, tree: Path) -> None:
         r"was taken back before: To have it again: facewatchd undo \d+\.$", refused(archive, "Person 1 is Ada")
     )
     with pytest.raises(FacewatchError, match="Nothing you said has the number 99: 'facewatchd undo --list'"):
-        correct.undo(archive.store, 99)
+        undo_correction(archive.store, 99)
 
 
 def test_a_later_word_about_the_same_face_comes_first(archive: Archive, tree: Path) -> None:
     """What was taken back is not had again under one that came since."""
     (tree / "Person 1" / "a0.jpg").rename(tree / "Person 2" / "a0.jpg")
     look(archive)
-    again = correct.undo(archive.store).again
+    again = undo_correction(archive.store).again
     look(archive)
     (tree / "Person 1" / "a0.jpg").unlink()
     look(archive)
     with pytest.raises(FacewatchError, match=r"rests on it\. Take back \d+ first \(a0\.jpg: not Person 1\)"):
-        correct.undo(archive.store, again)
+        undo_correction(archive.store, again)
+
+
+@pytest.mark.parametrize("how", ["a rename", "an undo of a rename", "a merge"])
+def test_a_name_that_somebody_else_has_by_now_is_not_had_again(archive: Archive, tree: Path, how: str) -> None:
+    """No two people are called alike: it is said who has the name, and nothing is changed."""
+    (tree / "Person 1").rename(tree / "Ada")
+    look(archive)
+    if how == "a merge":
+        eve = archive.person("Eve", [b"e%d.jpg" % number for number in range(4)], 6)
+        look(archive)
+        entry = apply(archive.store, Merge(1, eve)).entry_id
+    elif how == "a rename":
+        entry = apply(archive.store, Rename(1, "Adele")).entry_id
+    else:
+        again = undo_correction(archive.store).again
+        assert again is not None
+        entry = again
+    look(archive)
+    (tree / "Person 2").rename(tree / "ada")
+    look(archive)
+    before = shown(archive)
+    with pytest.raises(
+        FacewatchError, match="cannot be taken back: Person 1 would be called Ada again, and person 2 is"
+    ):
+        undo_correction(archive.store, entry)
+    look(archive)
+    assert shown(archive) == before
+    (tree / "ada").rename(tree / "Bob")
+    look(archive)
+    undo_correction(archive.store, entry)
+    look(archive)
+    assert {b"Ada", b"Bob"} <= shown(archive).keys()
 
 
 def test_words_of_an_older_state_are_taken_back_as_ever(archive: Archive, tree: Path) -> None:

@@ -14,8 +14,8 @@ from helpers import DIM, MODEL, Archive, broken_links, unit
 from trees import look
 from trees import shown_below as shown
 
+from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, Precision
-from facewatchd.pipeline.corrections import correct
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"
@@ -94,7 +94,7 @@ def test_a_link_moved_to_somebody(archive: Archive, tree: Path, to: str) -> None
     (tree / to).mkdir(exist_ok=True)
     (tree / "Ada" / "2019" / "2019 a0.jpg").rename(tree / to / "2019 a0.jpg")
     assert settles(archive) == MOVED
-    correct.undo(archive.store)
+    undo(archive.store)
     assert settles(archive) == BEFORE
 
 
@@ -112,7 +112,7 @@ def test_a_link_from_the_unknown_pool(archive: Archive, tree: Path) -> None:
     after = settles(archive)
     assert after["Ada/2020"] == {"2020 a2.jpg", "2020 x.jpg"}
     assert "_unknown" not in after
-    correct.undo(archive.store)
+    undo(archive.store)
     assert settles(archive) == BEFORE
 
 
@@ -123,7 +123,7 @@ def test_a_deleted_link_and_a_deleted_year(archive: Archive, tree: Path) -> None
     assert "Ada/2020" not in after
     assert after["_unknown"] == {"2020 a2.jpg", "2020 x.jpg"}
     assert not (tree / "Ada" / "2020").exists()
-    correct.undo(archive.store)
+    undo(archive.store)
     assert settles(archive) == BEFORE
     shutil.rmtree(tree / "Ada" / "2019")
     assert settles(archive)["_unknown"] == {"2019 a0.jpg", "2019 a1.jpg", "2020 x.jpg"}
@@ -182,7 +182,7 @@ def test_a_hidden_person(archive: Archive, tree: Path, how: str) -> None:
         (tree / "Bob").rename(tree / "_ignored" / "Bob")
     hidden = {f"_ignored/{folder}": names for folder, names in BEFORE.items() if "Bob" in folder}
     assert settles(archive) == {folder: names for folder, names in BEFORE.items() if "Bob" not in folder} | hidden
-    correct.undo(archive.store)
+    undo(archive.store)
     assert settles(archive) == BEFORE
 
 

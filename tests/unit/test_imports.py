@@ -96,6 +96,7 @@ def test_the_package_is_here() -> None:
         "config",
         "core/tree/entries",
         "operations/registry",
+        "corrections/apply",
         "pipeline/intake/ingest",
         "daemon/loop",
     } <= set(MODULES)
@@ -125,13 +126,19 @@ def test_stages_do_not_know_each_other(name: str) -> None:
     assert ours(name) <= {place(name), "core", "domain", "errors", "processes"}
 
 
+@pytest.mark.parametrize("name", inside("corrections"))
+def test_corrections_know_the_state(name: str) -> None:
+    """... and not the people tree, which the gestures come from, nor whoever carries them out."""
+    assert ours(name) <= {"corrections", "store", "core", "domain", "errors"}
+
+
 @pytest.mark.parametrize("name", inside("pipeline"))
 def test_the_pipeline_knows_the_stages(name: str) -> None:
-    """... and not who runs it."""
-    assert ours(name) <= STAGES | {"pipeline", "core", "domain", "errors", "config"}
+    """... and the corrections, and not who runs it."""
+    assert ours(name) <= STAGES | {"pipeline", "corrections", "core", "domain", "errors", "config"}
 
 
-BELOW_OPERATIONS = STAGES | {"pipeline", "core", "domain", "errors", "config", "processes", ""}
+BELOW_OPERATIONS = STAGES | {"pipeline", "corrections", "core", "domain", "errors", "config", "processes", ""}
 
 
 @pytest.mark.parametrize("name", inside("operations"))
@@ -248,7 +255,7 @@ def test_nothing_is_pickled(name: str) -> None:
 ROOMS = {
     "core": ("dates", "intake", "matching", "grouping", "evaluation", "tree"),
     "photos": ("metadata", "decoding", "writing"),
-    "pipeline": ("grouping", "dates", "corrections", "tree", "intake"),
+    "pipeline": ("grouping", "dates", "tree", "intake"),
 }
 """Each room may know those before it; a module that lies beside the rooms is there for all of them, and knows none."""
 

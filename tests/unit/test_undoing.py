@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facewatchd.core.tree.undoing import Rows, Word, resting_on, word
+from facewatchd.core.tree.undoing import JournalledChange, Rows, change, depending_on
 
 FACE, OTHER, ADA, BOB = 7, 8, 1, 2
 
@@ -19,8 +19,10 @@ def rows(face: int = FACE, person: int | None = None, name: str = "", *, made: i
     }
 
 
-def said(number: int, before: Rows, after: Rows | None, *, undone: bool = False, undoes: int | None = None) -> Word:
-    return word(number, before, after, undone=undone, undoes=undoes)
+def said(
+    number: int, before: Rows, after: Rows | None, *, undone: bool = False, undoes: int | None = None
+) -> JournalledChange:
+    return change(number, before, after, undone=undone, undoes=undoes)
 
 
 GIVEN = said(1, rows(person=ADA), rows(person=BOB))
@@ -37,19 +39,19 @@ GIVEN = said(1, rows(person=ADA), rows(person=BOB))
         pytest.param(said(2, rows(person=BOB), None), [2], id="of an older state: all that it knew"),
     ],
 )
-def test_what_rests_on_a_word(later: Word, expected: list[int]) -> None:
+def test_what_rests_on_a_word(later: JournalledChange, expected: list[int]) -> None:
     """What it changed and they changed again; not what they only knew of."""
-    assert list(resting_on(GIVEN, [later])) == expected
+    assert list(depending_on(GIVEN, [later])) == expected
 
 
 def test_what_rests_on_a_taking_back() -> None:
     """Words that came since and takings back that came since: what they made of the face would be lost."""
     back = said(3, rows(person=BOB), rows(person=ADA), undoes=1)
     later = [said(4, rows(person=ADA), rows()), said(5, rows(person=ADA), rows(), undoes=2)]
-    assert list(resting_on(back, later)) == [5, 4]
+    assert list(depending_on(back, later)) == [5, 4]
 
 
 def test_who_came_by_a_word() -> None:
     """Whoever was given more since rests on it, though no face is the same."""
     founded = said(1, rows(made=BOB), rows(person=BOB, made=BOB))
-    assert list(resting_on(founded, [said(2, rows(OTHER, ADA), rows(OTHER, BOB))])) == [2]
+    assert list(depending_on(founded, [said(2, rows(OTHER, ADA), rows(OTHER, BOB))])) == [2]

@@ -69,10 +69,11 @@ def plan(wanted: Sequence[WantedFolder], manifest: Sequence[WrittenFolder], pres
     standing = _standing(present, vacated, {folder.place for folder in wanted})
     taken = {place: set(names) for place, names in standing.items()}
     orphans = _orphans(ours.values(), present)
-    # what a folder that went elsewhere left, for one that has a number because of it
+    # the names that folders which go elsewhere leave to others
     freed: dict[bytes, set[str]] = {}
     # people first: one whose folder has the name of a pool makes way for it; and of people those who go elsewhere
-    for folder in sorted(wanted, key=lambda folder: (not isinstance(folder.owner, int), not _goes(folder, ours))):
+    going, staying = _by_going(wanted, ours)
+    for folder in (*going, *sorted(staying, key=lambda folder: not isinstance(folder.owner, int))):
         place = folder.place
         names, counts = taken.setdefault(place, set()), standing.get(place, Counter())
         written = ours.get(folder.owner)
@@ -194,6 +195,29 @@ def _orphan(folder: WantedFolder, orphans: Mapping[Owner, Sequence[bytes]]) -> b
     return found[0] if len(found) == 1 and is_variant(found[0], wanted) else None
 
 
+def _by_going(
+    wanted: Sequence[WantedFolder], ours: Mapping[Owner, WrittenFolder]
+) -> tuple[list[WantedFolder], list[WantedFolder]]:
+    """
+    The folders of people that are going to have another place or name, and all others. Of the first, a folder comes after the
+    one that stands where it goes.
+    """
+    going = {folder.owner: folder for folder in wanted if isinstance(folder.owner, int) and _goes(folder, ours)}
+    at = {fold(ours[owner].name): owner for owner in going}
+    order: dict[Owner, WantedFolder] = {}
+    for owner in going:
+        chain = dict.fromkeys([owner])
+        while True:
+            folder = going[next(reversed(chain))]
+            before = at.get(fold(posixpath.join(folder.place, folder_name(folder.title))))
+            # in a circle the last one gets a number
+            if before is None or before in chain or before in order:
+                break
+            chain[before] = None
+        order |= {one: going[one] for one in reversed(chain) if one not in order}
+    return [*order.values()], [folder for folder in wanted if folder.owner not in order]
+
+
 def _goes(folder: WantedFolder, ours: Mapping[Owner, WrittenFolder]) -> bool:
     """Whether a folder is going to have another place or name."""
     written = ours.get(folder.owner)
@@ -213,7 +237,7 @@ def _folder_name(folder: WantedFolder, at: bytes | None, taken: AbstractSet[str]
         if is_variant(name, base) and fold(name) not in taken:
             is_free = fold(base) not in taken or fold(base) in freed
             return posixpath.join(folder.place, base) if name != base and is_free else at
-    return posixpath.join(folder.place, unique(base, taken))
+    return posixpath.join(folder.place, base if fold(base) in freed else unique(base, taken))
 
 
 def _fill(

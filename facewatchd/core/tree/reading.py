@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from facewatchd.core.tree.answers import MOVED_SHARE, Target, read_emptied, read_moved
-from facewatchd.core.tree.face_words import read_faces
 from facewatchd.core.tree.gestures import (
     Answered,
     Deleted,
@@ -33,6 +32,7 @@ from facewatchd.core.tree.gestures import (
 )
 from facewatchd.core.tree.half_moves import OpenHalves, is_whole_copy
 from facewatchd.core.tree.owners import IGNORED, Owner, Review, Suggestion, Together, owner_text
+from facewatchd.core.tree.picture_gestures import read_pictures
 from facewatchd.domain import PersonId, PhotoId, Pool
 
 
@@ -75,7 +75,7 @@ def read_gestures(
     gone = [folder for folder in gone if folder.owner not in merged]
 
     removed, added = _changes(left, found, {**homes, **merged}, answers.answered | restored)
-    faces = read_faces(left, found, homes, merged.keys() | answers.answered | restored, removed, added)
+    faces = read_pictures(left, found, homes, merged.keys() | answers.answered | restored, removed, added)
     deletions: list[Gesture] = []
     put_away: set[Owner] = set()
     theirs = {folder.owner: folder.photos for folder in left}

@@ -1,9 +1,10 @@
 """
-Whose folders of the people tree are looked after when something changed.
+The scope: the people and folders that have to be looked after when something changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ PICTURES = InPool(NO_PHOTO)
 """Nothing of the pool but what has come and gone of its pictures of faces: no photo has this number."""
 
 Scope = set[PersonId | InPool | None]
-"""Whose folders to look after, with those of several people that they are among; None stands for the pools."""
+"""The people to look after, in their own folders and in those of several people; None stands for the pools."""
 
 
 def concerns(scope: Scope, owner: Owner) -> bool:
@@ -34,23 +35,31 @@ def concerns(scope: Scope, owner: Owner) -> bool:
         case Together(people):
             return not scope.isdisjoint(people)
         case Review(person_id):
-            return _is_somebody_unknown_in(scope) or person_id in scope
+            return _is_pool_in(scope) or person_id in scope
         case Suggestion(one, other):
-            return _is_somebody_unknown_in(scope) or not scope.isdisjoint({one, other})
+            return _is_pool_in(scope) or not scope.isdisjoint({one, other})
         case _:
             return owner in scope
 
 
-def _is_somebody_unknown_in(scope: Scope) -> bool:
+def _is_pool_in(scope: Scope) -> bool:
     return any(one is None or isinstance(one, InPool) for one in scope)
 
 
-def whom_of(owner: Owner) -> Scope:
-    """Whom to look after when an owner's folder changed."""
-    match owner:
-        case int():
-            return {owner}
-        case Together(people):
-            return {*people}
-        case _:
-            return {None}
+def scope_of(owners: Iterable[Owner]) -> Scope:
+    """What has to be looked after when the folders of these owners changed."""
+    scope: Scope = set()
+    for owner in owners:
+        match owner:
+            case int():
+                scope.add(owner)
+            case Together(people):
+                scope |= {*people}
+            case _:
+                scope.add(None)
+    return scope
+
+
+def with_unknown(*owners: Owner | None) -> frozenset[Owner]:
+    """These, and the unknown pool: nearly every change of a face's person changes it, too."""
+    return frozenset({Pool.UNKNOWN, *(owner for owner in owners if owner is not None)})

@@ -1,8 +1,8 @@
 """
-Which words of the user rest on others, so that a word in the midst of them can be taken back alone or not.
+Which corrections depend on others, so that one among them can be undone alone or not.
 
-A word is known by what it changed: rows as they were before it and after it, by the names of their tables. A row begins with
-what tells it from others.
+A correction is known by what it changed: rows as they were before it and after it, by the names of their tables. A row begins
+with what tells it from others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from facewatchd.domain import PersonId
 Rows = dict[str, list[list[Any]]]
 """
 Table -> rows: "people" (id, name, merged into, hidden), "faces" (id, person, ignored, review of), "constraints" (face, person,
-kind), "medoids" (person, face), and "made", the people whom the word brought into being (id).
+kind), "medoids" (person, face), and "made", the people whom the correction made (id).
 """
 
 Item = tuple[str, int, int]
@@ -24,15 +24,15 @@ Item = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class JournalledChange:
     """
-    A word of the user's.
+    What a correction changed.
 
     Attributes:
-        undone: Whether it was taken back.
-        undoes: The word that this one takes back.
+        undone: Whether it was undone.
+        undoes: The entry that this one undoes.
         items: What it changed.
-        made: The people whom it brought into being.
+        made: The people whom it made.
         uses: The people to whom it gave faces.
     """
 
@@ -44,10 +44,10 @@ class Word:
     uses: frozenset[PersonId] = frozenset()
 
 
-def word(entry_id: int, before: Rows, after: Rows | None, *, undone: bool, undoes: int | None) -> Word:
-    """A word, by the rows before and after it; where those after it are not known, it changed all of them."""
+def change(entry_id: int, before: Rows, after: Rows | None, *, undone: bool, undoes: int | None) -> JournalledChange:
+    """A change, by the rows before and after it; where those after it are not known, it changed all of them."""
     made = frozenset(row[0] for row in before.get("made", ()))
-    return Word(entry_id, undone, undoes, _items(before, after), made, _uses(before, after))
+    return JournalledChange(entry_id, undone, undoes, _items(before, after), made, _uses(before, after))
 
 
 def _items(before: Rows, after: Rows | None) -> frozenset[Item]:
@@ -73,19 +73,19 @@ def _constraints(rows: Rows) -> dict[tuple[int, int], str]:
     return {(face, person): kind for face, person, kind in rows["constraints"]}
 
 
-def resting_on(one: Word, later: Iterable[Word]) -> Sequence[int]:
+def depending_on(one: JournalledChange, later: Iterable[JournalledChange]) -> Sequence[int]:
     """
-    The words that rest on one and were not taken back: what that one changed they changed again, or they are about somebody
-    who came by it.
+    The corrections that depend on one and were not undone: they changed again what that one changed, or they are about a person
+    whom it made.
 
     Args:
-        one: The word to be taken back.
-        later: All words after it.
+        one: The change to be undone.
+        later: All changes after it.
 
     Returns:
-        Their ids, the last first: the order to take them back in.
+        Their ids, the last first: the order to undo them in.
     """
-    # that a word was taken back counts where that is to be taken back: else both of them come to nothing
+    # an undo counts where an undo is to be undone: else both of them come to nothing
     counted = [two for two in later if not two.undone and (two.undoes is None or one.undoes is not None)]
-    resting = [two.entry_id for two in counted if one.items & two.items or one.made & two.uses]
-    return sorted(resting, reverse=True)
+    depending = [two.entry_id for two in counted if one.items & two.items or one.made & two.uses]
+    return sorted(depending, reverse=True)

@@ -28,13 +28,14 @@ from facewatchd.core.tree.entries import (
 )
 from facewatchd.core.tree.face_pictures import pictures_in
 from facewatchd.core.tree.folder_names import is_numbered
-from facewatchd.core.tree.gestures import Gesture, at_once
+from facewatchd.core.tree.gestures import Gesture
 from facewatchd.core.tree.given_names import with_given_names
 from facewatchd.core.tree.half_moves import WHILE_S, HalfMove, open_halves
 from facewatchd.core.tree.link_names import USUAL, Template, template
 from facewatchd.core.tree.owners import Owner
 from facewatchd.core.tree.plan import leave, narrowed, plan, set_aside
-from facewatchd.core.tree.scope import NO_PHOTO, PICTURES, InPool, Scope, concerns, whom_of
+from facewatchd.core.tree.scope import NO_PHOTO, PICTURES, InPool, Scope, concerns, scope_of
+from facewatchd.corrections.gestures import apply_gestures
 from facewatchd.domain import PersonId, PhotoId, Pool
 from facewatchd.errors import TreeError, displayable
 from facewatchd.people.claims import HIDDEN, SIGNS, Claim
@@ -44,7 +45,6 @@ from facewatchd.people.looked import Looked, last_changed
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
 from facewatchd.photos.decoding.read import PlainReader
-from facewatchd.pipeline.corrections.obey import Obedience
 from facewatchd.pipeline.tree.apply import carry_out, content_maker
 from facewatchd.pipeline.tree.files import deeper, photo_files, target_maker
 from facewatchd.pipeline.tree.given_names import keep_given_names
@@ -222,31 +222,25 @@ def materialize(
             with store.transaction():
                 foundings, waiting = due_foundings(store, read.reading.half, now)
                 read = read.with_gestures(foundings)
-                obedience = Obedience(
-                    store,
-                    now,
-                    read.reading.gestures,
-                    allow_same_photo=settings.allow_same_photo,
-                    halves=halves,
-                )
                 gestures = read.reading.gestures
-                for gesture in at_once(gestures):
-                    obedience.obey(gesture)
-                gestures = tuple(one for one in gestures if not is_idle(one, obedience.idle))
-                idle = {(_place(store, to), photo) for photo, to in obedience.idle}
+                corrected = apply_gestures(
+                    store, gestures, now, allow_same_photo=settings.allow_same_photo, halves=halves
+                )
+                gestures = tuple(one for one in gestures if not is_idle(one, corrected.idle))
+                idle = {(_place(store, to), photo) for photo, to in corrected.idle}
                 if is_read:
                     undone = undo_idle(store, settings.path, present, read.ours, files, idle, waiting, now)
-                for person_id, path in obedience.restored:
+                for person_id, path in corrected.restored:
                     restore(store, settings.path, present, path, read.ours, files)
                     for old in (folder for folder in written if folder.owner == person_id and folder.name != path):
                         left_behind += leave(old, present, None)
-                tell(store, read.reading, obedience.told, obedience.questions, now)
-                held = obedience.held
-                asked = {path for path, _ in obedience.questions}
+                tell(store, read.reading, corrected.told, corrected.questions, now)
+                held = corrected.held
+                asked = {path for path, _ in corrected.questions}
                 present = take_over(store, settings.path, undone.present, written, read.ours)
-            changed |= obedience.scope
+            changed |= corrected.owners
             if scope is not None:
-                scope = scope.union(*map(whom_of, obedience.scope | read.changed))
+                scope = scope | scope_of(corrected.owners | read.changed)
         if scope:
             # the reason of a number may go with anybody's folder
             scope = scope | {who for who, at in names.items() if isinstance(who, int) and is_numbered(at)}

@@ -1,40 +1,27 @@
 """
-Moves of links that come in two halves (`core.tree.half_moves`): the first half is remembered with what it came to, which the second
-one takes back and completes, in one entry of the journal.
+Moves of links that come in two halves (`core.tree.half_moves`): the first half is remembered with its entry in the journal. The
+second half takes it back and completes it, in the same entry.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from facewatchd.core.tree.half_moves import WHILE_S, HalfKind, HalfMove
 from facewatchd.core.tree.owners import Owner
+from facewatchd.corrections.records import FirstHalf
 from facewatchd.domain import PersonId, PhotoId
 from facewatchd.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class FirstHalf:
-    """
-    The entry of the journal that the second half becomes a part of.
-
-    Attributes:
-        keeps_title: Whether it says more than that a link came.
-    """
-
-    entry_id: int
-    keeps_title: bool
-
-
-class SplitMoves:
+class HalfMoves:
     """
     The halves of a while.
 
     Args:
-        store: The state.
+        store: The state; written to.
         now: Seconds since 1970.
-        halves: What may be completed now.
+        halves: The halves that may be completed now.
     """
 
     def __init__(self, store: Store, now: float, halves: Iterable[HalfMove] = ()) -> None:
@@ -56,15 +43,15 @@ class SplitMoves:
 
     def complete(self, photo_id: PhotoId, source: Owner | None, to: Owner | None) -> FirstHalf | None:
         """
-        A link went from one owner to another. Where half of that was obeyed before, that is taken back.
+        A link went from one owner to another. Where half of that was carried out before, it is taken back.
 
         Args:
             photo_id: The photo.
-            source: Whose link it was; None for a copy, which completes nothing.
-            to: Whose it is; None for somebody new.
+            source: The owner of the folder that the link was in; None for a copy, which completes nothing.
+            to: The owner of the folder that it is in; None for a new person.
 
         Returns:
-            The entry that the whole move becomes a part of; None where it is a word of its own.
+            The entry that the whole move becomes a part of; None where it gets its own.
         """
         first = None
         faces = {face.face_id for face in self._store.faces.of_photo(photo_id)}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from facewatchd.core.tree.find_person import Known, find_person, typed_id
 from facewatchd.core.tree.folder_names import folder_difference, name_problem, person_name
-from facewatchd.core.tree.whom import Known, typed_id, whom
 
 ZOE, BOB, SMALL_BOB, TWELVE = Known(1, "Zoë"), Known(2, "Bob", "Bob"), Known(3, "bob", "bob (2)"), Known(5, "12", "12")
 GONE_BOB, BAND, GRANDMA = Known(4, "Bob", hidden=True), Known(6, "AC/DC", "AC_DC"), Known(7, "Grandma Smith")
@@ -21,7 +21,7 @@ BY_ID = {person.person_id: person for person in (*ALL, GONE_BOB)}
 def meant(typed: str, people: list[Known] = ALL) -> list[int]:
     number = typed_id(typed)
     numbered = BY_ID.get(number.person_id) if number is not None else None
-    return [person.person_id for person in whom(typed, numbered, people).people]
+    return [person.person_id for person in find_person(typed, numbered, people).people]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_two_of_one_name() -> None:
 )  # fmt: skip
 def test_who_may_be_meant(typed: str, similar: list[str]) -> None:
     """A slip of a finger, or a part of a name, is answered by whoever is called about so."""
-    assert [person.name for person in whom(typed, None, ALL).similar] == similar
+    assert [person.name for person in find_person(typed, None, ALL).similar] == similar
 
 
 @given(st.text(max_size=30))
@@ -89,7 +89,7 @@ def test_who_may_be_meant(typed: str, similar: list[str]) -> None:
 def test_whoever_has_a_name_can_be_meant_by_it(typed: str) -> None:
     """Whatever the name is, in any of its forms; nobody is meant twice."""
     owner = Known(50, person_name(typed))
-    found = whom(typed, None, [*ALL, owner]).people
+    found = find_person(typed, None, [*ALL, owner]).people
     assert len(found) == len(set(found))
     assert owner in found or not owner.name or typed_id(typed) is not None
 

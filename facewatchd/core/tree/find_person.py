@@ -67,14 +67,14 @@ def typed_id(typed: str) -> TypedId | None:
     return TypedId(int(found[3]), bool(found[1]))
 
 
-def whom(typed: str, numbered: Known | None, people: Sequence[Known]) -> Meant:
+def find_person(typed: str, numbered: Known | None, people: Sequence[Known]) -> Meant:
     """
-    Who is meant. What is written exactly so counts before what differs in case or Unicode form only, and names before
+    The person who is meant. What is written exactly so counts before what differs in case or Unicode form only, and names before
     what folders are called.
 
     Args:
         typed: What the user typed; of a folder's name with the slash that shells put behind it, or without.
-        numbered: Whom the id in it (`typed_id`) stands for, if anybody.
+        numbered: The person whom the id in it (`typed_id`) stands for, if any.
         people: All who have a name or a folder.
     """
     number = typed_id(typed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from facewatchd.core.tree.corrections import Candidate, meant, meant_together, owned, shown, unwanted
+from facewatchd.core.tree.meant_faces import Candidate, meant, meant_together, owned, shown, unwanted
 from facewatchd.domain import PersonId, Pool
 
 A, B = 1, 2

@@ -1,6 +1,6 @@
 """
-What the user did to pictures of faces. Each stands beside the link to its photo, and says the same as that would; but it
-says which face is meant. A link and its picture that went the same way are one word, not two.
+What the user did to pictures of faces. Each stands beside the link to its photo and means the same as that would, but it
+tells which face is meant. A link and its picture that went the same way are one gesture, not two.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Added = dict[PhotoId, set[Target]]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureWords:
+class PictureGestures:
     """
     Attributes:
         moved: Faces whose pictures went to somebody, or to `_ignored`.
@@ -35,28 +35,28 @@ class PictureWords:
     founding: dict[bytes, frozenset[FaceId]] = field(default_factory=dict)
 
 
-def read_faces(
+def read_pictures(
     left: Sequence[LeftFolder],
     found: Sequence[FoundFolder],
     homes: Mapping[Owner, FoundFolder],
     done: Collection[Owner],
     removed: Removed,
     added: Added,
-) -> PictureWords:
+) -> PictureGestures:
     """
-    Tell what pictures of faces say.
+    Tell what the user did to pictures of faces.
 
     Args:
         left: The tree as it was left.
         found: The folders that are there.
         homes: Where each owner's folder is now.
-        done: Owners of whom all is said.
+        done: Owners about whose folders all is known.
         removed: See there; links that say no more than their pictures are taken out, and out of `added`.
         added: See there.
     """
     pictured = [*(folder.faces for folder in left if folder.faces), *(folder.faces for folder in found if folder.faces)]
     if not pictured:
-        return PictureWords()
+        return PictureGestures()
     photo_of = {face: photo for faces in pictured for face, photo in faces.items()}
     went, came = _changes(left, found, homes, done)
     moves: dict[tuple[FaceId, Owner | None], Owner] = {}
@@ -85,7 +85,7 @@ def read_faces(
             shown[folder.owner, photo] += 1
     _join_moves(moves, photo_of, shown, removed, added)
     _join_deletions(gone, photo_of, shown, removed, added)
-    return PictureWords(
+    return PictureGestures(
         _at_once(moves, photo_of),
         _at_once(dict.fromkeys(gone), photo_of),
         {path: frozenset(faces) for path, faces in founding.items()},
@@ -178,7 +178,7 @@ def _join_deletions(
 def _at_once(
     said: Mapping[tuple[FaceId, Owner | None], Owner | None], photo_of: Mapping[FaceId, PhotoId]
 ) -> list[Pointed]:
-    """What was done to many pictures alike is one word."""
+    """What was done to many pictures alike is one gesture."""
     alike: dict[tuple[Owner | None, Owner | None], list[tuple[PhotoId, FaceId]]] = defaultdict(list)
     for (face, source), target in said.items():
         alike[source, target].append((photo_of[face], face))

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from itertools import chain
 
-from facewatchd.core.tree.whom import Known, typed_id, whom
+from facewatchd.core.tree.find_person import Known, find_person, typed_id
 from facewatchd.domain import Person
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.store import Store
@@ -18,11 +18,11 @@ _LIST = "'facewatchd people list' shows who there is."
 
 def person_meant(store: Store, typed: str, *, hidden: bool | None = None) -> Person:
     """
-    The person whom the user means; who was merged is the person whom they were merged into.
+    The person whom the user means. Somebody who was merged is the person whom they were merged into.
 
     Args:
         store: The state.
-        typed: See `core.tree.whom.whom`.
+        typed: See `core.tree.find_person.find_person`.
         hidden: Of several of one name, whether only those who are hidden, or who are not, can be meant.
 
     Raises:
@@ -35,7 +35,7 @@ def person_meant(store: Store, typed: str, *, hidden: bool | None = None) -> Per
     if stands is not None:
         by_id = {person.person_id: person for person in people}
         numbered = by_id.get(stands.person_id, Known(stands.person_id, stands.name))
-    meant = whom(typed, numbered, people)
+    meant = find_person(typed, numbered, people)
     found = [person for person in meant.people if len(meant.people) == 1 or hidden in {None, person.hidden}]
     if len(found) == 1:
         return Person(found[0].person_id, found[0].name)
@@ -53,7 +53,7 @@ def person_meant(store: Store, typed: str, *, hidden: bool | None = None) -> Per
 
 
 def _known(store: Store) -> list[Known]:
-    """All who have a name or a folder."""
+    """All people who have a name or a folder."""
     hidden = store.people.hidden()
     names = {person.person_id: person.name for person in store.people.named()}
     folders = {
