@@ -1,5 +1,5 @@
 """
-Turning a face upright: the similarity transform that brings five landmarks nearest to a template, and the cut along it.
+Turning a face upright: the similarity transform that maps five landmarks closest to a template, and the crop by it.
 
 The transform is the closed form of S. Umeyama, "Least-squares estimation of transformation parameters between two point
 patterns" (1991), which in two dimensions without reflections is one complex number.
@@ -22,11 +22,11 @@ Matrix = NDArray[np.float64]
 
 def similarity_matrix(source: Points, target: Points) -> Matrix:
     """
-    The rotation, scale and shift that bring `source` nearest to `target`, in the least-squares sense.
+    The rotation, scale and shift that map `source` closest to `target`, by least squares.
 
     Args:
         source: Shape (n, 2), the landmarks in the photo.
-        target: Shape (n, 2), where they belong on the chip.
+        target: Shape (n, 2), their places on the chip.
 
     Returns:
         Shape (2, 3). Where all source points coincide there is no such scale: the points are then only shifted.
@@ -42,7 +42,7 @@ def similarity_matrix(source: Points, target: Points) -> Matrix:
 
 def magnification(landmarks: Points, template: Points) -> float:
     """
-    How much larger than in the photo a face is on its chip.
+    How much larger a face is on its chip than in the photo.
 
     Args:
         landmarks: Shape (5, 2), pixels of the photo.
@@ -63,7 +63,7 @@ def cut_face(image: Image, landmarks: Points, template: Points, size: int) -> Im
         size: Side of the chip, pixels.
 
     Returns:
-        uint8, shape (size, size, 3); black where it reaches over the photo's edge.
+        uint8, shape (size, size, 3). Pixels outside the photo are black.
     """
     matrix = similarity_matrix(landmarks, template)
     chip = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))

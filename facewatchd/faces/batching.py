@@ -1,8 +1,8 @@
 """
-Batches on a GPU: photos that are worked on by different threads at the same time go through a model together.
+Batches on a GPU: photos of different threads go through a model together.
 
-A batch is made of what is waiting when the model is free, so that nothing waits for a batch to fill: while one is being
-computed, the next gathers. Packs are made for one image at a time; what holds their models to that is set free here.
+A batch holds what is waiting when the model is free, so no photo waits for a batch to fill. Packs are made for one image at a
+time; here their models get a free batch dimension.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from facewatchd.errors import ModelError
 from facewatchd.faces.sessions import Provider, build_session
 
 Split = Callable[[Any, int, int, int], Any]
-"""One output of a batch; its inputs in all, the first and the number of those wanted -> what a run of those alone gives."""
+"""One output of a batch, the number of its inputs, the first wanted input and their number -> the output of a run of those."""
 
 _SLACK = 0.02
 """
-How far apart an output of a batch and one of a single run may be, as a share of its largest value: a GPU may take other
-algorithms for each.
+How far an output of a batch may be from that of a single run, as a share of its largest value. A GPU may use another
+algorithm for each.
 """
 
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """One thread's run: the input, and once it is computed the outputs or what went wrong."""
+    """The run of one thread: the input, and later the outputs or the error."""
 
     names: Sequence[str] | None
     blob: NDArray[np.float32]
@@ -43,12 +43,12 @@ class _Request:
 @dataclass(eq=False, slots=True)
 class BatchingSession:
     """
-    Takes the place of an `InferenceSession` with one input, for several threads.
+    Replaces an `InferenceSession` with one input, for several threads.
 
     Args:
-        session: The real one; its batch dimension is free.
+        session: The real session. Its batch dimension is free.
         most: Images in a batch.
-        split: How the outputs are shared out.
+        split: How an output is divided among its inputs.
     """
 
     session: Any
@@ -128,7 +128,7 @@ def split_anchors(anchors: int) -> Split:
 
 def batched(path: Path, provider: Provider, split: Split, side: int) -> BatchingSession | None:
     """
-    A session that takes batches, of a model made for one image at a time.
+    A session that takes batches, for a model that was made for one image at a time.
 
     Args:
         path: The model.
@@ -137,7 +137,7 @@ def batched(path: Path, provider: Provider, split: Split, side: int) -> Batching
         side: Of a square image to try it with, pixels.
 
     Returns:
-        None where the model gives other results for several images than for each of them.
+        None if the model gives other results for several images than for each of them alone.
     """
     try:
         session = build_session(freed(path.read_bytes()), provider)
@@ -149,7 +149,7 @@ def batched(path: Path, provider: Provider, split: Split, side: int) -> Batching
 
 
 def freed(model: bytes) -> bytes:
-    """A model with its batch dimension set free: of its inputs and outputs, and of reshapes to `[1, ...]`."""
+    """A model with a free batch dimension: in its inputs, its outputs and its reshapes to `[1, ...]`."""
     import onnx  # noqa: PLC0415 - 50 ms that only machines with a GPU pay
 
     proto = onnx.load_model_from_string(model)

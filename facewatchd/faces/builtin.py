@@ -36,10 +36,10 @@ TEMPLATE = np.array(
 """Where CenterFace's landmarks lie on the chips that dlib's own alignment makes: their mean over many faces, pixels."""
 
 _USAGE = "centerface 640 letterboxed; template 150 v1; mean with the mirrored face"
-"""Part of the id. To be changed whenever embeddings come out differently."""
+"""Part of the id. Change it whenever embeddings change."""
 
 _LONGER_SIDE = 640
-"""What a photo's longer side is brought to, pixels."""
+"""Length of a photo's longer side after scaling, pixels."""
 
 _ENLARGED = 128
 _MAX_ENLARGEMENT = 2.0
@@ -49,7 +49,7 @@ Those of 250 pixels are all found as they are, and enlarging them to 640 tells n
 """
 
 _MIN_SCORE = 0.3
-"""What the detector believes in. The configuration asks for more before a face is grouped."""
+"""Least score of a detection. The configuration asks for more before a face is grouped."""
 
 
 class BuiltinEngine:

@@ -1,10 +1,10 @@
 """
-CenterFace (MIT): the shipped model made fast, and its four maps decoded into faces.
+CenterFace (MIT): its model, made faster, and the decoding of its four maps into faces.
 
 From Xu, Yan, Yang, Zhao, "CenterFace: joint face detection and alignment using face as point" (2019). The network looks at
-RGB, 0..255, with sides that are multiples of 32; on a grid of 4 pixels it gives the likelihood that a face's centre lies
-in a cell, and for each cell the centre's offset in it, the logarithm of the face's height and width, and the landmarks
-relative to its box.
+RGB, 0..255, with sides that are multiples of 32. On a grid of 4 pixels it gives the likelihood that the centre of a face
+lies in a cell. For each cell it gives the offset of the centre, the logarithms of the face's height and width, and the
+landmarks relative to the box.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Maps:
 
 def cleaned(model: Any) -> Any:
     """
-    The model with its batch, height and width set free and its weights declared once.
+    The model with free batch, height and width, and with its weights declared once.
 
-    As shipped, the weights are inputs of the graph too, which keeps ONNX Runtime from folding them (it takes twice as
-    long), and a third of them are counters that no node reads.
+    In the shipped file the weights are inputs of the graph too. ONNX Runtime then cannot fold them, and takes twice as
+    long. A third of them are counters that no node reads.
 
     Args:
         model: The shipped `onnx.ModelProto`; changed in place.
@@ -80,7 +80,7 @@ def cleaned(model: Any) -> Any:
 
 def decode(maps: Maps, threshold: float, scale: float) -> list[Detection]:
     """
-    The faces that the maps speak of.
+    The faces in the maps.
 
     Args:
         maps: The network's outputs.
@@ -88,7 +88,7 @@ def decode(maps: Maps, threshold: float, scale: float) -> list[Detection]:
         scale: Pixels of the network's input per pixel of the photo.
 
     Returns:
-        Best first, in pixels of the photo; of boxes that overlap only the best.
+        Best first, in pixels of the photo. Of boxes that overlap, only the best one is there.
     """
     rows, columns = np.nonzero(maps.likelihood > threshold)
     scores = maps.likelihood[rows, columns]
@@ -105,7 +105,7 @@ def decode(maps: Maps, threshold: float, scale: float) -> list[Detection]:
 
 
 def _distinct(corners: NDArray[Any], sizes: NDArray[Any], scores: NDArray[Any]) -> list[int]:
-    """Indices of the boxes that no better box overlaps, best first."""
+    """Indices of the boxes that overlap no better box, best first."""
     kept: list[int] = []
     areas = sizes.prod(axis=1)
     left = np.argsort(-scores, kind="stable")

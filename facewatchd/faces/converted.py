@@ -1,9 +1,9 @@
 """
 The built-in models' files: found in the packages that ship them, converted once, kept in a cache folder.
 
-What is pinned of a converted model is a digest over its graph (operations, attributes, weights) and not over the file's
-bytes, because another version of the `onnx` package may write the same graph in other bytes. The same digest tells
-whether a cached file is still what was written.
+The pinned digest of a converted model covers its graph (operations, attributes, weights) and not the bytes of the file:
+another version of the `onnx` package may write the same graph in other bytes. The digest also tells whether a cached file
+is damaged.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class ShippedModel:
     """
-    A model that comes with a Python package, in a form that has to be converted.
+    A model that a Python package ships in a form that must be converted.
 
     Attributes:
         name: Stem of the cached file.
         package: Import name of the package. It is never imported: importing it prints, or fails.
-        distribution: What pip calls it.
+        distribution: The name for pip.
         file: Path within the package.
         sha256: Of the shipped file.
         digest: `graph_digest` of the converted model.
-        convert: From the shipped file's bytes to an `onnx.ModelProto`; raises ValueError on a file that it does not know.
+        convert: From the bytes of the shipped file to an `onnx.ModelProto`. It raises ValueError for an unknown file.
     """
 
     name: str
@@ -82,14 +82,14 @@ DLIB_RESNET = ShippedModel(
 
 def load_converted(model: ShippedModel, cache_dir: Path) -> bytes:
     """
-    The converted model, serialised: from the cache, else made anew and kept there.
+    The converted model, serialised: from the cache, or converted now and kept there.
 
     Args:
         model: Which one.
-        cache_dir: Made where missing. A cache that cannot be written to costs half a second per start and nothing else.
+        cache_dir: Made if missing. A cache that cannot be written costs half a second per start, and nothing else.
 
     Raises:
-        ModelError: The package that ships the model is missing, or its file is another one.
+        ModelError: The package that ships the model is missing, or its file is not the known one.
     """
     cached = cache_dir / f"{model.name}-{model.digest[:12]}.onnx"
     with contextlib.suppress(OSError):
@@ -110,8 +110,8 @@ def convert(model: ShippedModel) -> bytes:
     Convert a shipped model.
 
     Raises:
-        ModelError: The package that ships the model is missing, its file is another one, or the conversion gave another
-            result than it should.
+        ModelError: The package that ships the model is missing, its file is not the known one, or the conversion gave
+            an unexpected result.
     """
     path = shipped_file(model)
     try:
@@ -121,12 +121,12 @@ def convert(model: ShippedModel) -> bytes:
             "A built-in face model cannot be read", f"{error.strerror}. {_reinstall(model)}", path
         ) from error
     if hashlib.sha256(data).hexdigest() != model.sha256:
-        raise ModelError("A built-in face model is not the one that is known", _reinstall(model), path)
+        raise ModelError("A built-in face model is not the known one", _reinstall(model), path)
     converted = model.convert(data)
     if graph_digest(converted) != model.digest:
         raise ModelError(
             "A built-in face model was converted wrongly",
-            "Its conversion gave another result than it should: check the versions of numpy and onnx, and the memory.",
+            "Its conversion gave an unexpected result. Check the versions of numpy and onnx, and the memory of the machine.",
             path,
         )
     return bytes(converted.SerializeToString(deterministic=True))
@@ -134,7 +134,7 @@ def convert(model: ShippedModel) -> bytes:
 
 def shipped_file(model: ShippedModel) -> Path:
     """
-    Where the package that ships the model keeps it; the file itself may be missing.
+    The path of the model in the package that ships it. The file itself may be missing.
 
     Raises:
         ModelError: The package is not installed.
@@ -177,7 +177,7 @@ def _digest_of(data: bytes) -> str:
     try:
         return graph_digest(onnx.load_model_from_string(data))
     except (DecodeError, ValueError, TypeError):
-        # TypeError, too: numpy's complaint about weights that are too short depends on their kind
+        # TypeError too: what numpy raises for weights that are too short depends on their type
         return ""
 
 
@@ -186,7 +186,7 @@ def _reinstall(model: ShippedModel) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Atomic: another process sees no file or the whole file, whichever of the two is faster."""
+    """Write atomically: another process sees no file or the whole file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
     try:

@@ -1,9 +1,9 @@
 """
 Reader of dlib's serialised face recognition ResNet.
 
-The file is a network whose shape is part of its C++ type, so nothing in it says how long a list is: it is read strictly
-by its grammar (dlib/serialize.h, dlib/cuda/tensor_tools.h, dlib/dnn/{core,layers,input,loss}.h), and a file that is not
-exactly such a network is refused.
+The shape of the network is part of its C++ type, so the file does not say how long a list is. It is read strictly by its
+grammar (dlib/serialize.h, dlib/cuda/tensor_tools.h, dlib/dnn/{core,layers,input,loss}.h). A file that is not exactly such a
+network is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Maximum or mean over a window; a window of (0, 0) is the whole map."""
+    """Maximum or mean over a window. A window of (0, 0) is the whole map."""
 
     maximum: bool
     window: tuple[int, int]
@@ -63,12 +63,12 @@ class Relu:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """dlib's tag or skip layer: a point of a residual block. Which of the two follows from the order."""
+    """dlib's tag or skip layer: a point of a residual block. The order tells which of the two it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddMarked:
-    """The end of a residual block: adds what the block's mark remembers."""
+    """The end of a residual block: adds the value at the block's mark."""
 
 
 Layer = Conv | Affine | Pool | Dense | Relu | Mark | AddMarked
@@ -129,7 +129,7 @@ class _Reader:
 
     def expect(self, found: object, *allowed: object) -> None:
         if found not in allowed:
-            raise ValueError(f"{found!r} before byte {self._at}, where only {', '.join(map(repr, allowed))} may stand")
+            raise ValueError(f"{found!r} before byte {self._at}, where only {', '.join(map(repr, allowed))} is allowed")
 
     def end(self) -> None:
         self.expect(len(self._data) - self._at, 0)

@@ -1,11 +1,11 @@
 """
 dlib's face recognition ResNet (public domain) -> ONNX.
 
-Affine layers and the input's (x - mean) / 256 are folded into the convolutions, which is exact because the first of them
-has no padding. The arithmetic is float64, rounded once at the end, so that every machine makes the same model.
+Affine layers and the input's (x - mean) / 256 are folded into the convolutions. This is exact, because the first convolution
+has no padding. The arithmetic is float64 and is rounded once at the end, so every machine makes the same model.
 
-The model takes `rgb`, float32, shape (n, 3, 150, 150), 0..255, and gives `descriptor`, float32, shape (n, 128), which is
-not normalised.
+The model takes `rgb`, float32, shape (n, 3, 150, 150), 0..255. It gives `descriptor`, float32, shape (n, 128), not
+normalised.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def to_onnx(network: Network) -> Any:
             case Mark() if len(marked) < 2:
                 marked.append(current)
             case Mark():
-                # the third mark of a block that halves the map skips back to its first: the other branch begins there
+                # in a block that halves the map the third mark goes back to the first one, where the other branch begins
                 current = marked[0]
             case AddMarked() if marked:
                 current = graph.add(marked[-1], current)
@@ -53,12 +53,12 @@ def to_onnx(network: Network) -> Any:
                     raise ValueError(f"a matrix product of {inputs} numbers after {current.channels} channels")
                 current = _Map(graph.node("MatMul", current.name, graph.constant(layer.weights)), outputs, ())
             case _:
-                raise ValueError(f"a layer of kind {type(layer).__name__} where none may stand")
+                raise ValueError(f"a layer of type {type(layer).__name__} where none is allowed")
     return graph.model(current)
 
 
 def _folded(network: Network) -> Sequence[Layer]:
-    """The layers without the affine ones and without the input's own arithmetic."""
+    """The layers without the affine ones and without the arithmetic on the input."""
     folded: list[Layer] = []
     for at, layer in enumerate(network.layers):
         before = folded[-1] if folded else None
@@ -77,7 +77,7 @@ def _fold_input(conv: Conv, mean: tuple[float, float, float]) -> Conv:
     if conv.pad != (0, 0):
         raise ValueError("a padded first convolution")
     weights = conv.weights.astype(np.float64) / 256
-    # fsum rounds once, whatever the processor's vectors are like
+    # fsum rounds once, on every processor
     taken = [math.fsum((kernel * np.array(mean)[:, None, None]).ravel()) for kernel in weights]
     return replace(conv, weights=weights, bias=conv.bias - np.array(taken))
 
@@ -97,7 +97,7 @@ class _Map:
 
 
 class _Graph:
-    """Collects nodes and constants under names that follow from their order alone."""
+    """Collects nodes and constants. Their names depend only on their order."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
@@ -151,7 +151,7 @@ class _Graph:
         return _Map(name, channels, size)
 
     def _grown(self, small: _Map, channels: int, size: tuple[int, ...]) -> str:
-        """Zeros where a map ends before the one that it is added to, as dlib has it."""
+        """Zeros where a map is smaller than the one that it is added to, as in dlib."""
         missing = [channels - small.channels, *(to - now for to, now in zip(size, small.size, strict=True))]
         if not any(missing):
             return small.name

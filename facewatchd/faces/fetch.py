@@ -1,8 +1,8 @@
 """
-Downloading a pack: pinned hashes, time limits, and either the whole pack in its place or nothing.
+Downloading a pack, with pinned hashes and time limits. Either the whole pack comes into place, or nothing.
 
-insightface's own download checks no hash, has no time limit, unpacks in place and takes any directory of the right name
-for the pack, however little is in it; hence all this (requirement R26).
+insightface's own download is not used: it checks no hash, has no time limit, unpacks in place, and takes any directory of the
+right name for the pack, even an incomplete one (requirement R26).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from facewatchd.faces.unpack import unpack
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that have arrived and the bytes that there are, None where the server does not say."""
+"""Called with the number of bytes that arrived and their total, None if the server does not say."""
 
 _PIECE = 1 << 18
 _TEMPORARY = ".facewatchd-fetch-"
@@ -38,13 +38,13 @@ _TEMPORARY = ".facewatchd-fetch-"
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    When a download is given up.
+    When a download is stopped.
 
     Attributes:
-        silence_s: Longest wait for the server's first word, and for each further one, seconds.
+        silence_s: Longest wait for the first answer of the server and for each further one, seconds.
         overall_s: Longest time for the whole download, seconds.
         archive_bytes: Largest archive.
-        unpacked_bytes: Largest sum of what is in it.
+        unpacked_bytes: Largest sum of the unpacked files.
     """
 
     silence_s: float = 10
@@ -60,19 +60,19 @@ def fetch_pack(
     pack: KnownPack, models_root: Path, progress: Progress | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> Path:
     """
-    See that a pack is in its place, downloading it where it is not.
+    Make sure that a pack is in its place: download it if it is not.
 
     Args:
         pack: Which, from where, and with which hashes.
         models_root: `models.root`; the pack comes to `models/NAME` below it.
-        progress: Told how far the download is.
-        limits: When to give up.
+        progress: Called with the progress of the download.
+        limits: When to stop.
 
     Returns:
         The pack's directory.
 
     Raises:
-        ModelError: It cannot be had; everything is as before.
+        ModelError: The pack cannot be fetched. Everything is as before.
     """
     target = models_root / "models" / pack.name
     if is_complete(pack, models_root):
@@ -81,7 +81,7 @@ def fetch_pack(
         if _occupied(target):
             raise ModelError(
                 f"The face models {pack.name} cannot be fetched",
-                "Something else is in their place, or they are incomplete or damaged: move it away, then run "
+                "Their folder holds something else, or is incomplete or damaged: move it away, then run "
                 f"`facewatchd models fetch {pack.name}` again.",
                 target,
             )
@@ -114,7 +114,7 @@ def _has(directory: Path, wanted: KnownFile) -> bool:
 
 
 def _occupied(place: Path) -> bool:
-    """Whether something is there already; an empty directory is nothing."""
+    """Whether something is there. An empty directory counts as nothing."""
     if os.path.isdir(place) and not os.path.islink(place):
         return bool(os.listdir(place))
     return os.path.lexists(place)
@@ -122,7 +122,7 @@ def _occupied(place: Path) -> bool:
 
 @contextlib.contextmanager
 def _folder(directory: Path, pack: KnownPack) -> Iterator[None]:
-    """The directory exists within. Where it was made for a fetch that failed, it is gone again afterwards."""
+    """The directory exists within this context. If the fetch fails and the directory was made for it, it is removed."""
     made = [each for each in (directory, *directory.parents) if not os.path.lexists(each)]
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _folder(directory: Path, pack: KnownPack) -> Iterator[None]:
 def _workshop(parent: Path, pack: KnownPack, limits: Limits) -> Iterator[Path]:
     """A directory beside the target, on the same disk, and gone afterwards."""
     for left in parent.glob(f"{_TEMPORARY}*"):
-        # of a process that was killed: a living one is not as old as this
+        # left by a process that was killed: the folder of a running one is not this old
         with contextlib.suppress(OSError):
             if time.time() - left.lstat().st_mtime > 2 * limits.overall_s:
                 shutil.rmtree(left)
@@ -169,7 +169,7 @@ def _download(pack: KnownPack, into: Path, progress: Progress | None, limits: Li
     if digest.hexdigest() != pack.sha256:
         raise ModelError(
             f"The face models {pack.name} cannot be fetched",
-            f"What {pack.url} sends is not the known archive (its sha256 differs), and was thrown away. Run `facewatchd "
+            f"{pack.url} sent another archive than the known one (its sha256 differs). It was deleted. Run `facewatchd "
             f"models fetch {pack.name}` from another network, or set models.pack to builtin.",
         )
 
@@ -218,7 +218,7 @@ def _disk_error(pack: KnownPack, error: OSError, path: Path) -> ModelError:
 
 
 def _plain(error: BaseException) -> str:
-    """What went wrong with a connection, without the wrapping."""
+    """The reason why a connection failed, without the exceptions around it."""
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
         error = error.reason
     if isinstance(error, TimeoutError):

@@ -1,8 +1,8 @@
 """
 The engine for insightface packs: any directory with an SCRFD detector and an ArcFace-like recogniser.
 
-The models are loaded and run by insightface's own code, given the two files to load: its `FaceAnalysis` would load every
-file of the directory, stop at the first damaged one, and download what it does not find.
+insightface's own code loads and runs the two models. Its `FaceAnalysis` is not used: it loads every file of the directory,
+stops at the first damaged one, and downloads what it does not find.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from facewatchd.faces.batching import batched, split_anchors, split_rows
 from facewatchd.faces.sessions import Provider, first_line, onnxruntime, provider_arguments, session_options
 
 USAGE = "scrfd 640; arcface template, similarity; not mirrored; v1"
-"""Part of the models' id. To be changed whenever embeddings come out differently."""
+"""Part of the models' id. Change it whenever embeddings change."""
 
 _DETECTION_SIZE = (640, 640)
-"""One size only: insightface builds another session for each, and never drops it."""
+"""One size only: insightface builds a session for each size, and keeps all of them."""
 
 _MIN_SCORE = 0.3
 
@@ -59,8 +59,8 @@ class Identity:
 
 class InsightEngine:
     """
-    See `FaceEngine`. insightface's detector caches its grid of anchors in a dict: threads that race there write equal
-    values, and nothing else of it changes after the first photo, which the constructor provides.
+    See `FaceEngine`. Threads may share it: insightface's detector caches its grid of anchors in a dict, where threads write
+    equal values. Nothing else changes after the first photo, which the constructor gives it.
 
     Args:
         files: Which models to load.
@@ -68,7 +68,7 @@ class InsightEngine:
         provider: Where the models run.
 
     Raises:
-        ModelError: A model cannot be loaded, or cannot do its part.
+        ModelError: A model cannot be loaded, or does not fit.
     """
 
     def __init__(self, files: PackFiles, identity: Identity, provider: Provider) -> None:
@@ -81,7 +81,7 @@ class InsightEngine:
         if self._size % 112 and self._size % 128:
             raise ModelError(
                 "A face model cannot be used",
-                f"It wants faces of {self._size} pixels, and this program cannot align faces for that; use another pack.",
+                f"It needs faces of {self._size} pixels, and this program cannot align faces to that size. Use another pack.",
                 files.recognition,
             )
         self._template = arcface_template(self._size)
@@ -105,7 +105,7 @@ class InsightEngine:
     def detect(self, image: Image) -> list[Detection]:
         height, width = image.shape[:2]
         if min(height, width) * _DETECTION_SIZE[0] < max(height, width):
-            return []  # insightface would shrink the shorter side to nothing
+            return []  # insightface would shrink the shorter side to 0 pixels
         boxes, landmarks = self._detector.detect(image)
         return [
             Detection(
@@ -133,7 +133,7 @@ class InsightEngine:
         return embeddings
 
     def _take_batches(self, files: PackFiles, provider: Provider) -> None:
-        """Have the photos of several threads go through the models together, where these allow it."""
+        """Let photos of several threads go through the models together, if the models allow it."""
         anchors = split_anchors(self._detector._num_anchors)  # noqa: SLF001 - insightface tells it nowhere else
         detection = batched(files.detection, provider, anchors, _DETECTION_SIZE[0])
         if detection is not None:
@@ -175,7 +175,7 @@ def _load(files: PackFiles, path: Path, task: str, provider: Provider) -> Any:
 
     arguments = {
         "sess_options": session_options(),
-        # the session as it is serves our one size; insightface would load the detector again to make a fixed-size one
+        # this session is enough for our one size; insightface would load the detector again for a fixed size
         "static_shape_sessions": False,
         **provider_arguments(provider),
     }

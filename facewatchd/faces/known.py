@@ -1,7 +1,7 @@
 """
-The packs that can be fetched, with the hashes that they must have.
+The packs that can be fetched, with their hashes.
 
-The archives are those of insightface's release v0.7; several independent projects pin the same hashes.
+The archives are those of insightface's release v0.7. Several independent projects pin the same hashes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KnownPack:
         name: Its directory below `<models.root>/models`.
         url: A zip archive.
         sha256: Of the archive, hex.
-        size: Of the archive, bytes; None where nobody has written it down.
+        size: Of the archive, bytes. None if it is not known.
         detection: The detector.
         recognition: The recogniser.
         licence: A sentence for the user.

@@ -1,8 +1,8 @@
 """
 Which models to use: naming, finding, checking and opening them.
 
-A pack is "builtin", the name of a directory below `<models.root>/models`, or a path. Of a directory the detector and the
-recogniser are used; they are told by the shapes of their inputs and outputs, as insightface does, without loading them.
+A pack is "builtin", the name of a directory below `<models.root>/models`, or a path. The detector and the recogniser of a
+directory are used. The shapes of inputs and outputs tell which files they are, as in insightface, without loading them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Choice:
     """
-    What `models.pack: auto` came to.
+    What `models.pack: auto` means on this machine.
 
     Attributes:
         pack: "builtin" or a name.
@@ -43,7 +43,7 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class PackReport:
     """
-    A pack, tried out.
+    A pack that was tried out.
 
     Attributes:
         pack: As the user names it.
@@ -64,14 +64,14 @@ def resolve_auto(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Choice:
     """
-    What `models.pack: auto` means here and now. May download; nothing else in the program does without being told to.
+    What `models.pack: auto` means now. This may download. Nothing else in the program downloads without being asked.
 
     Args:
         state_pack: The pack that the state was built with; None for a new state.
         models_root: `models.root`.
-        preferred: The pack to have where there is a choice, and where to fetch it.
-        progress: Told how far a download is.
-        limits: When a download is given up.
+        preferred: The pack to prefer, and where to fetch it.
+        progress: Called with the progress of a download.
+        limits: When a download is stopped.
     """
     if state_pack is not None:
         return Choice(state_pack, f"The state was built with {state_pack}; `facewatchd models use` changes that.")
@@ -88,14 +88,14 @@ def resolve_auto(
 
 
 def installed_packs(models_root: Path) -> tuple[str, ...]:
-    """The packs that can be named: "builtin", then each directory with models in it, by name. None is opened."""
+    """The packs that can be chosen: "builtin", then each directory with models, by name. None is opened."""
     directories = sorted((models_root / "models").glob("*/"))
     return (BUILTIN, *(each.name for each in directories if any(each.glob("*.onnx")) and not each.name.startswith(".")))
 
 
 def verify_pack(pack: str, models_root: Path, cache_dir: Path) -> PackReport:
     """
-    Load a pack on the CPU, try its models out, and hold them to the known hashes. Never raises for a bad pack.
+    Load a pack on the CPU, try its models out, and compare them with the known hashes. A bad pack never raises.
 
     Args:
         pack: "builtin", a name or a path.
@@ -114,13 +114,13 @@ def open_engine(pack: str, models_root: Path, cache_dir: Path, provider: str) ->
     Load a pack and try it out.
 
     Args:
-        pack: "builtin", a name or a path; "auto" has to be resolved before (`resolve_auto`).
+        pack: "builtin", a name or a path. The caller resolves "auto" before (`resolve_auto`).
         models_root: `models.root`.
         cache_dir: Where converted models are kept.
         provider: `models.provider`: "auto", "cpu" or "cuda".
 
     Raises:
-        ModelError: The pack is missing, damaged or incomplete, or the provider does not come up.
+        ModelError: The pack is missing, damaged or incomplete, or the provider does not start.
     """
     if pack == BUILTIN:
         return BuiltinEngine(cache_dir, _provider(provider))
@@ -129,7 +129,7 @@ def open_engine(pack: str, models_root: Path, cache_dir: Path, provider: str) ->
     known = next((each for each in KNOWN_PACKS if each.name == pack), None)
     if known is not None and (detection, recognition) != (known.detection.sha256, known.recognition.sha256):
         raise ModelError(
-            f"The face models {pack} are not what they should be",
+            f"The face models {pack} are not the known ones",
             f"Their sha256 differs from the known one: move them away and run `facewatchd models fetch {pack}`, or set "
             "models.pack to the folder's path to use them as they are.",
             files.directory,
@@ -145,7 +145,7 @@ def open_engine(pack: str, models_root: Path, cache_dir: Path, provider: str) ->
 
 def pack_directory(pack: str, models_root: Path) -> Path:
     """
-    The directory that a pack's name or path means. A path is told by its slash.
+    The directory of a pack by name or path. A path has a slash.
 
     Raises:
         ModelError: There is no such directory.
@@ -160,7 +160,7 @@ def pack_directory(pack: str, models_root: Path) -> Path:
 
 def find_files(directory: Path) -> PackFiles:
     """
-    The detector and the recogniser of a pack: of each kind the first by name that can be read.
+    The detector and the recogniser of a pack: of each type the first readable file by name.
 
     Raises:
         ModelError: One of them is missing.
@@ -200,7 +200,7 @@ def _why_not(directory: Path, found: Mapping[str, Path]) -> str:
 
 
 def _kind_of(path: Path) -> str:
-    """What insightface takes a model for: "detection", "recognition", or something else."""
+    """The type of a model by insightface's rules: "detection", "recognition", or something else."""
     import onnx  # noqa: PLC0415 - 50 ms
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
 
@@ -235,7 +235,7 @@ def _how_to_get(pack: str) -> str:
 
 def _provider(wanted: str) -> Provider:
     provider = choose_provider(wanted)
-    # that a machine has no GPU is no news to its owner
+    # the owner of a machine without a GPU knows that
     level = logging.INFO if provider.wasted or provider.name != CPU else logging.DEBUG
     log.log(level, "The face models run on %s: %s", provider.name, provider.reason)
     return provider

@@ -1,8 +1,8 @@
 """
-ONNX Runtime sessions: how many threads, and which processor does the work.
+ONNX Runtime sessions: how many threads they use, and which processor runs them.
 
-Only a built session knows where it runs: with the GPU wheel installed, `get_available_providers()` names CUDA on machines
-that have none. So the choice is made by building a session of one node and asking it.
+Only a session knows where it runs: with the GPU wheel, `get_available_providers()` names CUDA on machines without it too. So
+a session of one node is built and asked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
 _ERRORS_ONLY = 3
-"""ONNX Runtime's log severity; its warnings are about the models' making, which the user cannot change."""
+"""ONNX Runtime's log severity. Its warnings are about how the models were made, which the user cannot change."""
 
 _NVIDIA, _DISPLAY = "0x10de", "0x03"
-"""PCI's numbers of the maker, and of the class of display controllers."""
+"""PCI numbers of the maker, and of the class of display controllers."""
 
 _CUDA_OPTIONS = {
-    # the default search times every algorithm anew for each size of photo
+    # the default search measures every algorithm again for each size of photo
     "cudnn_conv_algo_search": "HEURISTIC",
 }
 
@@ -38,8 +38,8 @@ class Provider:
     Attributes:
         name: ONNX Runtime's execution provider, `CPU` or `CUDA`.
         reason: Why this one, a sentence for the log and for `doctor`.
-        batch: How many faces to hand over at once: on one CPU thread more than one gains nothing, on a GPU it is the point.
-        wasted: Whether there is a GPU that could do it, and does not.
+        batch: How many faces are computed at once. More than one helps on a GPU, and not on one CPU thread.
+        wasted: Whether the machine has a GPU that is not used.
     """
 
     name: str
@@ -56,7 +56,7 @@ def choose_provider(wanted: str) -> Provider:
         wanted: `models.provider`: "auto", "cpu" or "cuda".
 
     Raises:
-        ModelError: "cuda" was asked for and does not come up.
+        ModelError: "cuda" was asked for and does not start.
     """
     if wanted == "cpu":
         return Provider(CPU, "The configuration asks for the CPU (models.provider).")
@@ -72,7 +72,7 @@ def choose_provider(wanted: str) -> Provider:
 
 def has_nvidia_gpu(root: Path = Path("/")) -> bool:
     """
-    Whether this machine has a display controller of NVIDIA's, by what the system says (services often see no /dev/nvidia0).
+    Whether this machine has a display controller by NVIDIA. The system is asked (services often see no /dev/nvidia0).
 
     Args:
         root: Where /proc, /sys and /dev are.
@@ -91,11 +91,11 @@ def has_nvidia_gpu(root: Path = Path("/")) -> bool:
 
 def session_options() -> Any:
     """
-    `onnxruntime.SessionOptions` for a session that is shared by several worker threads, one of which runs on each core.
+    `onnxruntime.SessionOptions` for a session that worker threads share, one thread per core.
     """
     options = onnxruntime().SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    # more threads per session made a photo slower, and spinning ones take the cores from the other workers
+    # more threads per session made a photo slower, and spinning threads take cores from the other workers
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -129,7 +129,7 @@ def build_session(model: bytes, provider: Provider) -> Any:
 
 
 def onnxruntime() -> Any:
-    """The module, imported late (75 ms, 75 MB) and told to send no telemetry, which it reads when it is imported."""
+    """The module, imported late (75 ms, 75 MB). It reads at import that it sends no telemetry."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime as runtime  # noqa: PLC0415 - see above
 
@@ -138,13 +138,13 @@ def onnxruntime() -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of a library says, cut to one line without a full stop."""
+    """The message of a library's exception, as one line without a full stop."""
     lines = str(error).strip().splitlines()
     return (lines[0].strip().rstrip(".") if lines else "") or type(error).__name__
 
 
 def runtime_wheels() -> tuple[str, ...]:
-    """Which of the two distributions that own ONNX Runtime's files are installed: having both is a trap."""
+    """Which of the two distributions with ONNX Runtime's files are installed. Both together do not work."""
     return tuple(name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name))
 
 
@@ -153,9 +153,7 @@ def _cuda_obstacle() -> str:
     runtime = onnxruntime()
     if CUDA not in runtime.get_available_providers():
         if "onnxruntime-gpu" in runtime_wheels():
-            return (
-                "the CPU build of ONNX Runtime lies over its GPU build: run `make gpu`, which installs them in order."
-            )
+            return "the CPU build of ONNX Runtime overwrote its GPU build: run `make gpu`, which installs them in the right order."
         return "ONNX Runtime is installed without CUDA: run `make gpu`."
     preload = getattr(runtime, "preload_dlls", None)
     if preload is not None:

@@ -1,5 +1,5 @@
 """
-Taking a pack's models out of its archive, whatever else is in it.
+Unpacking the models of a pack. Everything else in the archive is left out.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def unpack(pack: KnownPack, archive: Path, into: Path, most: int) -> None:
     Args:
         pack: What the archive should hold.
         archive: A zip file.
-        into: A directory that does not exist yet; left half-made on failure.
+        into: A directory that does not exist yet. A failure leaves it incomplete.
         most: Largest sum of the unpacked files, bytes.
 
     Raises:
-        ModelError: The archive is damaged, strange, or not this pack's.
+        ModelError: The archive is damaged, odd, or of another pack.
         OSError: The files cannot be written.
     """
     into.mkdir()
@@ -51,7 +51,7 @@ def unpack(pack: KnownPack, archive: Path, into: Path, most: int) -> None:
 
 
 def _models_in(pack: KnownPack, packed: zipfile.ZipFile, most: int) -> dict[str, zipfile.ZipInfo]:
-    """The models of an archive by their bare names: some archives keep them in a folder, some do not."""
+    """The models of an archive by their file names. Some archives keep them in a folder."""
     members = packed.infolist()
     if len(members) > _MOST_MEMBERS or sum(member.file_size for member in members) > most:
         raise _archive_error(pack, "it is larger than any pack")
@@ -65,7 +65,7 @@ def _models_in(pack: KnownPack, packed: zipfile.ZipFile, most: int) -> dict[str,
             or "\\" in member.filename
             or kind not in (0, stat.S_IFREG, stat.S_IFDIR)
         ):
-            raise _archive_error(pack, f"it has a member that does not belong there: {member.filename!r}")
+            raise _archive_error(pack, f"it has an unexpected member: {member.filename!r}")
         if member.is_dir() or path.suffix != ".onnx":
             continue
         if path.name in models:

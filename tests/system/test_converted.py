@@ -99,7 +99,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
 
 
 def test_another_shipped_file_or_another_result_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="not the one that is known"):
+    with pytest.raises(ModelError, match="not the known one"):
         load_converted(dataclasses.replace(CENTERFACE, sha256="0" * 64), tmp_path)
     with pytest.raises(ModelError, match="was converted wrongly"):
         load_converted(dataclasses.replace(CENTERFACE, digest="0" * 64), tmp_path)
