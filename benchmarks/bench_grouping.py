@@ -5,7 +5,7 @@ quality   The portraits of ../shared (or $FACEWATCHD_SHARED), a folder a person,
           and on random halves of them, against the algorithms that other programs use. The embeddings take some minutes
           the first time and are kept in --cache.
 new       New faces: learned people, and how many of the rest find them where one stranger in 200 is let in.
-crowds    How much better somebody must fit who fits everybody: shares tried on the halves.
+cohorts   How much better somebody must fit who fits everybody: shares tried on the halves.
 hubs      How much more those must resemble each other who resemble strangers: shares tried on the halves.
 mixed     Mixed groups: whether they are told from people.
 albums    Albums of several people a photo, through the whole program.
@@ -35,7 +35,7 @@ from facewatchd.core.evaluation.scores import ALGORITHMS, group, score
 from facewatchd.core.grouping.cohesion import cohesion
 from facewatchd.core.grouping.graph import Graph, neighbours
 from facewatchd.core.grouping.recluster import NEIGHBOURS, ReclusterSettings, cluster, medoids
-from facewatchd.core.matching.assign import CROWD_SHARE, NEAREST, assign, look, needed
+from facewatchd.core.matching.assign import COHORT_SHARE, NEAREST, assign, look, needed
 from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds, shipped_thresholds
 from facewatchd.domain import Box, Detection, FileStat, FoundFace, Quality, SeenFile, TakenPhoto
@@ -43,7 +43,7 @@ from facewatchd.pipeline.grouping.regroup import compute, decide, regroup_settin
 from facewatchd.pipeline.grouping.thresholds import thresholds_for
 from facewatchd.store import Store
 
-PARTS = ("quality", "new", "crowds", "hubs", "mixed", "albums")
+PARTS = ("quality", "new", "cohorts", "hubs", "mixed", "albums")
 HALVES = 6
 # the best threshold of each algorithm that has one, found on all people: they get the benefit of the doubt
 RIVALS = {
@@ -70,8 +70,8 @@ def main() -> int:
             faces = portraits(pack, arguments.cache)
             figures += quality(pack, faces) if "quality" in parts else []
             figures += new_faces(pack, faces) if "new" in parts else []
-            if "crowds" in parts:
-                crowds(pack, faces)
+            if "cohorts" in parts:
+                cohorts(pack, faces)
             if "hubs" in parts:
                 hubs(pack, faces)
             if "mixed" in parts:
@@ -221,7 +221,7 @@ def new_faces(pack: str, faces: Faces) -> list[Figure]:
         known = np.mean([len(np.unique(world.gallery.people)) for world in worlds])
         for what, thresholds in (
             ("as shipped", shipped),
-            ("one threshold for every face", replace(shipped, crowd=None)),
+            ("one threshold for every face", replace(shipped, cohort=None)),
         ):
             rates = np.array([_rates(own, world, thresholds) for world in worlds])
             found[least, what] = (mean := rates.mean(axis=0)).tolist()
@@ -259,7 +259,7 @@ def _rates(own: Faces, world: Learned, thresholds: Thresholds) -> tuple[float, f
     )
 
 
-def crowds(pack: str, faces: Faces) -> None:
+def cohorts(pack: str, faces: Faces) -> None:
     """
     How much better a face must fit the best person for what it fits the next better: recall where one stranger in 200 is
     let in, with each share, and with the one that is best on the other half of the people. Everybody is known.
@@ -283,7 +283,7 @@ def crowds(pack: str, faces: Faces) -> None:
             least = np.sort(others)[-1 - len(others) // 200]
             recalls.append(float(np.mean(right & (theirs > least))))
         found.append(recalls)
-    _tell_shares("crowds", shares, np.array(found), CROWD_SHARE)
+    _tell_shares("cohorts", shares, np.array(found), COHORT_SHARE)
 
 
 def _best(faces: Faces, learned: Learned, rows: list[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -298,7 +298,7 @@ def _best(faces: Faces, learned: Learned, rows: list[int]) -> tuple[NDArray[np.i
 
 def _above(fits: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.float64]:
     """How much better faces fit the people next to the best one than usual, shape (n_faces,)."""
-    above: NDArray[np.float64] = (needed(fits, thresholds) - thresholds.assign) / CROWD_SHARE
+    above: NDArray[np.float64] = (needed(fits, thresholds) - thresholds.assign) / COHORT_SHARE
     return above
 
 

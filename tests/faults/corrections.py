@@ -284,7 +284,7 @@ class _User:
         for face in self._archive.faces():
             if face.person is not None:
                 crowds[face.person].append(face)
-        return sorted(crowds.items(), key=lambda crowd: (-len(crowd[1]), crowd[0]))
+        return sorted(crowds.items(), key=lambda group: (-len(group[1]), group[0]))
 
     def _plan(self, most: int) -> list[Correction]:
         """So many corrections, of every kind that there is cause for in turn; no photo and no person in two of them."""

@@ -303,7 +303,7 @@ def test_real_faces_are_decided_as_by_definition(real: tuple[Embeddings, list[st
         rows += members[medoids(embeddings[members], 3)].tolist()
     gallery = GalleryIndex(owner[rows], embeddings[rows])
     rest = embeddings[~learned]
-    thresholds = replace(shipped_thresholds("testpack"), crowd=None)
+    thresholds = replace(shipped_thresholds("testpack"), cohort=None)
     for face, looked in zip(rest, look(rest, gallery), strict=True):
         fits = {}
         for person in best_people(face, gallery)[0][:16].tolist():

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from facewatchd.config import Config
 from facewatchd.core.matching.assign import (
-    CROWD,
-    CROWD_SHARE,
+    COHORT,
+    COHORT_SHARE,
     NEAREST,
     assign,
     assign_photo,
@@ -403,7 +403,7 @@ def test_who_is_in_the_photo_is_not_asked_about() -> None:
 
 # --- who fits everybody ----------------------------------------------------------------------------------------------
 
-CROWDED = Thresholds(assign=0.5, margin=0.05, review=0.1, link=0.5, bonus=0, same=0.4, crowd=0.2)
+CROWDED = Thresholds(assign=0.5, margin=0.05, review=0.1, link=0.5, bonus=0, same=0.4, cohort=0.2)
 
 
 def among(best: float, others: list[float]) -> tuple[Embedding, GalleryIndex]:
@@ -417,16 +417,16 @@ def among(best: float, others: list[float]) -> tuple[Embedding, GalleryIndex]:
 @pytest.mark.parametrize(
     ("best", "others", "person", "review"),
     [
-        pytest.param(0.501, [0.3] * CROWD, 1, None, id="who fits others as usual is taken at the threshold"),
-        pytest.param(0.5, [0.1] * CROWD, 1, None, id="... and so is who fits them less"),
-        pytest.param(0.49, [0.1] * CROWD, None, 1, id="... but not below it"),
-        pytest.param(0.54, [0.4] * CROWD, None, 1, id="who fits everybody 0.1 better must fit them 0.05 better"),
-        pytest.param(0.56, [0.4] * CROWD, 1, None, id="... which is enough"),
-        pytest.param(0.43, [0.35] * CROWD, None, 1, id="too close to call is told from what is asked"),
-        pytest.param(0.43, [0.41] * CROWD, None, None, id="... and nobody is asked about less"),
-        pytest.param(0.6, [0.59] * CROWD, None, 1, id="... but about somebody who is in parts"),
-        pytest.param(0.51, [0.4], 1, None, id="one alike person, a brother, is no crowd"),
-        pytest.param(0.5, [0.4, *[-0.5] * CROWD], 1, None, id="... whoever else there is"),
+        pytest.param(0.501, [0.3] * COHORT, 1, None, id="who fits others as usual is taken at the threshold"),
+        pytest.param(0.5, [0.1] * COHORT, 1, None, id="... and so is who fits them less"),
+        pytest.param(0.49, [0.1] * COHORT, None, 1, id="... but not below it"),
+        pytest.param(0.54, [0.4] * COHORT, None, 1, id="who fits everybody 0.1 better must fit them 0.05 better"),
+        pytest.param(0.56, [0.4] * COHORT, 1, None, id="... which is enough"),
+        pytest.param(0.43, [0.35] * COHORT, None, 1, id="too close to call is told from what is asked"),
+        pytest.param(0.43, [0.41] * COHORT, None, None, id="... and nobody is asked about less"),
+        pytest.param(0.6, [0.59] * COHORT, None, 1, id="... but about somebody who is in parts"),
+        pytest.param(0.51, [0.4], 1, None, id="one alike person, a brother, is no cohort"),
+        pytest.param(0.5, [0.4, *[-0.5] * COHORT], 1, None, id="... whoever else there is"),
         pytest.param(0.5, [], 1, None, id="nobody else is known"),
     ],
 )
@@ -443,7 +443,7 @@ def test_who_fits_everybody_must_fit_the_best_one_better(
 @pytest.mark.parametrize(("pack", "best", "others"), [("buffalo_l", 0.51, 0.4), ("builtin", 0.965, 0.95)])
 def test_a_threshold_that_the_user_sets_is_meant_for_every_face(pack: str, best: float, others: float) -> None:
     """The shipped one asks more of a face that fits everybody."""
-    face, known = among(best, [others] * CROWD)
+    face, known = among(best, [others] * COHORT)
     (only,) = look(face[None], known)
     shipped = thresholds_for(Config(), pack)
     set_by_user = thresholds_for(Config.model_validate({"assign": {"threshold": shipped.assign}}), pack)
@@ -455,12 +455,12 @@ def test_a_threshold_that_the_user_sets_is_meant_for_every_face(pack: str, best:
 @given(
     fits=st.lists(st.floats(-1, 1), min_size=1, max_size=16),
     more=st.floats(0, 1),
-    crowd_=st.none() | st.floats(0, 1),
+    cohort_=st.none() | st.floats(0, 1),
 )
-def test_never_less_is_asked_than_the_threshold(fits: list[float], more: float, crowd_: float | None) -> None:
+def test_never_less_is_asked_than_the_threshold(fits: list[float], more: float, cohort_: float | None) -> None:
     """And never less for who fits the others better."""
-    thresholds = Thresholds(assign=0.5, margin=0, link=0.5, bonus=0, same=0.4, crowd=crowd_)
+    thresholds = Thresholds(assign=0.5, margin=0, link=0.5, bonus=0, same=0.4, cohort=cohort_)
     ranked = np.sort(np.array([fits]))[:, ::-1]
     (least,), (most,) = needed(ranked, thresholds), needed(ranked + more, thresholds)
-    assert 0.5 <= least <= most <= least + CROWD_SHARE * more + 1e-9
-    assert crowd_ is not None or most == 0.5
+    assert 0.5 <= least <= most <= least + COHORT_SHARE * more + 1e-9
+    assert cohort_ is not None or most == 0.5

@@ -25,7 +25,7 @@ from facewatchd.core.evaluation.calibration import (
 from facewatchd.core.grouping.cannot_link import Ties
 from facewatchd.core.grouping.clusters import LinkRule
 from facewatchd.core.grouping.linkage import average_linkage
-from facewatchd.core.matching.assign import CROWD_SHARE, assign, look
+from facewatchd.core.matching.assign import COHORT_SHARE, assign, look
 from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import shipped_thresholds
 from facewatchd.domain import Embeddings
@@ -119,8 +119,8 @@ def test_what_more_people_ask_of_each_face_is_not_asked_twice(monkeypatch: pytes
         return run(1, 10 * REFERENCE.people).calibrated.assign - run(1, REFERENCE.people).calibrated.assign
 
     found = rise()
-    monkeypatch.setattr(module, "CROWD_SHARE", 0.0)
-    assert found == pytest.approx(rise() * (1 - CROWD_SHARE))
+    monkeypatch.setattr(module, "COHORT_SHARE", 0.0)
+    assert found == pytest.approx(rise() * (1 - COHORT_SHARE))
     assert found > 0.01
 
 
@@ -148,7 +148,7 @@ def test_people_who_look_alike_ask_for_more() -> None:
 
 def test_strangers_who_look_alike_are_told_apart_uncalibrated() -> None:
     """By how well a face fits the people next to the best one, hardly any of those are let in who would be without."""
-    plain = dataclasses.replace(archive(), present=dataclasses.replace(SHIPPED, crowd=None))
+    plain = dataclasses.replace(archive(), present=dataclasses.replace(SHIPPED, cohort=None))
     people = faces(1, 120, 6, alike=0.4)
     without = calibrate(*people, plain, REFERENCE).present_rates
     found = calibrate(*people, archive(), REFERENCE).present_rates

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from facewatchd.core.grouping.clusters import LinkRule
 from facewatchd.core.grouping.recluster import medoids
-from facewatchd.core.matching.assign import CROWD_SHARE, NEAREST, needed
+from facewatchd.core.matching.assign import COHORT_SHARE, NEAREST, needed
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.domain import Embeddings
 
@@ -315,7 +315,7 @@ class _World:
         out = (archive.shipped.assign - reference.fits.location) / reference.fits.spread
         step = rare(archive.known) - rare(reference.people)
         # where there are more, the others ask more of each face already: `core.matching.assign.needed`
-        out += step * (1 - CROWD_SHARE) if step > 0 else step * _CAREFUL
+        out += step * (1 - COHORT_SHARE) if step > 0 else step * _CAREFUL
         own, usual = tail(self.strangers_fits(among)), reference.fits
         weight = count / (count + _TRUSTED)
         assign = weight * (own.location + own.spread * out) + (1 - weight) * (usual.location + usual.spread * out)
@@ -370,7 +370,7 @@ class _Errors:
 
 def _rates(folds: Sequence[_Errors], people: int, known: int, thresholds: Thresholds) -> Rates:
     # the more are known, the more is asked of each face: `core.matching.assign.needed`
-    made_up_for = 0.0 if thresholds.crowd is None else CROWD_SHARE
+    made_up_for = 0.0 if thresholds.cohort is None else COHORT_SHARE
 
     def share(name: str) -> float:
         shares = [getattr(errors, name) for errors in folds]

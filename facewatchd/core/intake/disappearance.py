@@ -1,5 +1,5 @@
 """
-Whether a disappearance may be believed (requirement R5). Everything here is about one root.
+Whether a disappearance is believed (requirement R5). Everything here is about one root.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from facewatchd.domain import Health
 
 MASS_FRACTION = 0.2
-"""Of a root's photos, missing at once: more than people delete in one go, less than a lost subtree of most archives."""
+"""Share of a root's photos that are missing at once. It is more than people delete at a time, and less than a lost folder has."""
 
 MASS_PHOTOS = 50
-"""Below this many, a small album may lose any share of its photos."""
+"""Fewer missing photos than this are believed, so that a small album may lose any share of its photos."""
 
 GRACE_S = 60.0
 """A move by copy and delete, or a save by delete and create, is over by then."""
@@ -20,7 +20,7 @@ GRACE_S = 60.0
 SCANS_MISSED = 2
 
 MASS_HOLD_S = 7 * 86_400.0
-"""A mass disappearance is believed after this long: nobody leaves a disk that is sorely missed unmounted for a week."""
+"""A mass disappearance is believed after this long: people notice within a week that a disk is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,19 @@ class Absence:
 
 def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
     """
-    Why the disappearance of photos is not believed, as a sentence for the user; empty where it may be.
+    Why the disappearance of photos is not believed, as a sentence for the user. Empty if it is believed.
 
     Args:
         health: Of the root, at the end of the scan.
-        known: Photos of the root that the index holds, the missing ones included.
-        missing: Photos that the scan did not see, less those recognised elsewhere (moved).
+        known: Photos of the root in the index, with the missing ones.
+        missing: Photos that the scan did not see, without those that it recognised elsewhere (moved).
         away_s: How long the latest of them has been missed, seconds.
     """
     if not missing:
         return ""
     if health is Health.OFFLINE:
         photos = "photo" if missing == 1 else "photos"
-        return f"{missing:,} {photos} cannot be seen, as the folder is offline. Their faces and names are kept until it is back."
+        return f"{missing:,} {photos} cannot be seen, because the folder is offline. Their faces and names are kept until it is back."
     if missing > max(MASS_FRACTION * known, MASS_PHOTOS) and away_s < MASS_HOLD_S:
         return (
             f"{missing:,} of {known:,} photos have disappeared at once. Their faces and names are kept until they are back, "
@@ -61,5 +61,5 @@ def doubt(health: Health, known: int, missing: int, away_s: float) -> str:
 
 
 def is_gone(absence: Absence, now: float) -> bool:
-    """Whether a photo whose absence is not doubted has been away for long enough to be marked missing."""
+    """Whether a photo has been away for long enough to be marked missing. The disappearance is believed."""
     return absence.scans >= SCANS_MISSED and now - absence.since >= GRACE_S

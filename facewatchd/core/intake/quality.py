@@ -1,9 +1,8 @@
 """
-Is this face fit to be grouped? Size, detector score, sharpness and the geometry of its landmarks decide.
+Whether a face is good enough to be grouped: by size, detector score, sharpness and the geometry of its landmarks.
 
-A poor face makes no cluster, is no medoid and no cover: one blurred passer-by is as similar to everybody as to himself,
-and such faces are what glues strangers together. It may join somebody whom good faces have made (`core.grouping.followers`), and
-is shown nowhere while it has joined nobody.
+A face of low quality makes no cluster and is no medoid and no cover: blurred faces are similar to everybody, and would join
+different people. It may join a person who has good faces (`core.grouping.followers`). While it has no person it is not shown.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from facewatchd.domain import Detection, Image, Quality
 
 # chips of different models differ in size, and the Laplacian's variance with them
 _CHIP_SIDE = 112
-# where more does not help: faces of this size, score and sharpness embed as well as any (FACTS: 112 px input)
+# more does not help: faces of this size, score and sharpness have embeddings as good as any (their models take 112 pixels)
 _GOOD_SIZE, _GOOD_SHARPNESS = 112.0, 100.0
 
 
@@ -50,13 +49,13 @@ def sharpness(chip: Image) -> float:
 
 def turn(landmarks: NDArray[np.float32]) -> float:
     """
-    How far a face is turned to the side, from its landmarks alone.
+    How far a face is turned to the side, by its landmarks.
 
     Args:
         landmarks: float32, shape (5, 2), in the domain's order.
 
     Returns:
-        0 for a frontal face, 1 where the nose stands over an eye, more where it stands out beyond. Infinite where the eyes coincide.
+        0 for a frontal face, 1 if the nose is over an eye, more if it is beyond. Infinite if the eyes coincide.
     """
     left, right, nose = landmarks[0].astype(np.float64), landmarks[1].astype(np.float64), landmarks[2]
     across = right - left
@@ -72,9 +71,9 @@ def judge(detection: Detection, chip: Image, limits: QualityLimits) -> Quality:
     Judge a face.
 
     Args:
-        detection: What the detector said of it.
+        detection: The face as the detector found it.
         chip: The aligned face, square, uint8, BGR.
-        limits: The least that it must have.
+        limits: The least that it must have to be grouped.
 
     Returns:
         Its quality; `poor` names the first limit that it misses.

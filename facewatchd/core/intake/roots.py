@@ -1,6 +1,6 @@
 """
-Which photos, known under one folder, are under another folder now (requirement R39): the user renamed a photo folder, mounted
-it elsewhere, copied it to another disk, or wrote another part of it into the configuration.
+Which photos of one folder are in another folder now (requirement R39): the user renamed a photo folder, mounted it elsewhere,
+copied it to another disk, or configured another part of it.
 
 Paths are absolute, without symlinks.
 """
@@ -15,19 +15,19 @@ from facewatchd.domain import Root, RootId
 
 LEAST_SHARE = 0.5
 """
-So many of the photos that are asked for must be in a folder that is taken for another one: after a move nearly all are, and
-of two albums with the same numbering (DSC_0001.jpg) nearly none has the same size.
+Share of the photos that must be found in a folder to take it for the known one. After a move nearly all are there. Of two albums
+with the same numbering (DSC_0001.jpg) nearly no photo has the same size.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRoot:
     """
-    A photo folder as the state has it.
+    A photo folder as the state knows it.
 
     Attributes:
         root: The folder.
-        is_home: Whether it is configured, and the folder under its path is the one that is known, or is away.
+        is_home: Whether it is configured, and the folder at its path is the known one, or is away.
     """
 
     root: Root
@@ -37,12 +37,12 @@ class KnownRoot:
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """
-    How far a folder looks like one that is known.
+    How much a folder looks like a known one.
 
     Attributes:
-        is_same_folder: Whether it has the same device and inode number. Numbers of deleted folders are given out again, so
-            that this proves nothing by itself.
-        asked: How many known photos were asked for.
+        is_same_folder: Whether it has the same device and inode number. The numbers of deleted folders are used again, so
+            this alone proves nothing.
+        asked: How many known photos were looked for.
         found: How many of them are there, by path and size.
     """
 
@@ -52,24 +52,24 @@ class Likeness:
 
     @property
     def score(self) -> tuple[bool, float]:
-        """To choose the best by."""
+        """The sort key: the best one is the largest."""
         return (self.is_same_folder, self.found / self.asked if self.asked else 0.0)
 
     @property
     def is_believed(self) -> bool:
-        """Whether the folder is taken for the one that is known."""
+        """Whether the folder is taken for the known one."""
         return self.found > 0 and (self.is_same_folder or self.found >= LEAST_SHARE * self.asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Carry:
     """
-    Photos that stay what they are under another path.
+    Photos that have another path now.
 
     Attributes:
-        root: The folder that they are known in.
+        root: The folder where they are known.
         below: Only those below this folder of it; b"" for all.
-        to: The photo folder that they are in now, absolute.
+        to: The photo folder where they are now, absolute.
         into: The folder of it that `below` is now; b"" for the photo folder itself.
     """
 
@@ -85,7 +85,7 @@ class Carry:
 
 
 def is_inside(path: bytes, folder: bytes) -> bool:
-    """Whether a path lies below a folder; no folder lies below itself."""
+    """Whether a path is below a folder. No folder is below itself."""
     return path != folder and path.startswith(folder.rstrip(b"/") + b"/")
 
 
@@ -96,12 +96,12 @@ def plan_carries(
     Decide which photos are under another path now.
 
     Args:
-        configured: The photo folders to be watched.
+        configured: The photo folders that are watched.
         known: The photo folders of the state that have photos.
         likeness: Per known folder that is not at home, and configured folder that is there and holds none that is.
 
     Returns:
-        First whole folders that moved, then folders that are part of another one now, or have others as parts.
+        First whole folders that moved, then folders that are part of another one now, or contain others.
     """
     moved = _moved([one.root for one in known if not one.is_home], configured, likeness)
     carries = [Carry(root, b"", to, b"") for root, to in moved.items()]
@@ -124,7 +124,7 @@ def plan_carries(
 def _moved(
     away: Sequence[Root], configured: Sequence[bytes], likeness: Mapping[tuple[RootId, bytes], Likeness]
 ) -> dict[Root, bytes]:
-    """Where each folder that is not at home is now; the surest first, and each place once."""
+    """The new place of each folder that is not at home: the surest first, and each place once."""
     pairs = [
         (likeness[root.root_id, path], root, path)
         for root in away
@@ -139,7 +139,7 @@ def _moved(
 
 
 def common_end(path: bytes, other: bytes) -> int:
-    """How many parts at the end of two paths are the same: of several copies of a photo, the same name is the same photo."""
+    """How many parts at the end of two paths are the same. Of several copies of a photo, the one with the same name is the photo."""
     count = 0
     for part, match in zip(reversed(path.split(b"/")), reversed(other.split(b"/")), strict=False):
         if part != match:

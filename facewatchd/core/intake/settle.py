@@ -1,9 +1,9 @@
 """
-The one gate (requirement R3): observations of files and the time in, "settled" out. Between the watcher and the queue.
+Which files are settled (requirement R3). It takes observations of files and the time, and stands between watcher and queue.
 
 A file is settled when its size, mtime and inode have been the same for `settle_s` since a close-write was seen, or for
-`settle_open_s` where none was; a change starts the wait anew. The gate never looks at a file itself: it says which files
-are due, the shell stats them again and hands the result back, and only that second look can let a file through:
+`settle_open_s` if none was seen. A change starts the wait again. The gate never looks at a file itself: it says which files
+are due, the caller stats them again and passes the result, and only this second look can settle a file:
 
     for key in gate.due(now):
         stat = stat_photo(key)
@@ -12,7 +12,7 @@ are due, the shell stats them again and hands the result back, and only that sec
         elif gate.observe(key, stat, closed=False, now=now):
             ...  # settled: take it in
 
-What the scanner and the watcher see goes through the same `observe`.
+Scanner and watcher use the same `observe`.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from facewatchd.domain import FileStat
 K = TypeVar("K", bound=Hashable)
 
 LONGEST_WAIT_S = 60.0
-"""A file that keeps changing is looked at ever more rarely, but at least this often: the user waits for it."""
+"""A file that keeps changing is looked at less and less often, but at least this often, because the user waits for it."""
 
 RESTLESS_CHANGES = 3
-"""A file that changed so often in a row is not waited for by anything else."""
+"""Nothing else waits for a file that changed this often in a row."""
 
 LOOK_AGAIN_S = 1.0
-"""A due file that the shell did not get round to is due again after at least this long."""
+"""A due file that the caller did not look at is due again after this long."""
 
 CLOCK_JITTER_S = 1.0
-"""Threads read the clock a little apart; only a larger step back means that someone set it."""
+"""Threads read the clock at slightly different times. Only a larger step back means that the clock was set."""
 
 
 @dataclass(slots=True)
 class _Waiting:
     """
-    What the gate remembers of one file. Changed in place, as a frozen copy per event would double the cost.
+    What the gate remembers of one file. It is changed in place, because a copy per event would double the cost.
 
     Attributes:
         stat: The last observation.
         since: When that was first observed.
-        closed_at: When the first close-write of this content was seen, None where none was.
+        closed_at: When the first close-write of this content was seen, None if none was.
         changes: Changes in a row without a close-write.
         armed: Time of its one valid entry in the heap.
     """
@@ -62,9 +62,9 @@ class _Waiting:
 
 class Gate(Generic[K]):
     """
-    Decides when files are settled. Not safe to share between threads: one thread owns it.
+    Decides when files are settled. One thread owns it.
 
-    Every `now` is wall-clock time (seconds since 1970), as it is compared with ctimes; a clock that is set back delays
+    Every `now` is wall-clock time (seconds since 1970), because it is compared with ctimes. A clock that is set back delays
     nothing.
 
     Args:
@@ -82,7 +82,7 @@ class Gate(Generic[K]):
         self._set_back = 0.0
 
     def __len__(self) -> int:
-        """Files that wait."""
+        """How many files wait."""
         return len(self._waiting)
 
     def __contains__(self, key: object) -> bool:
@@ -90,23 +90,23 @@ class Gate(Generic[K]):
         return key in self._waiting
 
     def settling(self) -> bool:
-        """Whether any file waits that may be settled soon; one that changes all the time, as a webcam's, is none."""
+        """Whether a file waits that may be settled soon. A file that changes all the time, such as a webcam's, does not count."""
         return any(waiting.changes < RESTLESS_CHANGES for waiting in self._waiting.values())
 
     def observe(self, key: K, stat: FileStat, *, closed: bool, now: float, trust_ctime: bool = True) -> bool:
         """
-        Take note of what a file looks like now.
+        Note the present state of a file.
 
         Args:
-            key: Whatever names the file.
-            stat: Taken just now.
-            closed: Whether this is because a writer closed the file.
+            key: The name of the file.
+            stat: Its stat, taken now.
+            closed: Whether a writer closed the file just now.
             now: The time.
-            trust_ctime: Whether ctimes are this machine's own and no program can set them: false for network file
-                systems, FUSE and FAT. Where they can be trusted, a file that is old at first sight need not wait.
+            trust_ctime: Whether ctimes come from this machine and no program can set them: false for network file
+                systems, FUSE and FAT. If they can be trusted, a file that is old when first seen does not wait.
 
         Returns:
-            Whether the file is settled; the gate then forgets it.
+            Whether the file is settled. The gate then forgets it.
         """
         time = self._time(now)
         waiting = self._waiting.get(key)
@@ -132,10 +132,10 @@ class Gate(Generic[K]):
 
     def due(self, now: float) -> list[K]:
         """
-        The files to look at again, those that have waited longest first.
+        The files to look at again. Those that have waited longest come first.
 
-        A file that is neither observed nor forgotten after this is due again later, so that none is lost to an error
-        in between.
+        A file that is neither observed nor forgotten afterwards is due again later, so that an error in between loses
+        none.
         """
         time = self._time(now)
         found = []
@@ -153,7 +153,7 @@ class Gate(Generic[K]):
         return found
 
     def next_due(self, now: float) -> float | None:
-        """When to call `due` again at the latest, on the caller's clock; None while no file waits."""
+        """When to call `due` again at the latest, on the caller's clock. None while no file waits."""
         self._time(now)
         while self._heap:
             armed, _, key = self._heap[0]
@@ -164,11 +164,11 @@ class Gate(Generic[K]):
         return None
 
     def forget(self, key: K) -> None:
-        """The file is gone, or of no interest any more."""
+        """The file is gone, or is not needed any more."""
         self._waiting.pop(key, None)
 
     def _is_old(self, stat: FileStat, now: float) -> bool:
-        """An archive must not wait at the first scan. A ctime in the future says nothing."""
+        """Whether a file is old enough not to wait, so that an archive does not wait at the first scan. A ctime in the future says nothing."""
         return now - stat.ctime_ns / 1e9 >= self._settle_open_s
 
     def _due(self, waiting: _Waiting) -> float:
@@ -181,14 +181,14 @@ class Gate(Generic[K]):
 
     def _arm(self, key: K, waiting: _Waiting, at: float) -> None:
         """
-        Plan the next look. A look that moves to a later time keeps its entry until that comes up, so that a file that
-        changes a thousand times has one entry, not a thousand.
+        Plan the next look. A look that moves to a later time keeps its entry until that time, so that a file that
+        changes a thousand times has one entry.
         """
         waiting.armed = at
         heapq.heappush(self._heap, (at, next(self._order), key))
 
     def _time(self, now: float) -> float:
-        """The gate's own time, which never goes back: where the wall clock is set back, it goes on from where it was."""
+        """The gate's own time, which never goes back. If the wall clock is set back, this goes on from its last value."""
         time = now + self._set_back
         if time < self._latest:
             if self._latest - time > CLOCK_JITTER_S:

@@ -1,7 +1,7 @@
 """
-Small faces in large photos: a detector sees a photo at some 640 pixels, where a face in the back row of a group is a few
-pixels tall. Such photos are looked at a second time in overlapping tiles, and what the tiles show is joined to what the
-whole showed.
+Small faces in large photos. A detector sees a photo at about 640 pixels, where a face in the back row of a group is a few
+pixels tall. Such photos are searched a second time in overlapping tiles, and the faces of the tiles are joined with those of
+the whole photo.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TILE = 1280
 """Side of a tile, pixels: twice what the detectors see, so that the smallest face worth grouping (32 pixels) is 16 there."""
 
 OVERLAP = 0.2
-"""Of a tile's side; a face that is larger than this is seen by the whole photo well enough."""
+"""Share of a tile's side. The search in the whole photo finds larger faces than this well enough."""
 
-# so many faces of this height, in parts of the photo's longer side, are a group: up to here tiles gain (benchmarks/
-# bench_tiles.py); two that are hardly seen promise that there are more
+# so many faces of this height, as shares of the photo's longer side, are a group: up to here tiles help (benchmarks/
+# bench_tiles.py); two very small faces suggest that there are more
 _GROUP, _SMALL = 4, 0.035
 _FEW, _TINY = 2, 0.02
-# of the smaller box: two boxes that share more are one face, however different their sizes
+# share of the smaller box: two boxes that share more are one face, of any sizes
 _SHARED = 0.5
 # a box that ends this near to a tile's inner edge, in pixels, may be a part of a face
 _EDGE = 3.0
@@ -41,10 +41,10 @@ class Tile:
 
 def is_worth_it(found: Sequence[Detection], width: int, height: int) -> bool:
     """
-    Whether a photo is to be looked at in tiles: it is large, and shows a group of people.
+    Whether a photo is searched in tiles: it is large, and shows a group of people.
 
     Args:
-        found: The faces that the whole photo showed.
+        found: The faces that were found in the whole photo.
         width: Of the photo, pixels.
         height: Of the photo, pixels.
     """
@@ -73,8 +73,8 @@ def _starts(length: int) -> list[int]:
 
 def placed(found: Iterable[Detection], tile: Tile, width: int, height: int) -> list[Detection]:
     """
-    What a tile showed, in pixels of the photo. Faces that the tile may have cut are left out: its neighbour, or the whole
-    photo, shows them.
+    The faces of a tile, in pixels of the photo. Faces that the tile may have cut are left out: its neighbour or the whole
+    photo shows them.
     """
     kept = []
     for face in found:
@@ -94,8 +94,8 @@ def placed(found: Iterable[Detection], tile: Tile, width: int, height: int) -> l
 
 def merged(whole: Sequence[Detection], tiled: Sequence[Detection]) -> list[Detection]:
     """
-    Each face once, best score first. A face smaller than the tiles' overlap is taken as a tile shows it, where its
-    landmarks are more precise, any other as the whole photo does.
+    Each face once, best score first. A face that is smaller than the overlap is taken from a tile, where its landmarks are
+    more precise. Any other face is taken from the whole photo.
     """
     small = OVERLAP * TILE
     order = sorted(whole, key=lambda face: -face.score)

@@ -1,14 +1,13 @@
 """
-Whose face is this? The person's whose medoids near it it fits best, if well enough and clearly better than anyone
-else's; else unknown.
+Which person a face belongs to: the person with the medoids that it fits best, if it fits well enough and clearly better than
+the next person. Else it is unassigned.
 
-One similarity says little: a stranger may resemble one photo of somebody by accident, and hardly five of them. So a
-face is held against the direction of the medoids of a person that are nearest to it. Only the nearest: someone's
-photos as a child are no reason to doubt one of today.
+One similarity says little: a stranger may resemble one photo of a person by accident, but hardly five. So a face is compared
+with the direction of the person's nearest medoids. Only the nearest count: photos of a child say nothing about the adult.
 
-How well is well enough? Some faces, blurred and dark ones above all, fit everybody better than others do, and the more
-people are known, the better does a stranger fit somebody by accident. Both show in how well a face fits the people next
-to the best one, so that is what a face is judged by (adaptive t-norm of speaker recognition: Sturim and Reynolds 2005).
+The threshold depends on the face. Some faces, above all blurred and dark ones, fit everybody better than others. And the more
+people are known, the better a stranger fits one of them by accident. Both show in how well the face fits the cohort, the people
+next to the best one (adaptive t-norm of speaker recognition: Sturim and Reynolds 2005).
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from facewatchd.core.matching.gallery_index import ROUNDING, GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.domain import Assignment, Embedding, Embeddings, PersonId
 
-# medoids of a person that a face is held against: on LFW three lose 0.3 % (test pack) and 2 % (builtin) of the recall
+# medoids of a person that a face is compared with: on LFW three lose 0.3 % (test pack) and 2 % (builtin) of the recall
 NEAREST = 5
-CROWD = 10
-"""People next to the best one who tell how well a face fits anybody."""
-CROWD_SHARE = 0.5
-"""How much of what a face fits them better is asked of the best one more."""
+COHORT = 10
+"""People in the cohort: those next to the best one. They tell how well the face fits anybody."""
+COHORT_SHARE = 0.5
+"""If a face fits the cohort better than usual, it must fit the best person better by this share of the difference."""
 
-# people whose fit is worked out, the crowd among them: whoever is not among the nearest by a single medoid does not fit best
+# people for whom the fit is computed, with the cohort: a person who is not among the nearest by one medoid does not fit best
 _CANDIDATES = 16
-# medoids among which they are looked for first: to sort all those of 10,000 people takes longer than everything else
+# medoids that are searched for them first: sorting all those of 10,000 people would take longer than everything else
 _NEAR = 64
-# faces that are held against everybody at once: more take memory and gain nothing
+# faces that are compared with everybody at once: more take memory and gain nothing
 _AT_ONCE = 32
-# a sum of medoids is longer, but where they are opposite to each other
+# a sum of medoids is longer, unless they are opposite to each other
 _LEAST = np.float32(1e-9)
 
 
 class Look:
     """
-    A face among everybody known: who is nearest, worked out as far as somebody asks.
+    A face among all known people: who is nearest, computed as far as it is asked for.
 
-    What it says of a face does not hang on which others it is looked at with, nor on the order of the medoids.
+    The result does not depend on the other faces that are looked at together, nor on the order of the medoids.
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
@@ -65,11 +64,11 @@ class Look:
 
     def candidates(self, refused: frozenset[PersonId]) -> list[tuple[PersonId, float, float]]:
         """
-        Who may be the one that it fits best.
+        The people who may fit the face best.
 
         Returns:
             Person, similarity to the nearest of their medoids, and fit: of the `_CANDIDATES` nearest people who are not
-            refused, nearest first; of equals the one with the lower id.
+            refused, nearest first. Of equal ones the lower id comes first.
         """
         while not self._all:
             allowed = sum(1 for person in self._people if person not in refused)
@@ -97,7 +96,7 @@ class Look:
                 break
             near *= 4
         if len(rows) < len(self._rough) and similarities[least - 1] < certain:
-            # somebody left out may be as near as the last one wanted
+            # a person who was left out may be as near as the last one wanted
             certain = similarities[least - 1]
             rows = np.flatnonzero(self._rough >= np.float32(certain - ROUNDING))
             people, similarities = self._ranked(rows)
@@ -118,7 +117,7 @@ class Look:
         rows, is_there = self._index.rows_of(np.array(people, np.int64))
         medoids = self._index.medoids[rows.ravel()]
         similarities = np.where(is_there, _products(medoids, self._embedding).reshape(rows.shape), -np.inf)
-        # so that sums do not hang on the order of the medoids; those that are not there come last
+        # so that sums do not depend on the order of the medoids; those that are not there come last
         order = np.argsort(-similarities, axis=0)[:NEAREST]
         nearest = medoids.reshape(*rows.shape, -1)[order, np.arange(len(people))]
         sums = np.einsum("rp,rpd->pd", is_there[:NEAREST].astype(np.float32), nearest)
@@ -135,7 +134,7 @@ def look(embeddings: Embeddings, index: GalleryIndex, rows: Sequence[int] | None
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
         index: The known medoids.
-        rows: At which ones, in which order; None for all.
+        rows: Which faces, in which order; None for all.
     """
     for start in range(0, len(embeddings) if rows is None else len(rows), _AT_ONCE):
         at = slice(start, start + _AT_ONCE)
@@ -145,13 +144,13 @@ def look(embeddings: Embeddings, index: GalleryIndex, rows: Sequence[int] | None
 
 
 def _products(medoids: Embeddings, embedding: Embedding) -> NDArray[np.float32]:
-    """Similarities, each the same whichever others are worked out with it (a matrix product's are not)."""
+    """Similarities. Each is the same, whatever else is computed with it (in a matrix product it is not)."""
     products: NDArray[np.float32] = np.einsum("ij,j->i", medoids, embedding)
     return products
 
 
 def _reached(similarities: NDArray[np.float32], count: int) -> np.float32:
-    """What at least so many of them reach, and hardly more: the largest of groups are fewer to look through."""
+    """A value that at least so many of them reach, and hardly more. Only the largest of each group are compared, which are fewer."""
     groups = len(similarities) // max(1, len(similarities) // (8 * count))
     largest = similarities[: len(similarities) // groups * groups].reshape(-1, groups).max(axis=0)
     reached: np.float32 = np.partition(largest, -count)[-count]
@@ -159,7 +158,7 @@ def _reached(similarities: NDArray[np.float32], count: int) -> np.float32:
 
 
 def _ranked(owners: NDArray[np.int64], similarities: NDArray[np.float32]) -> tuple[list[PersonId], list[float]]:
-    """Each person once, most similar first, with the similarity to the nearest of their medoids."""
+    """Each person once, most similar first, with the similarity to their nearest medoid."""
     order = np.lexsort((owners, -similarities))
     nearest: dict[PersonId, float] = {}
     for person, similarity in zip(owners[order].tolist(), similarities[order].tolist(), strict=True):
@@ -169,14 +168,14 @@ def _ranked(owners: NDArray[np.int64], similarities: NDArray[np.float32]) -> tup
 
 def best_people(embedding: Embedding, index: GalleryIndex) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """
-    Everybody known, most similar first; of equals the one with the lower id.
+    All known people, most similar first. Of equal ones the lower id comes first.
 
     Args:
         embedding: float32, shape (dim,), L2-normalised.
         index: The known medoids.
 
     Returns:
-        Person ids, each once, and the similarity to the nearest of their medoids, both of shape (n_people,).
+        Person ids, each once, and the similarity to their nearest medoid, both of shape (n_people,).
     """
     people, similarities = _ranked(index.people, _products(index.medoids, embedding))
     return np.array(people, np.int64), np.array(similarities, np.float32)
@@ -184,40 +183,40 @@ def best_people(embedding: Embedding, index: GalleryIndex) -> tuple[NDArray[np.i
 
 def needed(fits: NDArray[np.float64], thresholds: Thresholds) -> NDArray[np.float64]:
     """
-    How well each face must fit the best person to be theirs.
+    How well each face must fit the best person to be assigned to them.
 
-    Never less than `Thresholds.assign`: where few people are known a face fits the others little, and says little by it.
+    Never less than `Thresholds.assign`: with few known people a low fit to the cohort says little.
 
     Args:
-        fits: Of each face to some people, those whom it fits best among them; shape (n_faces, n_people), best first.
+        fits: Of each face to the people whom it fits best, shape (n_faces, n_people), best first.
         thresholds: See there.
 
     Returns:
         Shape (n_faces,).
     """
-    if thresholds.crowd is None:
+    if thresholds.cohort is None:
         return np.full(len(fits), thresholds.assign)
-    above = fits[:, 1 : 1 + CROWD] - (thresholds.assign - thresholds.crowd)
-    least: NDArray[np.float64] = thresholds.assign + CROWD_SHARE * np.maximum(above.sum(axis=1) / CROWD, 0)
+    above = fits[:, 1 : 1 + COHORT] - (thresholds.assign - thresholds.cohort)
+    least: NDArray[np.float64] = thresholds.assign + COHORT_SHARE * np.maximum(above.sum(axis=1) / COHORT, 0)
     return least
 
 
 def assign(face: Look, thresholds: Thresholds, refused: frozenset[PersonId] = frozenset()) -> Assignment:
     """
-    Decide whose face it is.
+    Decide which person a face belongs to.
 
     Args:
-        face: Among everybody known.
-        thresholds: How well it must fit, -1..1, and the least gap between its fit and the runner-up's. A face that
-            misses either the one, by no more than `Thresholds.review`, or the other is too close to call. One that
-            misses both is a stranger's far more often than not.
-        refused: People that it is not: the user's word, or another face of the same photo is theirs already. They are
-            no runners-up either.
+        face: The face, among all known people.
+        thresholds: How well it must fit, -1..1, and the least gap to the fit of the next person. A face that misses the
+            fit by no more than `Thresholds.review`, or that misses the gap, is too close to call. A face that misses both is
+            most often a stranger's.
+        refused: People that it cannot be: the user said so, or they have another face in the photo. They do not count as
+            the next person either.
 
     Returns:
-        With the similarity to the nearest medoid of who fits best, and the gap of the fits.
+        With the similarity to the nearest medoid of the best person, and the gap of the fits.
     """
-    # of equals the nearer, then the lower id: the order they are in
+    # of equal fits the nearer person, then the lower id: the candidates are in this order
     ranked = sorted(face.candidates(refused), key=lambda candidate: -candidate[2])
     if not ranked:
         return Assignment(None, float("nan"), float("inf"))
@@ -226,7 +225,7 @@ def assign(face: Look, thresholds: Thresholds, refused: frozenset[PersonId] = fr
     threshold = float(needed(np.array([[fit for _, _, fit in ranked]]), thresholds)[0])
     if fit >= threshold and gap >= thresholds.margin:
         return Assignment(person, similarity, gap)
-    # who fits two people is asked about from `Thresholds.assign` on: a person in many parts is a crowd of their own
+    # a face that fits two people is asked about from `Thresholds.assign` on: a person in many clusters is their own cohort
     is_close = fit >= threshold - thresholds.review if gap >= thresholds.margin else fit >= thresholds.assign
     return Assignment(None, similarity, gap, person if is_close and thresholds.review else None)
 
@@ -238,13 +237,13 @@ def assign_photo(
     taken: frozenset[PersonId] = frozenset(),
 ) -> list[Assignment]:
     """
-    Decide whose faces those of one photo are: the surest comes first, and two of them are not one person, unless
-    `Thresholds.allow_same_photo`.
+    Decide which people the faces of one photo belong to. The surest face comes first. Two faces are not one person, unless
+    `Thresholds.allow_same_photo` is set.
 
     Args:
-        faces: Among everybody known; see `look`.
+        faces: The faces, among all known people; see `look`.
         thresholds: See `assign`.
-        refused: Per face, people that it is not.
+        refused: Per face, people that it cannot be.
         taken: People who are in the photo already.
 
     Returns:

@@ -1,6 +1,6 @@
 """
-Which of a photo's stored faces are which of those just found, when a photo is taken in again: another model, or the
-same photo saved anew. Faces that are the same keep their id, and with it everything that the user said of them.
+Which stored faces of a photo are the same as those just found, when a photo is taken in again: with another model, or because
+it was saved again. Such faces keep their id, and with it all corrections of the user.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from facewatchd.domain import Box, FaceId
 
-# two detectors draw the same face's box this much alike; two neighbours' boxes overlap less
+# boxes of one face by two detectors overlap this much; boxes of two faces side by side overlap less
 LEAST_OVERLAP = 0.4
 
 
@@ -21,15 +21,15 @@ def same_faces(
     least_anywhere: float,
 ) -> list[FaceId | None]:
     """
-    Match by place, best overlap first, then by looks, most alike first; one to one.
+    Match one to one: by place, best overlap first, then by similarity, most similar first.
 
     Args:
         stored: The faces that the state has of the photo.
         found: The boxes just found.
         likeness: Per found face and stored face their similarity, None where embeddings of different models cannot be
             compared.
-        least_here: Faces at the same place that are less alike are not the same: another picture has the file's name.
-        least_anywhere: Faces that are as alike as this are the same wherever they are: the picture was cropped or turned.
+        least_here: Faces at the same place that are less similar are not the same: the file is another picture now.
+        least_anywhere: Faces that are this similar are the same at any place: the picture was cropped or turned.
 
     Returns:
         For each found face the id of the stored one, or None for a new face.

@@ -1,5 +1,5 @@
 """
-How similar is similar: the shipped thresholds of each family of models.
+Which similarity is enough: the shipped thresholds of each family of models.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ class Strangers:
 
     Attributes:
         mean: Similarity of most, -1..1 (the median).
-        spread: From there to the sixth least similar, which for a normal distribution is its standard deviation. The
-            upper side is no measure: relatives and overlooked pairs of the same person are in it.
+        spread: From there down to the lowest sixth. For a normal distribution that is its standard deviation. The upper
+            side is not used, because it contains relatives and unrecognised pairs of one person.
     """
 
     mean: float
@@ -28,21 +28,21 @@ class Thresholds:
     Cosine similarities, -1..1, and differences of them.
 
     Attributes:
-        assign: A new face is taken for a person whom it fits this well (`core.matching.assign`).
-        margin: ... and only if it fits the runner-up at least this much less.
-        crowd: A face fits the people next to the best one usually this much less than `assign`; one that fits them
-            better must fit the best one better, too. None where the user has set `assign`.
-        review: A face that fits this much less than it must, or that fits as well as `assign` and the runner-up nearly as
-            well, is put before the user instead of into the unknown pool.
-        suggest: Two groups that miss `link` by this much are put before the user as one person perhaps.
-        link: Reclustering joins two faces whose similarity reaches this.
-        bonus: Two groups that the density step puts together need this much less.
-        same: Two single faces are called the same person from here on (`facewatchd verify`).
-        loose: How far a group's own variety excuses it, 0..1; see `core.grouping.clusters.LinkRule`.
+        assign: A new face is assigned to a person whom it fits this well (`core.matching.assign`).
+        margin: ... and only if it fits the next person at least this much less.
+        cohort: A face usually fits the cohort this much less than `assign`. If it fits them better, it must fit the best
+            person better too. None if the user has set `assign`.
+        review: The user is asked about a face that fits this much less than it must, or that fits two people as well as
+            `assign`. It is not put into the unknown pool.
+        suggest: The user is asked whether two groups are one person if they miss `link` by this much.
+        link: Reclustering joins two faces with this similarity.
+        bonus: Two groups that the density step joins need this much less.
+        same: Two single faces are the same person from this similarity on (`facewatchd verify`).
+        loose: How much a group with different faces is allowed, 0..1; see `core.grouping.clusters.LinkRule`.
         large: Two large groups need this much less mean similarity than two faces.
         coherent: A group of faces is a person from this cohesion on; see `core.grouping.cohesion`.
-        strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on: they follow the
-            strangers of the user's archive from there. None where the user has set `link`.
+        strangers: The impostor pairs of the archive of `faces` faces on which `link`, `bonus` and `large` were measured.
+            The three follow the impostor pairs of the user's archive. None if the user has set `link`.
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
     """
@@ -59,21 +59,23 @@ class Thresholds:
     coherent: float = -1.0
     strangers: Strangers | None = None
     faces: int = 5000
-    crowd: float | None = None
+    cohort: float | None = None
     allow_same_photo: bool = False
 
 
-# Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py): where 400 of them are
-# known, `assign` lets in 0.3 % of strangers, and with `crowd`, which is what the middle one of the new faces has there,
-# 0.5 % where three and a half times as many are. `link`, `bonus`, `loose` and `large` are in the middle of what is best
-# on six random halves of the people, each half judged by what the other chose; `same` is right oftenest on pairs.
-# `coherent` is 0.7 of the way from strangers to `link` by both families: none of the people is lost by it, and of the
-# groups of several people whom a threshold too low took for one 1 % get through where they have fifteen faces or more,
-# most where they have three. Of the faces within `review` of `assign` about half are the person's (42 % with ArcFace,
-# 76 % with dlib; a step further below one in eight), and they are few, 0.7 % and 3 % of the new faces: worth a glance,
-# and no chore. Within `suggest` of `link` there is one pair of strangers among 50 to 100 people. The embeddings of the
-# ArcFace family (all insightface packs) spread over the whole sphere; those of dlib's ResNet lie in a narrow cone, so that
-# strangers are already 0.85 similar.
+# Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py).
+# - `assign`: with 400 known people the false accept rate is 0.3 %. `cohort` is the median of the new faces there. With both,
+#   the rate is 0.5 % for three and a half times as many people.
+# - `link`, `bonus`, `loose`, `large`: the middle of the best values on six random halves of the people. Each half was judged
+#   by the values of the other.
+# - `same`: most often right on pairs.
+# - `coherent`: 0.7 of the way from the impostor pairs to `link`, for both families. It loses none of the people. Of groups of
+#   several people that a low threshold joined, 1 % pass with fifteen faces or more, and most with three.
+# - `review`: about half of the faces within it belong to the person (42 % with ArcFace, 76 % with dlib; one step further one in
+#   eight). They are 0.7 % and 3 % of the new faces, which is little work.
+# - `suggest`: within it there is one pair of different people among 50 to 100 people.
+# The embeddings of the ArcFace family (all insightface packs) cover the whole sphere. Those of dlib's ResNet lie in a narrow
+# cone: the similarity of different people is already 0.85.
 _ARCFACE = Thresholds(
     assign=0.485,
     margin=0.05,
@@ -86,7 +88,7 @@ _ARCFACE = Thresholds(
     large=0.07,
     coherent=0.35,
     strangers=Strangers(mean=0.011, spread=0.1008),
-    crowd=0.223,
+    cohort=0.223,
 )
 _DLIB = Thresholds(
     assign=0.955,
@@ -100,10 +102,10 @@ _DLIB = Thresholds(
     large=0.0038,
     coherent=0.917,
     strangers=Strangers(mean=0.8458, spread=0.0376),
-    crowd=0.038,
+    cohort=0.038,
 )
 
 
 def shipped_thresholds(pack: str) -> Thresholds:
-    """The thresholds that come with a pack: "builtin" is dlib's ResNet, all others are taken for ArcFace models."""
+    """The shipped thresholds of a pack. "builtin" is dlib's ResNet; all others are taken for ArcFace models."""
     return _DLIB if pack == "builtin" else _ARCFACE

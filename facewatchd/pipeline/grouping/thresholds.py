@@ -27,7 +27,7 @@ def thresholds_for(config: Config, pack: str, calibrated: StoredCalibration | No
         found,
         assign=found.assign if assign.threshold is None else assign.threshold,
         # what the user sets is meant as it is; what is shipped follows the archive
-        crowd=shipped.crowd if assign.threshold is None else None,
+        cohort=shipped.cohort if assign.threshold is None else None,
         margin=found.margin if assign.margin is None else assign.margin,
         link=link,
         # whoever joins what is less alike means looser groups
