@@ -1,1 +1,1 @@
-"""The graph of neighbours of an archive too large to compare everybody with everybody, and how it is kept."""
+"""The neighbour graph of an archive that is too large to compare all faces with all faces, and how it is kept."""

@@ -1,8 +1,8 @@
 """
-The graph of neighbours as a file beside the state: brought up to date by the faces that came and went, and made anew
-where it is lost, damaged, of other models, or of an archive that has long outgrown it.
+The neighbour graph as a file beside the state. Faces that came and went are added and removed. The graph is computed from
+nothing if it is lost, damaged, of other models, or much too small for the archive.
 
-Everything in it can be found again from the state, so nothing is lost with it but time.
+Everything in it can be computed from the state again, so its loss costs only time.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 FILE = "neighbours.npz"
 
 _VERSION = 1
-# beyond this share of faces that came or went it is no dearer to make all anew, and the cells fit again
+# if more than this share of the faces came or went, computing everything costs no more, and the cells fit again
 _ANEW = 0.5
-# who lost more of the neighbours than this is looked after as if new
+# a face that lost more than this share of its neighbours is searched as if it were new
 _LOST = 0.2
 
 
@@ -40,9 +40,9 @@ class _Kept:
 
     Attributes:
         faces: int64, shape (n_faces,), face ids, ascending.
-        marks: uint64, shape (n_faces,): tells an embedding from any other; see `_marks`.
-        graph: Rows are those of `faces`.
-        cells: The same.
+        marks: uint64, shape (n_faces,): a hash of each embedding; see `_marks`.
+        graph: The neighbours, row by row as `faces`.
+        cells: The cells, row by row as `faces`.
         learned: How many faces there were when the cells were found.
     """
 
@@ -57,16 +57,16 @@ def neighbours_of(
     folder: Path, model_id: str, faces: NDArray[np.int64], vectors: Vectors, k: int, similar: float, *, keep: bool
 ) -> Graph:
     """
-    The graph of these faces: the one that is kept, brought up to date.
+    The graph of these faces: the kept one, brought up to date.
 
     Args:
-        folder: Of the state.
-        model_id: Whose embeddings they are.
+        folder: The state folder.
+        model_id: The models of the embeddings.
         faces: Face ids, ascending, more than k.
         vectors: Their embeddings, row by row.
         k: How many neighbours of each face.
         similar: Similarity, -1..1, from which two faces are taken for one person.
-        keep: Whether to write it down.
+        keep: Whether to write the file.
     """
     marks = _marks(vectors)
     kept = _read(folder / FILE, model_id, k, vectors.shape[1])
@@ -87,7 +87,7 @@ def neighbours_of(
 
 
 def _same(kept: _Kept, faces: NDArray[np.int64], marks: NDArray[np.uint64]) -> tuple[Rows, Rows] | None:
-    """The rows that were there and are, before and now; None where they are too few to go on from."""
+    """The rows of the faces that are in both, before and now. None if they are too few to go on from."""
     before = np.minimum(np.searchsorted(kept.faces, faces), len(kept.faces) - 1)
     now = np.flatnonzero((kept.faces[before] == faces) & (kept.marks[before] == marks))
     changes = len(faces) + len(kept.faces) - 2 * len(now)
@@ -97,7 +97,7 @@ def _same(kept: _Kept, faces: NDArray[np.int64], marks: NDArray[np.uint64]) -> t
 
 
 def _brought_up_to_date(kept: _Kept, before: Rows, now: Rows, vectors: Vectors, similar: float) -> Neighbours:
-    row = np.full(len(kept.faces) + 1, NOBODY, np.int32)  # the last is nobody's
+    row = np.full(len(kept.faces) + 1, NOBODY, np.int32)  # the last cell stands for no face
     row[before] = now
     count, k = len(vectors), kept.graph.indices.shape[1]
     indices = np.full((count, k), NOBODY, np.int32)
@@ -120,7 +120,9 @@ def _brought_up_to_date(kept: _Kept, before: Rows, now: Rows, vectors: Vectors, 
 
 
 def _marks(vectors: Vectors) -> NDArray[np.uint64]:
-    """One number an embedding, from all its bits: a photo saved anew keeps its faces' ids, and not their looks."""
+    """One number for each embedding, from all its bits. A photo that was saved again keeps the ids of its faces, but not their
+    embeddings.
+    """
     halves = np.ascontiguousarray(vectors.astype(np.float16, copy=False)).view(np.uint16)
     factors = np.random.default_rng(0).integers(1, 2**63, halves.shape[1], np.uint64) | np.uint64(1)
     marks = np.empty(len(halves), np.uint64)
@@ -131,9 +133,9 @@ def _marks(vectors: Vectors) -> NDArray[np.uint64]:
 
 
 def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
-    """What is kept, None where nothing usable is."""
+    """The kept graph, None if there is none that can be used."""
     try:
-        # opened here: numpy leaves a file open in which it finds nothing to read
+        # opened here, because numpy does not close a file that it cannot read
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if (int(stored["version"]), str(stored["model"])) != (_VERSION, model_id):
                 return None
@@ -141,7 +143,7 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        log.warning("The graph of neighbours is damaged and is computed again: %s", cause(error))
+        log.warning("The neighbour graph is damaged and is computed again: %s", cause(error))
         return None
     kept = _Kept(
         parts["faces"],
@@ -156,13 +158,13 @@ def _read(path: Path, model_id: str, k: int, dim: int) -> _Kept | None:
 
 
 def _private(path: str, flags: int) -> int:
-    """Only its owner reads what is known of faces, whatever the umask is."""
+    """A file that only its owner can read, with any umask."""
     return os.open(path, flags, 0o600)
 
 
 def _write(path: Path, model_id: str, kept: _Kept) -> None:
-    """Write it beside the old one, then put it in its place; that it cannot be kept is no reason not to group."""
-    # always the same name, so that what a killed writer left is written over: only one groups at a time
+    """Write it beside the old one, then replace that. If it cannot be written, the grouping goes on."""
+    # always the same name, so that the file of a killed writer is overwritten; only one process groups at a time
     beside = path.with_name(f"{path.name}.part")
     try:
         with open(beside, "wb", opener=_private) as file:
@@ -181,6 +183,6 @@ def _write(path: Path, model_id: str, kept: _Kept) -> None:
             )
         beside.replace(path)
     except OSError as error:
-        log.warning("The graph of neighbours cannot be stored and is computed again next time: %s", cause(error))
+        log.warning("The neighbour graph cannot be stored. The next grouping computes it again: %s", cause(error))
         with contextlib.suppress(OSError):
             beside.unlink()

@@ -1,15 +1,14 @@
 """
-The nearest neighbours of very many faces, nearly all of them, at a cost that grows little faster than their number.
+The nearest neighbours of very many faces. Nearly all are found, at a cost that grows little faster than the number of faces.
 
-Two looks. First everybody is compared with the faces of the few k-means cells that are nearest to them, their own and
-`_PROBES` more (an inverted file; Sivic and Zisserman 2003). That finds the members of large groups, of whom there are
-some in every cell, and loses the pairs: two photos of one person are often in cells that have nothing to do with each
-other. So those who have found hardly anybody similar enough to be joined with are then compared with each other. On
-100,000 made-up faces 87 % of those with two photos find their own, and by the inverted files of faiss 40 %, in twice the
-time (docs/benchmarks.md).
+There are two searches. First each face is compared with the faces of its own k-means cell and of the `_PROBES` cells next to it
+(an inverted file; Sivic and Zisserman 2003). That finds the members of large groups, because every cell has some. It misses
+pairs: two photos of one person are often in cells far apart. So the faces with hardly any similar neighbour are then compared
+with each other. On 100,000 synthetic faces, 87 % of people with two photos are found. The inverted files of faiss find 40 %, in
+twice the time (docs/benchmarks.md).
 
-All work is products of matrices and choosing from them, in two threads, each for its own faces, so that the result does
-not hang on which is faster.
+All work is products of matrices, and choosing from them, in two threads. Each thread writes its own faces, so the result does
+not depend on their timing.
 """
 
 from __future__ import annotations
@@ -28,22 +27,22 @@ from facewatchd.core.matching.float16 import single
 T = TypeVar("T")
 
 Vectors = NDArray[np.float16] | NDArray[np.float32]
-"""Embeddings, shape (n_faces, dim), L2-normalised; half precision moves a similarity by less than 0.0005."""
+"""Embeddings, shape (n_faces, dim), L2-normalised. Half precision changes a similarity by less than 0.0005."""
 
 _WORKERS = 2
-# cells: twice the square root of the faces makes finding the cells and looking into them about equally dear
+# number of cells: with twice the square root of the faces, finding the cells and searching them cost about the same
 _CELLS = 2.0
 _PROBES = 4
-# rounds of k-means, and faces of a cell that it learns from: more do not change what is found
+# rounds of k-means, and faces per cell that it learns from: more do not change the result
 _ROUNDS, _LEARN = 5, 48
 _SEED = 1
 # rows of one block of products
 _BLOCK = 2048
-# who has fewer similar neighbours than this gets a second look, and with it groups of up to as many
+# faces with fewer similar neighbours than this get a second search, so groups of up to this size do
 _FEW = 4
-# ... but no more faces than these, the loneliest, or than this share of all
+# ... but at most so many faces, those with the least similar neighbours, or this share of all
 _LONELY, _LONELY_SHARE = 30_000, 0.2
-# cells that each of those is compared with, and the faces of one
+# cells that each of those is compared with, and faces per cell
 _SECOND_PROBES, _SECOND_CELL = 16, 1000
 
 
@@ -60,12 +59,12 @@ class Cells(NamedTuple):
 
 class Neighbours:
     """
-    The graph while it is kept up: who is nearest to whom, and the cells that they are looked for in.
+    The graph while it changes: the neighbours of each face, and the cells in which they are searched.
 
     Args:
         lists: The neighbours of each face so far.
-        cells: Where each face is to be looked for; for faces that are not in yet, any cell.
-        inside: The rows of the faces that are in, ascending.
+        cells: The cell of each face. For faces that are not in the graph yet, any cell.
+        inside: The rows of the faces in the graph, ascending.
         similar: Similarity, -1..1, from which two faces are taken for one person.
     """
 
@@ -80,10 +79,10 @@ class Neighbours:
     @classmethod
     def find(cls, vectors: Vectors, k: int, similar: float) -> Neighbours:
         """
-        The neighbours of everybody. The same vectors give the same result.
+        The neighbours of all faces. The same vectors give the same result.
 
         Args:
-            vectors: Of everybody, more than k.
+            vectors: Of all faces, more than k.
             k: How many neighbours of each.
             similar: See above.
         """
@@ -98,14 +97,14 @@ class Neighbours:
 
     def add(self, vectors: Vectors, new: Rows, *, again: bool = True) -> None:
         """
-        Let faces in: they get their neighbours, and enter the lists of those whose neighbours they are. For one face at
-        a time the products are to be made by one thread (`threadpool_limits`): several only wait for each other.
+        Add faces: they get their neighbours, and enter the lists of these neighbours. If one face is added at a time, one
+        thread should make the products (`threadpool_limits`): several threads only wait for each other.
 
         Args:
-            vectors: Of everybody, the new ones among them.
-            new: The rows that are not in yet, ascending.
-            again: Whether those who find hardly anybody get their second look, which costs about as much for one face
-                as for thousands.
+            vectors: Of all faces, with the new ones.
+            new: The rows that are not in the graph yet, ascending.
+            again: Whether faces with hardly any similar neighbour get their second search, which costs about as much for
+                one face as for thousands.
         """
         probes = _nearest_cells(vectors, new, self.cells.centres, _PROBES + 1)
         self.cells.of[new] = probes[:, 0]
@@ -117,11 +116,11 @@ class Neighbours:
             self._look_again(vectors, new)
 
     def graph(self) -> Graph:
-        """As it is now."""
+        """The graph as it is now."""
         return self._lists.graph()
 
     def _look_again(self, vectors: Vectors, rows: Rows) -> None:
-        """Compare those of the rows who have found hardly anybody with everybody who has found hardly anybody."""
+        """The second search: compare those of the rows that have hardly any similar neighbour with all faces that have hardly any."""
         similarities = self._lists.similarities
         few = np.partition(similarities, -_FEW, axis=1)[:, -_FEW]
         lonely = np.flatnonzero(self._inside & (few < self._similar))
@@ -153,15 +152,15 @@ def _look(
     both_ways: bool = False,
 ) -> None:
     """
-    Compare each face with those of its cells.
+    Compare each face with the faces of its cells.
 
     Args:
-        vectors: Of everybody.
+        vectors: Of all faces.
         rows: The faces.
         probes: Their cells, shape (n_rows, any).
         members: The faces of each cell, ascending.
-        lists: Where the neighbours found go.
-        both_ways: Whether the members are also offered the faces; where all look for all they find them themselves.
+        lists: Gets the neighbours found.
+        both_ways: Whether the members also get the faces as neighbours. It is not needed if all search for all.
     """
 
     def look(part: Rows) -> None:
@@ -183,7 +182,7 @@ def _look(
                 if both_ways:
                     lists.offer(theirs, mine, np.ascontiguousarray(products.T))
 
-    # every so-manyth face, so that both have as much to do; each writes the lists of its own faces only
+    # every n-th face, so that both threads have the same amount of work; each writes only the lists of its own faces
     workers = 1 if both_ways else _WORKERS
     _in_parallel(look, [np.arange(start, len(rows), workers) for start in range(workers)])
 
@@ -212,7 +211,7 @@ def _centres(vectors: Vectors, rows: Rows, count: int) -> NDArray[np.float32]:
         cells = _nearest_cells(learned, np.arange(len(learned)), centres, 1)[:, 0]
         order = np.argsort(cells, kind="stable")
         used, first = np.unique(cells[order], return_index=True)
-        # a cell that nobody is in stays where it is
+        # an empty cell stays where it is
         centres[used] = np.add.reduceat(learned[order], first, axis=0)
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
     return centres
@@ -226,7 +225,7 @@ def _nearest_cells(vectors: Vectors, rows: Rows, centres: NDArray[np.float32], m
         part = slice(start, start + _BLOCK)
         products = single(vectors[rows[part]]) @ centres.T
         each = np.arange(len(products))
-        # a maximum a time: for a few of hundreds a tenth of what a partition takes
+        # one maximum at a time: for a few of hundreds this takes a tenth of the time of a partition
         for place in range(found.shape[1]):
             found[part, place] = best = np.argmax(products, axis=1)
             products[each, best] = NEVER

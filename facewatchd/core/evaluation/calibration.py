@@ -1,15 +1,14 @@
 """
-Thresholds for this archive, from the people whom its user confirmed.
+Thresholds for this archive, from the people that its user confirmed.
 
-The shipped thresholds were measured on other people, and for some hundred of them. How alike two strangers may look by
-accident depends on who they are (relatives), and how often it happens on how many people there are to be mistaken for.
-Both can be told from confirmed faces: every one of them is a stranger to everybody else.
+The shipped thresholds were measured on some hundred other people. How similar two strangers are depends on who they are
+(relatives). How often one is taken for another depends on how many people there are. Confirmed faces show both: the faces of
+any two people are impostor pairs.
 
-What is wanted is a similarity that a stranger reaches once in thousands of pairs, and there are never that many. So it
-is not read off, but told from the upper end of what there is, taken for that of a normal distribution: the way in which
-reclustering follows its archive too (`core.grouping.recluster.fitted`). Few people say little, so their say counts with their
-number (shrinkage), and the rest is what is shipped. How good the result is comes from people who had no part in it
-(k-fold, by people: faces of the same person on both sides would be no test).
+The threshold is a similarity that an impostor reaches once in thousands of pairs, and there are never so many pairs. So it is
+extrapolated: the upper tail of the impostor scores is taken for that of a normal distribution. Reclustering follows its archive
+in the same way (`core.grouping.recluster.fitted`). The weight of the result grows with the number of people (shrinkage); the
+shipped threshold has the rest. The errors are measured on people who had no part in it (k-fold, by people).
 """
 
 from __future__ import annotations
@@ -32,41 +31,40 @@ Reals = NDArray[np.float64]
 
 MIN_PEOPLE = 20
 """
-People needed. On LFW the threshold for new faces that 20 people suggest is off by 0.05 (test pack; standard deviation),
-as much as 50 known people more or less make; with the weight that it is given, 0.02 remain. 30 people are off by 0.03,
-100 by 0.01.
+People needed. On LFW the threshold for new faces from 20 people is off by 0.05 (test pack; standard deviation), as much as 50
+known people more or less make. With its weight 0.02 remain. 30 people are off by 0.03, 100 by 0.01.
 """
 MIN_FACES = 4
-"""Confirmed faces that each of them needs: two groups of two, or three to learn and one to try."""
+"""Confirmed faces that each of them needs: two groups of two, or three to learn and one to test."""
 
 FOLDS = 5
 STRANGERS = 0.005
-"""Share of strangers who may be taken for somebody known."""
+"""Wanted false accept rate: the share of strangers who are taken for a known person."""
 
 _SEED = 0
-# people whose say counts as much as what is shipped; of groups of faces there are fewer, and reclustering finds out most
-# about its archive by itself
+# number of people with the same weight as the shipped threshold; groups of faces are fewer, and reclustering itself follows
+# its archive
 _TRUSTED, _TRUSTED_LINKS = 30, 100
-# faces of a person that are looked at: enough to know them, and nobody's say counts more than others'
+# faces of a person that are used: enough to know them, and the same limit for everybody
 _MOST_FACES = 20
-# ... and people: everybody is held against everybody, which takes gigabytes for 2,000; see `MIN_PEOPLE` for what more add
+# ... and people: everybody is compared with everybody, which takes gigabytes for 2,000; see `MIN_PEOPLE` for the gain
 _MOST_PEOPLE = 500
 _LEARNED = 0.7
-# groups of two faces that a person's faces are put into
+# groups of two faces that are made from the faces of a person
 _MOST_GROUPS = 4
-# the upper end: the shares of pairs above the two values that it is told from
+# the upper tail is fitted to two values: the shares of pairs above them
 _END, _FAR_END = 0.05, 0.00625
-# how far the threshold for new faces follows where there are fewer people than in the reference: all the way would be
-# right for ArcFace, and for dlib's ResNet, whose upper end is not that of a normal distribution, too far
+# how far the threshold for new faces follows if there are fewer people than in the reference: 1 would be right for ArcFace,
+# and too far for dlib's ResNet, which has another upper tail than a normal distribution
 _CAREFUL = 0.7
-# spread below which nothing is believed: it would be a model whose strangers are all alike
+# a smaller spread is not believed: all impostor pairs would be equally similar
 _LEAST_SPREAD = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
     """
-    The upper end of how alike strangers are, as that of a normal distribution.
+    The upper tail of impostor scores, as that of a normal distribution.
 
     Attributes:
         location: Its mean.
@@ -83,9 +81,9 @@ class Reference:
     What the shipped thresholds were measured on.
 
     Attributes:
-        fits: Of strangers' faces to people.
-        links: Of groups of two faces of different people.
-        link: The mean similarity from which groups were joined there.
+        fits: The tail of the fits of strangers' faces to people.
+        links: The tail of the similarities of groups of two faces of different people.
+        link: The mean similarity from which groups were joined.
         people: How many people were known.
     """
 
@@ -95,8 +93,8 @@ class Reference:
     people: int
 
 
-# by `measured` on a third of the people of Labeled Faces in the Wild, those with `MIN_FACES` portraits; on so many known
-# people the shipped thresholds for new faces let in somewhat less than STRANGERS of the others
+# by `measured` on a third of the people of Labeled Faces in the Wild, those with `MIN_FACES` portraits; with so many known
+# people the shipped thresholds for new faces accept somewhat fewer than STRANGERS of the others
 _ARCFACE = Reference(Tail(0.0053, 0.1137), Tail(0.0376, 0.1026), link=0.4939, people=400)
 _DLIB = Reference(Tail(0.8674, 0.0240), Tail(0.8608, 0.0226), link=0.9397, people=400)
 
@@ -126,10 +124,10 @@ class Rates:
     Expected errors, shares 0..1, in an archive of as many people as there are known.
 
     Attributes:
-        strangers: Strangers' faces that are taken for somebody.
-        mixed_up: Faces of known people that are taken for somebody else.
-        missed: Faces of known people that are taken for nobody.
-        wrong_links: Groups of two faces that are joined to a group of somebody else.
+        strangers: Faces of strangers that are assigned to a known person.
+        mixed_up: Faces of known people that are assigned to another person.
+        missed: Faces of known people that stay unassigned.
+        wrong_links: Groups of two faces that are joined to a group of another person.
         missed_links: Pairs of groups of the same person that are not joined.
     """
 
@@ -144,14 +142,14 @@ class Rates:
 class Calibration:
     """
     Attributes:
-        people: Whose confirmed faces it comes from, 500 at most.
-        faces: How many of them were looked at.
-        known: People whom a new face is held against.
-        weight: How much they count for `assign`, what is shipped having the rest, 0..1.
+        people: How many people with confirmed faces were used, 500 at most.
+        faces: How many faces of them were used.
+        known: People that a new face is compared with.
+        weight: Their weight in `assign`, 0..1. The shipped threshold has the rest.
         present: The thresholds in use.
         calibrated: The thresholds for this archive.
-        present_rates: What to expect of the former, by people held out.
-        calibrated_rates: What to expect of the latter, each fold's made without the people whom it is tried on.
+        present_rates: The expected errors of the present ones, measured on people held out.
+        calibrated_rates: The expected errors of the calibrated ones. Each fold is made without the people of its test.
     """
 
     people: int
@@ -167,15 +165,15 @@ class Calibration:
 @dataclass(frozen=True, slots=True)
 class Archive:
     """
-    What there is to calibrate.
+    The archive to calibrate.
 
     Attributes:
         shipped: The thresholds that come with the models.
         present: The thresholds in use.
         rule: How groups are joined in this archive with the shipped thresholds.
         slope: How much `rule`'s threshold rises with `Thresholds.link`.
-        growth: How much further out it is for the number of faces; see `core.grouping.recluster.growth`.
-        known: People whom a new face is held against.
+        growth: How much higher it is for the number of faces; see `core.grouping.recluster.growth`.
+        known: People that a new face is compared with.
     """
 
     shipped: Thresholds
@@ -186,14 +184,14 @@ class Archive:
     known: int
 
     def least(self, thresholds: Thresholds) -> float:
-        """The similarity from which groups are joined in this archive; what the user has set is meant as it is."""
+        """The similarity from which groups are joined in this archive. A value that the user has set is used as it is."""
         if thresholds.strangers is None:
             return thresholds.link
         return self.rule.threshold + (thresholds.link - self.shipped.link) * self.slope
 
 
 def usable(people: Ids) -> NDArray[np.bool_]:
-    """Which faces are of people with enough of them, from whose each face is."""
+    """The mask of the faces of people with enough faces, from the person of each face."""
     _, number, counts = np.unique(people, return_inverse=True, return_counts=True)
     enough: NDArray[np.bool_] = counts[number] >= MIN_FACES
     return enough
@@ -203,12 +201,12 @@ def calibrate(
     embeddings: Embeddings, people: Ids, clusters: Ids, archive: Archive, reference: Reference
 ) -> Calibration:
     """
-    Find thresholds, and what to expect of them.
+    Find thresholds, and the errors to expect of them.
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised: confirmed faces.
-        people: Whose each is; `MIN_PEOPLE` or more, each with `MIN_FACES` or more.
-        clusters: The cluster of each, as a person's looks are learned cluster by cluster; -1 for none.
+        people: The person of each face. `MIN_PEOPLE` or more, each with `MIN_FACES` or more.
+        clusters: The cluster of each face, -1 for none. A person is learned cluster by cluster.
         archive: See there.
         reference: See there.
 
@@ -239,7 +237,7 @@ def calibrate(
 
 
 def tail(values: Reals) -> Tail:
-    """The upper end of some similarities of strangers, shape (n_pairs,), n_pairs >= 1."""
+    """The upper tail of the similarities of impostor pairs, shape (n_pairs,), n_pairs >= 1."""
     near, far = np.quantile(values, [1 - _END, 1 - _FAR_END])
     normal = NormalDist()
     low, high = normal.inv_cdf(1 - _END), normal.inv_cdf(1 - _FAR_END)
@@ -248,7 +246,7 @@ def tail(values: Reals) -> Tail:
 
 
 def measured(embeddings: Embeddings, people: Ids, rule: LinkRule) -> tuple[Tail, Tail]:
-    """The two tails of `Reference`, of other people's faces; arguments as of `calibrate`."""
+    """The two tails of `Reference`, measured on these faces. Arguments as in `calibrate`."""
     world = _World(embeddings, people, np.zeros_like(people), rule)
     everybody = np.arange(world.count)
     return tail(world.strangers_fits(everybody)), tail(world.strangers_links(everybody))
@@ -256,10 +254,10 @@ def measured(embeddings: Embeddings, people: Ids, rule: LinkRule) -> tuple[Tail,
 
 class _World:
     """
-    Everybody held against everybody, once.
+    Everybody compared with everybody, once.
 
-    The rows of `fits` are faces, its columns people; people are numbered by their ids, from 0. Of very many people some
-    are taken at random.
+    The rows of `fits` are faces, its columns are people. People are numbered from 0, in the order of their ids. From very
+    many people some are taken at random.
     """
 
     def __init__(self, embeddings: Embeddings, people: Ids, clusters: Ids, rule: LinkRule) -> None:
@@ -290,36 +288,36 @@ class _World:
         self.links = _strengths(embeddings[np.array(groups)], rule)
 
     def strangers_fits(self, among: Ids) -> Reals:
-        """Of these people's faces to the others of them."""
+        """The fits of these people's faces to the others of these people."""
         rows = np.isin(self.whose, among)
         fits = self.fits[np.ix_(rows, among)]
         others: Reals = fits[self.whose[rows][:, np.newaxis] != among]
         return others
 
     def strangers_links(self, among: Ids) -> Reals:
-        """Of these people's groups to the others' of them."""
+        """The similarities of these people's groups to groups of the others."""
         rows = np.isin(self.groups, among)
         whose = self.groups[rows]
         links: Reals = self.links[np.ix_(rows, rows)][whose[:, np.newaxis] < whose]
         return links
 
     def choose(self, among: Ids, archive: Archive, reference: Reference) -> Chosen:
-        """Thresholds by these people."""
+        """Thresholds from these people."""
         count = len(among)
         normal = NormalDist()
 
         def rare(known: int) -> float:
             return normal.inv_cdf(1 - STRANGERS / max(known, 1))
 
-        # as far out as the shipped one is in the reference, and further out the more people there are
+        # as far out in the tail as the shipped one is in the reference, and further out for more people
         out = (archive.shipped.assign - reference.fits.location) / reference.fits.spread
         step = rare(archive.known) - rare(reference.people)
-        # where there are more, the others ask more of each face already: `core.matching.assign.needed`
+        # with more people the cohort raises the threshold of each face already: `core.matching.assign.needed`
         out += step * (1 - COHORT_SHARE) if step > 0 else step * _CAREFUL
         own, usual = tail(self.strangers_fits(among)), reference.fits
         weight = count / (count + _TRUSTED)
         assign = weight * (own.location + own.spread * out) + (1 - weight) * (usual.location + usual.spread * out)
-        # how many people there are, and how alike strangers are in general, reclustering finds out for itself
+        # reclustering itself measures how many people there are, and how similar impostor pairs are in general
         links = tail(self.strangers_links(among))
         out = (reference.link - reference.links.location) / reference.links.spread * archive.growth
         wanted = links.location + links.spread * out
@@ -328,7 +326,7 @@ class _World:
         return Chosen(float(np.clip(assign, -1, 1)), float(np.clip(link, -1, 1)))
 
     def errors(self, others: Ids, held_out: Ids, thresholds: Thresholds, link: float) -> _Errors:
-        """What happens to the people held out; see `core.matching.assign`, and `Archive.least`."""
+        """The results for the people held out; see `core.matching.assign`, and `Archive.least`."""
         theirs = np.isin(self.whose, held_out)
         let_in, _ = _accepted(self.fits[np.ix_(theirs, others)], thresholds)
         tried = theirs & ~self.learned
@@ -369,7 +367,7 @@ class _Errors:
 
 
 def _rates(folds: Sequence[_Errors], people: int, known: int, thresholds: Thresholds) -> Rates:
-    # the more are known, the more is asked of each face: `core.matching.assign.needed`
+    # more known people raise the threshold of each face: `core.matching.assign.needed`
     made_up_for = 0.0 if thresholds.cohort is None else COHORT_SHARE
 
     def share(name: str) -> float:
@@ -378,7 +376,7 @@ def _rates(folds: Sequence[_Errors], people: int, known: int, thresholds: Thresh
         return float(sum(one.part for one in shares) / whole) if whole else 0.0
 
     def among(rate: float, tried: float, all_: float, made_up_for: float = 0.0) -> float:
-        """Of a rate among so many people, that among more or fewer: each is another chance."""
+        """A rate among so many people, converted to more or fewer people: each person is another chance."""
         return float(1 - (1 - rate) ** ((all_ / tried) ** (1 - made_up_for)))
 
     return Rates(
@@ -391,7 +389,7 @@ def _rates(folds: Sequence[_Errors], people: int, known: int, thresholds: Thresh
 
 
 def _medoids(embeddings: Embeddings, known: Ids, clusters: Ids) -> Ids:
-    """Who stands for a person with these faces."""
+    """The medoids of a person with these faces."""
     found: list[int] = []
     for cluster in np.unique(clusters[known]):
         members = np.sort(known[clusters[known] == cluster])
@@ -411,7 +409,7 @@ def _fits(faces: Embeddings, theirs: Embeddings) -> Reals:
 
 def _strengths(groups: NDArray[np.float32], rule: LinkRule) -> Reals:
     """
-    What is to reach the threshold for two groups to be joined, as in `core.grouping.clusters`.
+    The value that must reach the threshold to join two groups, as in `core.grouping.clusters`.
 
     Args:
         groups: float32, shape (n_groups, size, dim).
@@ -430,7 +428,7 @@ def _strengths(groups: NDArray[np.float32], rule: LinkRule) -> Reals:
 
 
 def _accepted(fits: Reals, thresholds: Thresholds) -> tuple[NDArray[np.bool_], Ids]:
-    """Which faces are taken for somebody, and who fits each best."""
+    """Which faces are assigned, and the best person for each."""
     best = np.argmax(fits, axis=1)
     ranked = np.sort(fits, axis=1)[:, ::-1]
     first, second = ranked[:, :2].T

@@ -1,6 +1,5 @@
 """
-How good is a grouping? B-cubed and pairwise figures against the truth, for ours and for the algorithms that other
-programs group faces with.
+How good a grouping is: B-cubed and pairwise figures against the truth, for our algorithm and for those of other programs.
 
 B-cubed: Bagga and Baldwin 1998, Amigo et al. 2009. A face in no group counts as a group of its own.
 """
@@ -20,7 +19,7 @@ from facewatchd.core.grouping.recluster import NEIGHBOURS, Labels, ReclusterSett
 from facewatchd.domain import Embeddings
 
 ALGORITHMS = ("ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers")
-"""What `group` knows. Chinese whispers and DBSCAN are what the programs before this one used."""
+"""The algorithms of `group`. Other programs use chinese whispers and DBSCAN."""
 
 _ROUNDS = 20
 
@@ -31,11 +30,11 @@ class Scores:
     Shares, 0..1.
 
     Attributes:
-        bcubed_precision: Of a face's group, how much is the same person.
-        bcubed_recall: Of a face's person, how much is in its group.
+        bcubed_precision: The share of a face's group that is the same person.
+        bcubed_recall: The share of a person's faces that is in the face's group.
         bcubed_f1: Their harmonic mean.
-        pairwise_precision: Of the pairs of faces in a group, how many are the same person.
-        pairwise_recall: Of the pairs of faces of a person, how many are in a group.
+        pairwise_precision: The share of the pairs in a group that are the same person.
+        pairwise_recall: The share of the pairs of a person that are in a group.
         pairwise_f1: Their harmonic mean.
         people: Groups of two faces or more.
     """
@@ -51,14 +50,14 @@ class Scores:
 
 def score(truth: Sequence[object] | NDArray[np.generic], labels: Labels) -> Scores:
     """
-    Hold a grouping against the truth.
+    Compare a grouping with the truth.
 
     Args:
-        truth: Whose each face is.
-        labels: Its group, -1 for none; as many.
+        truth: The person of each face.
+        labels: The group of each face, -1 for none.
 
     Returns:
-        The figures; all 1 where there is not a single face.
+        The figures. All are 1 if there is no face.
     """
     count = len(labels)
     if count == 0:
@@ -94,9 +93,9 @@ def group(
     Args:
         algorithm: Its name.
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        ties: What must stay apart; only ours and average linkage heed it.
-        settings: All but ours take `link` for the least similarity, where they have one.
-        graph: The nearest neighbours, where they are known already.
+        ties: The cannot-links. Only our algorithm and average linkage use them.
+        settings: The other algorithms use `link` as the least similarity, if they have one.
+        graph: The nearest neighbours, if they are known already.
 
     Returns:
         Labels; groups below `min_faces` are -1.
@@ -120,14 +119,14 @@ def group(
 
 
 def _connected(graph: Graph, threshold: float) -> Labels:
-    """DBSCAN (Ester et al. 1996) as face programs set it, every pair dense: what is connected is one."""
+    """DBSCAN (Ester et al. 1996) as face programs use it: every pair is dense, so connected faces are one group."""
     a, b, similarity = graph.edges(NEIGHBOURS)
     near = similarity >= threshold
     return connected(a[near], b[near], len(graph.indices))
 
 
 def _whispers(graph: Graph, threshold: float) -> Labels:
-    """Chinese whispers (Biemann 2006; dlib's way to group faces): everyone does as most of the neighbours do."""
+    """Chinese whispers (Biemann 2006; used by dlib): every face takes the label of most of its neighbours."""
     count = len(graph.indices)
     near: list[list[tuple[int, float]]] = [[] for _ in range(count)]
     for a, b, weight in zip(*(part.tolist() for part in graph.edges(NEIGHBOURS)), strict=True):
