@@ -24,7 +24,7 @@ _MOST_LINES = 20
 _WHY_NOT = "'facewatchd dates report' says of each why not."
 _FIGURES = ("photos", "right", "fixed", "wrong", "missing")
 _STATES = ("right", "fixed", "wrong", "missing", "unreadable")
-_WRITTEN = ("patch", "exif", "sidecar")
+_WRITTEN = ("patch", "extend", "exif", "sidecar")
 
 
 def show_report(report: DatesReport, *, everything: bool) -> None:
@@ -104,6 +104,7 @@ def show_done(parts: Sequence[DatesDone]) -> None:
         counts.update(part.counts)
     words = {
         "patch": "written into the photo's date fields",
+        "extend": "added to the photo's Exif block",
         "exif": "written into a new Exif block",
         "sidecar": "written beside the photo",
         "undone": "taken back",

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import io
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import piexif
 import pillow_heif
 from PIL import Image as PillowImage
+from PIL.PngImagePlugin import PngInfo
 from raw_files import cr2, dng
 
 from facewatchd.core.dates.plan import Act
@@ -213,10 +215,18 @@ def jpeg(*segments: bytes, behind: bytes = b"", **options: Any) -> bytes:
     return b"\xff\xd8" + b"".join(segments) + bare(**options) + behind
 
 
-def mpf(with_exif: bool, trailer: bytes = b"") -> bytes:
-    """Two pictures in one file: the second is found by an offset from within the first one's MPF segment."""
+def mpf(exif: bytes | None, trailer: bytes = b"", *, behind: bool = False, lost: int = 0) -> bytes:
+    """
+    Two pictures in one file: the second is found by an offset from within the first one's MPF segment.
+
+    Args:
+        exif: The first picture's block.
+        trailer: What stands behind both.
+        behind: Whether the block comes behind the MPF segment.
+        lost: How far the offset misses the second picture.
+    """
     second = jpeg(app1(block()), mode="L")
-    head = (app1(block()),) if with_exif else ()
+    head = (app1(exif),) if exif is not None else ()
 
     def index(first_size: int, offset: int) -> bytes:
         entries = struct.pack(">IIIHH", 0x20030000, first_size, 0, 0, 0)
@@ -224,9 +234,13 @@ def mpf(with_exif: bool, trailer: bytes = b"") -> bytes:
         table = struct.pack(">HHHI4s", 3, 45056, 7, 4, b"0100") + struct.pack(">HHII", 45057, 4, 1, 2)
         return b"MPF\0MM\0*" + struct.pack(">I", 8) + table + struct.pack(">HHIII", 45058, 7, 32, 50, 0) + entries
 
-    size = len(jpeg(*head, segment(0xE2, index(0, 0))))
-    origin = 2 + sum(map(len, head)) + 4 + 4
-    return jpeg(*head, segment(0xE2, index(size, size - origin))) + second + trailer
+    def first(first_size: int, offset: int) -> bytes:
+        table = (segment(0xE2, index(first_size, offset)),)
+        return jpeg(*(table + head if behind else head + table))
+
+    size = len(first(0, 0))
+    origin = 2 + (0 if behind else sum(map(len, head))) + 4 + 4
+    return first(size, size - origin + lost) + second + trailer
 
 
 def second_of_mpf(data: bytes) -> bytes:
@@ -235,6 +249,33 @@ def second_of_mpf(data: bytes) -> bytes:
     at = data.index(struct.pack(">I", 0x20002), origin)
     size, offset = struct.unpack_from(">II", data, at + 4)
     return data[origin + offset : origin + offset + size]
+
+
+THUMBNAIL = b"\xff\xd8\xff\xd9 a small picture "
+
+
+def undated(order: str = ">", main: Sequence[Tag] = CAMERA, exif: Sequence[Tag] = SETTINGS, **options: Any) -> bytes:
+    """A block that has everything but dates."""
+    return block(order, main, exif, **options)
+
+
+def broken_mpf(exif: bytes | None) -> bytes:
+    """As some programs leave it that cut the second picture off."""
+    return mpf(exif, lost=7)
+
+
+def png_with_exif(exif: bytes) -> bytes:
+    """As it stands; Pillow would take JPEG's prefix away."""
+    data = saved("PNG")
+    chunk = b"eXIf" + exif
+    return data[:33] + struct.pack(">I", len(exif)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+
+
+def png_with_profile(exif: bytes) -> bytes:
+    """As ImageMagick kept Exif before PNG had a chunk for it."""
+    info = PngInfo()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(exif):8d}\n{exif.hex()}\n", zip=True)
+    return saved("PNG", pnginfo=info)
 
 
 def with_pointer(block_: bytes, tag: int, at: int) -> bytes:
@@ -344,7 +385,7 @@ def webp(exif: bytes = b"", **options: Any) -> bytes:
     return saved("WEBP", exif=exif, **options) if exif else saved("WEBP", **options)
 
 
-def animated_webp(exif: bytes) -> bytes:
+def animated_webp(exif: bytes = b"") -> bytes:
     target = io.BytesIO()
     picture().save(
         target, "WEBP", save_all=True, append_images=[picture(seed=1), picture(seed=2)], duration=100, exif=exif
@@ -391,8 +432,8 @@ def corpus() -> dict[str, Sample]:
         "thumbnail, little-endian": jpeg(app1(block("<", thumbnail=saved("JPEG", "L")))),
         "Canon's MakerNote, big-endian": jpeg(app1(block(main=CANON, maker=canon))),
         "Canon's MakerNote, little-endian": jpeg(app1(block("<", CANON, maker=canon))),
-        "MPF": mpf(with_exif=True),
-        "MPF with a trailer": mpf(with_exif=True, trailer=b"SEFT" + bytes(50)),
+        "MPF": mpf(block()),
+        "MPF with a trailer": mpf(block(), trailer=b"SEFT" + bytes(50)),
         "a film behind": jpeg(e, behind=b"\0\0\0\x18ftypmp42" + bytes(64)),
         "two Exif segments": jpeg(e, xmp(), app1(block("<"))),
         "64 KiB": jpeg(app1(_large())),
@@ -425,6 +466,64 @@ def corpus() -> dict[str, Sample]:
         "HEIC": heic(plain),
         "HEIC, little-endian": heic(block("<")),
         "AVIF": saved("AVIF", exif=plain),
+        "PNG": saved("PNG", exif=plain),
+        "PNG, prefixed": png_with_exif(b"Exif\0\0" + plain),
+        "PNG, little-endian": png_with_exif(block("<")),
+    }
+    extended = {
+        **{f"settings only, {order}": jpeg(app1(undated(order))) for order in "<>"},
+        **{f"DateTime only, {order}": jpeg(app1(block(order, exif=SETTINGS))) for order in "<>"},
+        **{
+            f"DateTime is right, {order}": jpeg(app1(undated(order, (*CAMERA, ascii_(DATE_TIME, VALID)))))
+            for order in "<>"
+        },
+        **{
+            f"digitized only, {order}": jpeg(app1(block(order, exif=(*SETTINGS, ascii_(DIGITIZED, ZEROS)))))
+            for order in "<>"
+        },
+        **{f"no Exif directory, {order}": jpeg(app1(block(order, CAMERA, None, None))) for order in "<>"},
+        **{f"no Exif directory, a GPS directory, {order}": jpeg(app1(block(order, CAMERA, None))) for order in "<>"},
+        **{
+            f"no Exif directory, a thumbnail, {order}": jpeg(app1(block(order, CAMERA, None, None, THUMBNAIL)))
+            for order in "<>"
+        },
+        **{f"an empty Exif directory, {order}": jpeg(app1(block(order, exif=()))) for order in "<>"},
+        **{f"nothing in the main directory, {order}": jpeg(app1(block(order, (), SETTINGS, None))) for order in "<>"},
+        **{f"Canon's notes without a date, {order}": jpeg(app1(undated(order, CANON, maker=canon))) for order in "<>"},
+        **{f"a thumbnail without a date, {order}": jpeg(app1(undated(order, thumbnail=THUMBNAIL))) for order in "<>"},
+        **{
+            f"an odd length, {order}": jpeg(
+                app1(undated(order, thumbnail=THUMBNAIL + b"\0" * (len(THUMBNAIL) % 2 == 0)))
+            )
+            for order in "<>"
+        },
+        "an offset without a date": jpeg(app1(undated(exif=(*SETTINGS, ascii_(OFFSET_ORIGINAL, b"   :  \0"))))),
+        "JFIF before Exif without a date": jpeg(JFIF, app1(undated()), ICC, COM),
+        "XMP and IPTC behind Exif without a date": jpeg(app1(undated()), xmp(), iptc()),
+        "fill bytes before Exif without a date": jpeg(b"\xff\xff\xff" + app1(undated())),
+        "progressive, without a date": jpeg(app1(undated()), progressive=True),
+        "CMYK, without a date": jpeg(app1(undated()), mode="CMYK"),
+        "nearly 64 KiB": jpeg(app1(undated(thumbnail=THUMBNAIL.ljust(65000, b"\0")))),
+        "MPF, without a date": mpf(undated()),
+        "MPF before Exif, without a date": mpf(undated(), behind=True),
+        "MPF and a trailer, without a date": mpf(undated(), trailer=b"SEFT" + bytes(50)),
+        "WebP without a date": webp(undated()),
+        "WebP without a date, odd": webp(undated() + b"\0"),
+        "WebP, prefixed, without a date": webp(b"Exif\0\0" + undated("<")),
+        "WebP without a date, with XMP": webp(undated(), xmp=b'<rdf:RDF xmlns:rdf="r"></rdf:RDF>'),
+        "WebP, lossless, without a date": webp(undated(), lossless=True),
+        "WebP, animated, without a date": animated_webp(undated()),
+        "TIFF without Exif": tiff(exif=None),
+        "TIFF without Exif, big-endian": tiff(">", exif=None),
+        "TIFF without Exif, three pages": tiff(exif=None, pages=3),
+        **{f"TIFF without a date, {order}": tiff(order, exif=SETTINGS) for order in "<>"},
+        "HEIC without a date": heic(undated()),
+        "HEIC without a date, little-endian": heic(undated("<")),
+        "HEIC without an Exif directory": heic(block(main=CAMERA, exif=None, gps=None)),
+        "AVIF without a date": saved("AVIF", exif=undated()),
+        "PNG without a date": png_with_exif(undated()),
+        "PNG without a date, little-endian": png_with_exif(undated("<")),
+        "PNG without a date, prefixed": png_with_exif(b"Exif\0\0" + undated()),
     }
     given_block = {
         "JFIF only": jpeg(JFIF),
@@ -434,23 +533,32 @@ def corpus() -> dict[str, Sample]:
         "XMP without a date": jpeg(JFIF, xmp()),
         "CMYK without Exif": jpeg(mode="CMYK"),
         "comment only": jpeg(COM),
+        "MPF without Exif": mpf(None),
+        "WebP without Exif": webp(),
+        "WebP without Exif, lossless": webp(lossless=True),
+        "WebP without Exif, with XMP": webp(xmp=b'<rdf:RDF xmlns:rdf="r"></rdf:RDF>'),
+        "WebP without Exif, transparent": saved("WEBP", "RGBA", lossless=True),
+        "WebP without Exif, animated": animated_webp(),
+        "PNG without Exif": saved("PNG"),
+        "PNG without Exif, of a palette": saved("PNG", "P"),
         "XMP that agrees": jpeg(xmp('photoshop:DateCreated="2019-08-17T12:34:56"')),
     }
     beside = {
-        "MPF without Exif": (mpf(with_exif=False), ".jpg"),
         "a trailer without Exif": (jpeg(behind=b"trailer"), ".jpg"),
-        "Exif without dates": (jpeg(app1(block(main=CAMERA, exif=SETTINGS))), ".jpg"),
-        "Exif with DateTime only": (jpeg(app1(block(exif=SETTINGS))), ".jpg"),
-        "no Exif directory": (jpeg(app1(block(main=CAMERA, exif=None, gps=None))), ".jpg"),
+        "a trailer behind Exif without a date": (jpeg(app1(undated()), behind=b"trailer"), ".jpg"),
+        "notes that may point behind the picture": (mpf(undated(main=CANON, maker=canon)), ".jpg"),
+        "64 KiB without a date": (
+            jpeg(app1(undated(thumbnail=THUMBNAIL.ljust(65520 - len(undated()) - 50, b"\0")))),
+            ".jpg",
+        ),
+        "MPF that points at nothing": (broken_mpf(None), ".jpg"),
+        "MPF that points at nothing, Exif without a date": (broken_mpf(undated()), ".jpg"),
+        "PNG with a raw profile": (png_with_profile(plain), ".png"),
         "original of another type": (jpeg(app1(block(exif=(*SETTINGS, (ORIGINAL, 7, ZEROS))))), ".jpg"),
         "original without its NUL": (jpeg(app1(block(exif=(*SETTINGS, ascii_(ORIGINAL, ZEROS[:-1]))))), ".jpg"),
         "original too long": (jpeg(app1(block(exif=(*SETTINGS, ascii_(ORIGINAL, ZEROS + b"\0"))))), ".jpg"),
-        "WebP without Exif": (webp(), ".webp"),
-        "TIFF without Exif": (tiff(exif=None), ".tif"),
         "HEIC without Exif": (heic(), ".heic"),
         "AVIF without Exif": (saved("AVIF"), ".avif"),
-        "PNG": (saved("PNG"), ".png"),
-        "PNG with Exif": (saved("PNG", exif=plain), ".png"),
         "GIF": (saved("GIF", "P"), ".gif"),
         "BMP": (saved("BMP"), ".bmp"),
         "camera RAW without a date": (dng(np.zeros((32, 48, 3), np.uint8), date=""), ".dng"),
@@ -459,14 +567,16 @@ def corpus() -> dict[str, Sample]:
     }
     return {
         **{name: Sample(data, _ending(name), Act.PATCH) for name, data in patched.items()},
-        **{name: Sample(data, ".jpg", Act.EXIF) for name, data in given_block.items()},
+        **{name: Sample(data, _ending(name), Act.EXTEND) for name, data in extended.items()},
+        **{name: Sample(data, _ending(name), Act.EXIF) for name, data in given_block.items()},
         **{name: Sample(data, ending, Act.SIDECAR) for name, (data, ending) in beside.items()},
         **_hopeless(),
     }
 
 
 def _ending(name: str) -> str:
-    return {"WebP": ".webp", "TIFF": ".tif", "HEIC": ".heic", "AVIF": ".avif"}.get(name[:4], ".jpg")
+    endings = {"WebP": ".webp", "TIFF": ".tif", "HEIC": ".heic", "AVIF": ".avif", "PNG ": ".png", "PNG,": ".png"}
+    return ".png" if name == "PNG" else endings.get(name[:4], ".jpg")
 
 
 def _hopeless() -> dict[str, Sample]:

@@ -21,6 +21,11 @@ MISSING = "" if shutil.which("exiftool") else "exiftool is not installed (Debian
 
 _DATES = {"EXIF:DateTimeOriginal", "EXIF:CreateDate", "EXIF:ModifyDate"}
 _OF_A_NEW_BLOCK = {"EXIF:ExifVersion", "EXIF:OffsetTimeOriginal", "File:ExifByteOrder"}
+# how the container is made: where pictures and data are, that there is an extended header, which repeats the size
+_OF_THE_CONTAINER = {
+    *("MPF:MPImageLength", "MPF:MPImageStart", "QuickTime:MediaDataOffset", "QuickTime:MediaDataSize"),
+    *("RIFF:WebP_Flags", "RIFF:ImageWidth", "RIFF:ImageHeight", "File:FileType"),
+}
 
 
 def read_folder(folder: Path) -> dict[str, Tags]:
@@ -45,10 +50,10 @@ def flaws(before: Tags, after: Tags, act: Act, date: str) -> list[str]:
     Args:
         before: What it read before.
         after: What it reads now.
-        act: What was done: `PATCH` or `EXIF`.
+        act: What was done: `PATCH`, `EXTEND` or `EXIF`.
         date: What DateTimeOriginal is to be now.
     """
-    may_change = _DATES if act is Act.PATCH else _DATES | _OF_A_NEW_BLOCK
+    may_change = _DATES if act is Act.PATCH else _DATES | _OF_A_NEW_BLOCK | _OF_THE_CONTAINER
     found = [
         f"{key} was {before.get(key)!r}, is {after.get(key)!r}"
         for key in sorted(before.keys() | after.keys())

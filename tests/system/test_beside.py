@@ -155,7 +155,7 @@ def test_a_scan_asks_nothing_of_photos_with_nothing_new(archive: Archive) -> Non
 @pytest.mark.parametrize("mode", [Mode.INPLACE, Mode.SIDECAR])
 def test_what_is_written_is_no_news(archive: Archive, mode: Mode) -> None:
     """Neither our own sidecar nor its undoing (R16)."""
-    put(archive, b"IMG_20190817_123456.png", saved("PNG"))
+    put(archive, b"IMG_20190817_123456.gif", saved("GIF", "P"))
     assert fix_all(archive.store, mode) == ["sidecar"]
     assert news(archive) == []
     assert undo_all(archive.store) == ["nothing"]

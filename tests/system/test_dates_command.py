@@ -57,7 +57,7 @@ def changes(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 SAMPLES: dict[str, Sample] = {
     "patch": corpus()["Canon's MakerNote, little-endian"],
     "exif": corpus()["JFIF only"],
-    "sidecar": corpus()["PNG"],
+    "sidecar": corpus()["GIF"],
     "report": corpus()["a directory in itself"],
     "nothing": Sample(jpeg(app1(block(exif=((36867, 2, b"2012:02:02 02:02:02\0"),)))), ".jpg", Act.NOTHING),
 }
@@ -110,7 +110,7 @@ def test_report_fix_and_undo(home: Home) -> None:
         in done
     )
     assert (
-        f"/sidecar/{TIMED}.png: no date -> 2019-08-17 12:34:56, by its name; written into the sidecar {TIMED}.png.xmp"
+        f"/sidecar/{TIMED}.gif: no date -> 2019-08-17 12:34:56, by its name; written into the sidecar {TIMED}.gif.xmp"
         in done
     )
     assert "To take back what was written: facewatchd dates undo" in done
@@ -121,7 +121,7 @@ def test_report_fix_and_undo(home: Home) -> None:
     for act in ("patch", "exif"):
         assert read_tags((home.album / act / f"{TIMED}.jpg").read_bytes()).original == "2019:08:17 12:34:56"
     after = hashes(home.album)
-    assert set(after) - set(before) == {f"sidecar/{TIMED}.png.xmp"}
+    assert set(after) - set(before) == {f"sidecar/{TIMED}.gif.xmp"}
     home.once()  # our own writes are no news
     assert hashes(home.album) == after
     again = home.run("dates", "fix").out
@@ -134,7 +134,7 @@ def test_report_fix_and_undo(home: Home) -> None:
     assert (
         f"/patch/{TIMED}.jpg: 2019-08-17 12:34:56 -> 0000:00:00 00:00:00; the photo is as it was, to the byte" in undone
     )
-    assert f"-> no date; the sidecar {TIMED}.png.xmp, which was made for it, is removed" in undone
+    assert f"-> no date; the sidecar {TIMED}.gif.xmp, which was made for it, is removed" in undone
     assert hashes(home.album) == before
     assert home.status()["dates"] == {"right": 1, "fixed": 0, "reported": 5}
     assert "There is nothing to do" in home.run("dates", "undo").out

@@ -24,7 +24,8 @@ from facewatchd.photos.decoding.decode import decode
 from facewatchd.photos.formats import SNIFF_BYTES, PhotoKind, kind_of
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.metadata.tags import read_tags
-from facewatchd.photos.writing.patch import Edit, layout_of
+from facewatchd.photos.writing.edits import Edit
+from facewatchd.photos.writing.patch import layout_of
 from facewatchd.photos.writing.verify import flaw
 
 PATH = b"/photos/a.jpg"

@@ -13,7 +13,7 @@ from facewatchd.core.dates.evidence import Sidecar
 from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.domain import Precision
 from facewatchd.photos.metadata.xmp import parse_xmp
-from facewatchd.photos.writing.patch import applied, reversed_edits
+from facewatchd.photos.writing.edits import applied, reversed_edits
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

@@ -31,6 +31,7 @@ def field(tag: int, content: bytes = ZEROS, at: int = 100) -> DateField:
 FIELDS = Layout((field(306), field(36867), field(36868)), has_block=True)
 NO_BLOCK = Layout(can_insert=True)
 NO_DATES = Layout(has_block=True)
+EXTENSIBLE = Layout(has_block=True, can_extend=True)
 
 
 def decide(
@@ -137,6 +138,18 @@ DECISIONS = {
     "no block": (decide(tags=Tags(), layout=NO_BLOCK), Act.EXIF, "no date"),
     "no block, and none can be put in": (decide(tags=Tags(), layout=Layout()), Act.SIDECAR, ""),
     "a block without dates": (decide(tags=Tags(), layout=NO_DATES), Act.SIDECAR, ""),
+    "a block without dates that can be extended": (decide(tags=Tags(), layout=EXTENSIBLE), Act.EXTEND, "no date"),
+    "a day for a block that can be extended": (
+        decide(DAY, tags=Tags(), layout=EXTENSIBLE, write_date_only=True),
+        Act.EXTEND,
+        "",
+    ),
+    "the user's year for a block that can be extended": (
+        decide(UNDATED, tags=Tags(), layout=EXTENSIBLE, finding=USER_YEAR),
+        Act.SIDECAR,
+        "",
+    ),
+    "sidecars only": (decide(tags=Tags(), layout=EXTENSIBLE, mode=Mode.SIDECAR), Act.SIDECAR, ""),
     "DateTime only": (decide(tags=Tags(), layout=Layout((field(306),), has_block=True)), Act.SIDECAR, ""),
     "an original that cannot be overwritten": (
         decide(layout=Layout((field(306),), (36867,), has_block=True)),
@@ -225,7 +238,7 @@ def test_decisions(found: DatePlan, act: Act, why: str) -> None:
     """The whole table."""
     assert found.act is act, found
     assert why in found.why
-    assert (found.value is not None) is (act in {Act.PATCH, Act.EXIF, Act.SIDECAR})
+    assert (found.value is not None) is (act in {Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
 
 
 def test_only_nonsense_fields_are_patched() -> None:
@@ -293,7 +306,7 @@ TEXTS = st.sampled_from(
     ),
     path=st.sampled_from([TIMED, DAY, UNDATED, b"2016/DSC1.jpg", b"PXL_20210101_123456789.jpg"]),
     texts=st.tuples(TEXTS, TEXTS, TEXTS),
-    layout=st.sampled_from([FIELDS, NO_BLOCK, NO_DATES, Layout(), Layout(has_block=True, damage="x")]),
+    layout=st.sampled_from([FIELDS, NO_BLOCK, NO_DATES, EXTENSIBLE, Layout(), Layout(has_block=True, damage="x")]),
     mode=st.sampled_from(list(Mode)),
     sidecar=st.sampled_from([None, Sidecar("2019-08-17T12:34:56"), Sidecar("2019"), Sidecar(problem="x")]),
     write_date_only=st.booleans(),
@@ -312,7 +325,7 @@ def test_what_is_never_done(
     evidence = Evidence(path, MTIME_NS, tags, sidecar)
     finding = date_of(evidence, NOW, UTC, sources)
     found = plan(evidence, finding, layout, mode, NOW, write_date_only=write_date_only)
-    if found.act in {Act.PATCH, Act.EXIF, Act.SIDECAR}:
+    if found.act in {Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR}:
         assert nonsense(tags.original, NOW)
         assert finding.source in sources
         assert finding.source not in {DateSource.FOLDER, DateSource.MTIME}
@@ -320,7 +333,7 @@ def test_what_is_never_done(
         assert unwritable(evidence, finding, write_date_only=write_date_only) == ""
         assert mode in {Mode.INPLACE, Mode.SIDECAR}
         assert not layout.damage
-    if found.act in {Act.PATCH, Act.EXIF}:
+    if found.act in {Act.PATCH, Act.EXTEND, Act.EXIF}:
         assert mode is Mode.INPLACE
 
 

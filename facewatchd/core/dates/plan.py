@@ -2,8 +2,8 @@
 What may be done about a photo's capture date: evidence, finding and the file's layout -> `DatePlan`. Pure.
 
 Nothing but a missing or nonsense capture date is ever written (R11), only from the first five sources of R19, and into the
-photo only where a date field is there to be overwritten, or no Exif block at all; everything else goes beside it or is
-reported. Where in doubt: reported.
+photo only where a date field is there to be overwritten or can be added with everything else in its place; everything else
+goes beside it or is reported. Where in doubt: reported.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Act(StrEnum):
 
     NOTHING = "nothing"  # its date is right
     PATCH = "patch"  # date fields are overwritten, byte for byte
+    EXTEND = "extend"  # its Exif block gets a date field, as it has none
     EXIF = "exif"  # it gets an Exif block, as it has none
     SIDECAR = "sidecar"
     REPORT = "report"  # its date is not right, and nothing is written
@@ -73,6 +74,7 @@ class Layout:
         fixed: Date tags that cannot: of another type or length.
         has_block: Whether there is any Exif block.
         can_insert: Whether an Exif block can be put in.
+        can_extend: Whether the only Exif block has no field for the capture date, and can be given one.
         damage: Why the file must not be touched, empty where nothing is wrong with it.
     """
 
@@ -80,6 +82,7 @@ class Layout:
     fixed: tuple[int, ...] = ()
     has_block: bool = False
     can_insert: bool = False
+    can_extend: bool = False
     damage: str = ""
 
 
@@ -216,6 +219,8 @@ def plan(
         if own:
             fields = tuple(field for field in layout.fields if nonsense(_text(field), now) and _is_dateish(field))
             return DatePlan(Act.PATCH, problem, value, finding.precision, fields)
+        if layout.can_extend:
+            return DatePlan(Act.EXTEND, problem, value, finding.precision)
         if not layout.has_block and layout.can_insert:
             return DatePlan(Act.EXIF, problem, value, finding.precision)
     if _told_by_sidecar(evidence, finding):

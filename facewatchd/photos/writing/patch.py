@@ -2,47 +2,41 @@
 Where a photo keeps its dates, and what a changed date makes of its bytes. Works on bytes in memory and writes nothing:
 `photos.writing.write` does, after `photos.writing.verify` has agreed.
 
-An existing date field is overwritten in place; a JPEG without any Exif block can be given one. Nothing else is ever
-changed: no library that takes an Exif block apart and puts it together again comes near an existing one (R12).
+An existing date field is overwritten in place; an Exif block without one is extended behind its end; a photo without a block
+can be given one. Nothing else is ever changed: no library that takes an Exif block apart and puts it together again comes near
+an existing one (R12).
 """
 
 from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from facewatchd.core.dates.plan import FIELD_BYTES, Act, DateField, DatePlan, Layout
 from facewatchd.photos.formats import (
-    JPEG_APP0,
     JPEG_APP1,
-    JPEG_EOI,
-    JPEG_SOI,
-    JPEG_SOS,
     Part,
     PhotoKind,
     jpeg_segments,
     kind_of,
+    png_chunks,
     riff_chunks,
 )
 from facewatchd.photos.metadata.exif import EXIF_DIRECTORY, OFFSET_ORIGINAL, ORIGINAL, exif_block
+from facewatchd.photos.writing.edits import Edit
+from facewatchd.photos.writing.extend import EXIF_PREFIX, edits_to_extend, edits_to_insert, with_checksum
+from facewatchd.photos.writing.extend_tiff import exif_tags
+from facewatchd.photos.writing.jpeg_header import strict_header
 from facewatchd.photos.writing.patch_heif import heif_exif
-from facewatchd.photos.writing.patch_tiff import DamagedError, Span, TiffDates, find_dates
+from facewatchd.photos.writing.patch_tiff import DamagedError, Span, find_dates
 
-_PREFIX = b"Exif\0\0"
-_APP2 = 0xE2
 _EXIF_VERSION = 36864
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """In a file's bytes, `old` at `at` becomes `new`. Of equal length: overwritten in place."""
-
-    at: int
-    old: bytes
-    new: bytes
+_WRITABLE = frozenset({PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP, PhotoKind.TIFF, PhotoKind.HEIC, PhotoKind.AVIF})
+# of the length that any has
+_ANY_DATE, _ANY_ZONE = bytes(FIELD_BYTES), "+00:00"
 
 
 def layout_of(data: bytes, kind: PhotoKind | None = None) -> Layout:
@@ -61,36 +55,58 @@ def layout_of(data: bytes, kind: PhotoKind | None = None) -> Layout:
 
 
 def _layout(data: bytes, kind: PhotoKind | None) -> Layout:
-    if kind is PhotoKind.JPEG:
-        header = list(_strict_header(data))
-        *_, last = jpeg_segments(data)
-        blocks = [
-            (part.body + len(_PREFIX), part.end)
-            for part in header
-            if part.name[0] == JPEG_APP1 and data[part.body : part.body + len(_PREFIX)] == _PREFIX
-        ]
-        can_insert = not blocks and last.end == len(data) and not any(_is_mpf(data, part) for part in header)
-    elif kind is PhotoKind.TIFF:
-        blocks, can_insert = [(0, len(data))], False
-    elif kind is PhotoKind.WEBP:
-        blocks, can_insert = _webp_blocks(data), False
-    elif kind in {PhotoKind.HEIC, PhotoKind.AVIF}:
-        place = heif_exif(data)
-        blocks, can_insert = [place] if place is not None else [], False
-    else:
-        # PNG has checksums, the others have no tags: their dates go beside them
-        return Layout()
+    blocks = _blocks(data, kind)
     if not blocks:
-        return Layout(can_insert=can_insert)
+        is_read = kind in _WRITABLE and exif_block(data, kind) is not None
+        return Layout(has_block=is_read, can_insert=not is_read and _can_insert(data, kind))
+    assert kind is not None
     _agree_with_reader(data, kind, blocks[0])
     dates = [find_dates(data, *block) for block in blocks]
-    return _joined(dates)
-
-
-def _joined(dates: Sequence[TiffDates]) -> Layout:
     fields = tuple(itertools.chain.from_iterable(found.fields for found in dates))
     fixed = tuple(itertools.chain.from_iterable(found.fixed for found in dates))
-    return Layout(fields, fixed, has_block=True)
+    is_dated = any(field.tag == ORIGINAL for field in fields) or ORIGINAL in fixed
+    can_extend = not is_dated and len(blocks) == 1 and _can_extend(data, kind, blocks[0])
+    return Layout(fields, fixed, has_block=True, can_extend=can_extend)
+
+
+def _blocks(data: bytes, kind: PhotoKind | None) -> list[Span]:
+    """Where a photo's Exif blocks are; none in a format that cannot be written."""
+    if kind is PhotoKind.JPEG:
+        for _ in jpeg_segments(data):
+            pass  # to its end, or it is damaged
+        return [
+            (part.body + len(EXIF_PREFIX), part.end)
+            for part in strict_header(data)
+            if part.name[0] == JPEG_APP1 and data.startswith(EXIF_PREFIX, part.body)
+        ]
+    if kind is PhotoKind.TIFF:
+        return [(0, len(data))]
+    if kind is PhotoKind.WEBP:
+        return _webp_blocks(data)
+    if kind is PhotoKind.PNG:
+        return _png_blocks(data)
+    if kind in {PhotoKind.HEIC, PhotoKind.AVIF}:
+        place = heif_exif(data)
+        return [place] if place is not None else []
+    return []
+
+
+def _can_insert(data: bytes, kind: PhotoKind | None) -> bool:
+    if kind not in _WRITABLE:
+        return False
+    try:
+        edits_to_insert(data, kind, new_block(_ANY_DATE, _ANY_ZONE))
+    except ValueError:
+        return False
+    return True
+
+
+def _can_extend(data: bytes, kind: PhotoKind, block: Span) -> bool:
+    try:
+        edits_to_extend(data, kind, block, {ORIGINAL: _ANY_DATE, OFFSET_ORIGINAL: _ANY_ZONE.encode() + b"\0"})
+    except ValueError:
+        return False
+    return True
 
 
 def _agree_with_reader(data: bytes, kind: PhotoKind, block: Span) -> None:
@@ -100,40 +116,6 @@ def _agree_with_reader(data: bytes, kind: PhotoKind, block: Span) -> None:
         raise DamagedError("the Exif block is not where it is read")
 
 
-def _strict_header(data: bytes) -> Iterator[Part]:
-    """
-    A JPEG's segments before the picture, one right behind the other.
-
-    Raises:
-        DamagedError: Something stands between them, or they are cut off.
-    """
-    at = 2
-    if data[:2] != bytes((0xFF, JPEG_SOI)):
-        raise DamagedError("it does not begin like a JPEG")
-    while True:
-        start = at
-        if data[at : at + 1] != b"\xff":
-            raise DamagedError("there are stray bytes between the segments")
-        while data[at : at + 1] == b"\xff":  # fill bytes are allowed
-            at += 1
-        marker = data[at : at + 1]
-        body = at + 3
-        if not marker or body > len(data):
-            raise DamagedError("it ends in the middle")
-        end = at + 1 + int.from_bytes(data[at + 1 : body], "big")
-        if marker[0] in {0, 1, JPEG_SOI, JPEG_EOI} or 0xD0 <= marker[0] <= 0xD7 or end < body or end > len(data):
-            raise DamagedError("a segment has a wrong length")
-        if marker[0] == JPEG_SOS:
-            return
-        yield Part(marker, start, body, end)
-        at = end
-
-
-def _is_mpf(data: bytes, part: Part) -> bool:
-    """Whether a segment points at further pictures behind this one (CIPA DC-007), which an insertion would shift."""
-    return part.name[0] == _APP2 and data[part.body : part.body + 4] == b"MPF\0"
-
-
 def _webp_blocks(data: bytes) -> list[Span]:
     size = int.from_bytes(data[4:8], "little")
     if size + 8 != len(data):
@@ -141,11 +123,25 @@ def _webp_blocks(data: bytes) -> list[Span]:
     chunks = [part for part in riff_chunks(data) if part.name == b"EXIF"]
     if len(chunks) > 1:
         raise DamagedError("it has several Exif blocks")
-    blocks = []
-    for part in chunks:
-        prefixed = data[part.body : part.body + len(_PREFIX)] == _PREFIX
-        blocks.append((part.body + (len(_PREFIX) if prefixed else 0), part.end))
-    return blocks
+    return [(part.body + _prefix_length(data, part), part.end) for part in chunks]
+
+
+def _png_blocks(data: bytes) -> list[Span]:
+    chunks = list(png_chunks(data))
+    if chunks[-1].end + 4 != len(data):
+        raise DamagedError("something stands behind its end")
+    found = [part for part in chunks if part.name == b"eXIf"]
+    if len(found) > 1:
+        raise DamagedError("it has several Exif blocks")
+    for part in found:
+        if zlib.crc32(data[part.start + 4 : part.end]) != int.from_bytes(data[part.end : part.end + 4], "big"):
+            raise DamagedError("the checksum of its Exif block is wrong")
+    return [(part.body + _prefix_length(data, part), part.end) for part in found]
+
+
+def _prefix_length(data: bytes, part: Part) -> int:
+    """Some programs put JPEG's prefix into a chunk, where it does not belong."""
+    return len(EXIF_PREFIX) if data.startswith(EXIF_PREFIX, part.body) else 0
 
 
 # --- edits
@@ -157,22 +153,36 @@ def edits_for(data: bytes, plan: DatePlan, zone: str = "") -> tuple[Edit, ...]:
 
     Args:
         data: The whole file.
-        plan: Of `PATCH` or `EXIF`.
-        zone: Offset such as "+02:00" for a new block, empty where unknown (R22).
+        plan: Of `PATCH`, `EXIF` or `EXTEND`.
+        zone: Offset such as "+02:00" for new fields, empty where unknown (R22).
+
+    Raises:
+        ValueError: The file is not what the plan was made for.
     """
     assert plan.value is not None
+    kind = kind_of(data)
+    assert kind is not None
     text = exif_text(plan.value)
-    if plan.act is Act.PATCH:
-        return _patches(plan.fields, text)
-    assert plan.act is Act.EXIF
-    segment = _segment(new_block(text, zone))
-    return (Edit(_place_for_segment(data), b"", segment),)
+    match plan.act:
+        case Act.PATCH:
+            return _patches(data, kind, plan.fields, text)
+        case Act.EXIF:
+            return edits_to_insert(data, kind, new_block(text, zone))
+        case Act.EXTEND:
+            (block,) = _blocks(data, kind)
+            texts = {ORIGINAL: text}
+            if zone and OFFSET_ORIGINAL not in exif_tags(data[slice(*block)]):
+                texts[OFFSET_ORIGINAL] = zone.encode("ascii") + b"\0"
+            return edits_to_extend(data, kind, block, texts)
+        case _:
+            raise ValueError(f"{plan.act} writes nothing into a photo")
 
 
-def _patches(fields: Sequence[DateField], text: bytes) -> tuple[Edit, ...]:
+def _patches(data: bytes, kind: PhotoKind, fields: Sequence[DateField], text: bytes) -> tuple[Edit, ...]:
     # two tags may share one field
     places = {field.at: field.content for field in fields}
-    return tuple(Edit(at, content, text) for at, content in sorted(places.items()) if content != text)
+    edits = tuple(Edit(at, content, text) for at, content in sorted(places.items()) if content != text)
+    return with_checksum(data, edits) if kind is PhotoKind.PNG else edits
 
 
 def exif_text(value: datetime) -> bytes:
@@ -204,45 +214,3 @@ def new_block(text: bytes, zone: str) -> bytes:
     if zone:
         block += struct.pack(">HHII", OFFSET_ORIGINAL, 2, len(zone_bytes), values + FIELD_BYTES)
     return block + bytes(4) + text + zone_bytes
-
-
-def _segment(block: bytes) -> bytes:
-    body = _PREFIX + block
-    return bytes((0xFF, JPEG_APP1)) + struct.pack(">H", len(body) + 2) + body
-
-
-def _place_for_segment(data: bytes) -> int:
-    """Behind SOI and the JFIF segments, which must come first (JFIF 1.02)."""
-    at = 2
-    for part in _strict_header(data):
-        if part.name[0] != JPEG_APP0:
-            break
-        at = part.end
-    return at
-
-
-def applied(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """
-    The bytes after the edits.
-
-    Raises:
-        ValueError: What is to be replaced is not there.
-    """
-    parts: list[bytes] = []
-    done = 0
-    for edit in edits:
-        if edit.at < done or data[edit.at : edit.at + len(edit.old)] != edit.old:
-            raise ValueError("the file is not what the change was made for")
-        parts += (data[done : edit.at], edit.new)
-        done = edit.at + len(edit.old)
-    return b"".join((*parts, data[done:]))
-
-
-def reversed_edits(edits: Sequence[Edit]) -> tuple[Edit, ...]:
-    """The edits that lead back."""
-    shift = 0
-    back = []
-    for edit in edits:
-        back.append(Edit(edit.at + shift, edit.new, edit.old))
-        shift += len(edit.new) - len(edit.old)
-    return tuple(back)

@@ -16,6 +16,7 @@ _MOST_ITEMS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class _Box:
+    start: int
     name: bytes
     body: int
     end: int
@@ -26,6 +27,36 @@ class _Place:
     method: int
     reference: int
     spans: tuple[Span, ...]
+    # of the last extent: its fields in the table
+    base: int = 0
+    offset_at: int = 0
+    length_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExifItem:
+    """
+    The only Exif item of a file.
+
+    Attributes:
+        start: Where it begins.
+        block: Where its TIFF structure begins.
+        end: Where both end.
+        base: What its offset in the table of places is counted from.
+        offset_at: Where that offset is, of `offset_bytes`.
+        length_at: Where its length is, of `length_bytes`, which may be 0.
+        is_open: Whether the last box of the file has no length of its own, so that what is added belongs to it.
+    """
+
+    start: int
+    block: int
+    end: int
+    base: int
+    offset_at: int
+    offset_bytes: int
+    length_at: int
+    length_bytes: int
+    is_open: bool
 
 
 class _Reader:
@@ -46,6 +77,17 @@ def heif_exif(data: bytes) -> Span | None:
     Where the TIFF structure of the only Exif item is; None where there is none, or none that lies in one piece.
 
     Raises:
+        DamagedError: As `heif_exif_item`.
+    """
+    item = heif_exif_item(data)
+    return None if item is None else (item.block, item.end)
+
+
+def heif_exif_item(data: bytes) -> ExifItem | None:
+    """
+    The only Exif item; None where there is none, or none that lies in one piece.
+
+    Raises:
         DamagedError: The boxes have a flaw, or there are several Exif items.
     """
     boxes = list(_boxes(data, 0, len(data)))
@@ -60,7 +102,7 @@ def heif_exif(data: bytes) -> Span | None:
         return None
     if len(items) > 1:
         raise DamagedError("the file has several Exif blocks")
-    places = _places(data, inner[b"iloc"])
+    places, sizes = _places(data, inner[b"iloc"])
     place = places.get(items[0])
     if place is None or place.method != 0 or place.reference != 0 or len(place.spans) != 1:
         return None
@@ -74,7 +116,9 @@ def heif_exif(data: bytes) -> Span | None:
     base = start + 4 + reader.number(4)
     if base + 8 > end:
         raise DamagedError("the Exif block is cut off")
-    return base, end
+    offset_bytes, length_bytes = sizes
+    is_open = data[boxes[-1].start : boxes[-1].start + 4] == bytes(4)
+    return ExifItem(start, base, end, place.base, place.offset_at, offset_bytes, place.length_at, length_bytes, is_open)
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[_Box]:
@@ -88,7 +132,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[_Box]:
             size = end - at
         if size < reader.at - at or at + size > end:
             raise DamagedError("a box of the file has a wrong length")
-        yield _Box(name, reader.at, at + size)
+        yield _Box(at, name, reader.at, at + size)
         at += size
 
 
@@ -108,8 +152,8 @@ def _items(data: bytes, box: _Box) -> Iterator[tuple[int, bytes]]:
         yield item, data[inner.at - 4 : inner.at]
 
 
-def _places(data: bytes, box: _Box) -> dict[int, _Place]:
-    """Where the items lie."""
+def _places(data: bytes, box: _Box) -> tuple[dict[int, _Place], tuple[int, int]]:
+    """Where the items lie, and how many bytes an offset and a length have."""
     reader = _Reader(data, box.body, box.end)
     version = reader.number(4) >> 24
     if version > 2:
@@ -126,9 +170,11 @@ def _places(data: bytes, box: _Box) -> dict[int, _Place]:
         reference = reader.number(2)
         base = reader.number(base_size)
         spans = []
+        offset_at = length_at = 0
         for _ in range(reader.number(2)):
             if version:
                 reader.number(index_size)
+            offset_at, length_at = reader.at, reader.at + offset_size
             start = base + reader.number(offset_size)
             length = reader.number(length_size)
             spans.append((start, start + length if length else len(data)))
@@ -136,5 +182,5 @@ def _places(data: bytes, box: _Box) -> dict[int, _Place]:
             raise DamagedError("the file lists an item twice")
         if method == 0 and reference == 0 and any(end > len(data) for _, end in spans):
             raise DamagedError("the file ends in the middle")
-        places[item] = _Place(method, reference, tuple(spans))
-    return places
+        places[item] = _Place(method, reference, tuple(spans), base, offset_at, length_at)
+    return places, (offset_size, length_size)

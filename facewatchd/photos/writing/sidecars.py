@@ -20,7 +20,7 @@ from facewatchd.domain import Precision
 from facewatchd.photos.formats import EXTENSIONS
 from facewatchd.photos.metadata.tags import sidecar_names
 from facewatchd.photos.metadata.xmp import parse_xmp
-from facewatchd.photos.writing.patch import Edit, applied
+from facewatchd.photos.writing.edits import Edit, applied
 
 _EXIF = "http://ns.adobe.com/exif/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

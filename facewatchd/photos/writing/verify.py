@@ -33,10 +33,11 @@ from facewatchd.photos.metadata.exif import (
     ORIGINAL,
 )
 from facewatchd.photos.metadata.tags import read_tags
-from facewatchd.photos.writing.patch import Edit
+from facewatchd.photos.writing.edits import Edit
 
 _INTEROP_DIRECTORY, _EXIF_VERSION = 40965, 36864
 _DATES = frozenset({DATE_TIME, ORIGINAL, DIGITIZED})
+# what comes with a new date field: the pointer to its directory moves
 _NEW = frozenset({EXIF_DIRECTORY, _EXIF_VERSION, OFFSET_ORIGINAL})
 
 Fields = Mapping[tuple[int, int], object]
@@ -74,8 +75,7 @@ def flaw(old: bytes, new: bytes, edits: Sequence[Edit], value: datetime, max_meg
     written = after.get((EXIF_DIRECTORY, ORIGINAL), after.get((0, ORIGINAL)))
     if not isinstance(written, str) or parse_date(written) != value:
         return "another program would not read the new date"
-    inserted = any(not edit.old for edit in edits)
-    changing = _DATES | _NEW if inserted else _DATES
+    changing = _DATES | _NEW if len(new) != len(old) else _DATES
     if any(before.get(key) != after.get(key) for key in before.keys() | after.keys() if key[1] not in changing):
         return "another program would read other tags than before"
     return ""

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError, cause
 from facewatchd.photos.decoding.read import MAX_BYTES
-from facewatchd.photos.writing.patch import Edit, applied
+from facewatchd.photos.writing.edits import Edit, applied
 
 TEMPORARY_PREFIX = b".facewatchd-date-"
 """The watcher ignores what begins like this."""

@@ -22,7 +22,8 @@ from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.metadata.xmp import parse_xmp
-from facewatchd.photos.writing.patch import Edit, applied, edits_for, reversed_edits
+from facewatchd.photos.writing.edits import Edit, applied, reversed_edits
+from facewatchd.photos.writing.patch import edits_for
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.writing.verify import flaw
 from facewatchd.photos.writing.write import (
@@ -39,7 +40,7 @@ from facewatchd.store import Change, DatedPhoto, DateWrite, Store, WriteState
 
 log = logging.getLogger(__name__)
 
-_WRITING = frozenset({Act.PATCH, Act.EXIF, Act.SIDECAR})
+_WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
 
 
 @dataclass(frozen=True, slots=True)

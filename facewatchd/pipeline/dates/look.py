@@ -104,6 +104,6 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     if needs_date(evidence, now) and not unwritable(evidence, finding, write_date_only=only_day):
         layout = layout_of(read_settled(path, seen.stat))
     planned = plan(evidence, finding, layout, settings.mode, now, write_date_only=only_day)
-    if planned.act in {Act.PATCH, Act.EXIF} and (why := obstacle(path)):
+    if planned.act in {Act.PATCH, Act.EXTEND, Act.EXIF} and (why := obstacle(path)):
         planned = DatePlan(Act.REPORT, f"{planned.why}; {why}")
     return Looked(evidence, finding, planned, beside)

@@ -18,7 +18,7 @@ from facewatchd.pipeline.dates.look import DateSettings, Looked, look
 from facewatchd.pipeline.dates.redate import basis_of, is_settled, machine_zone
 from facewatchd.store import DatedPhoto, Store
 
-WRITING = frozenset({Act.PATCH, Act.EXIF, Act.SIDECAR})
+WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
 STATES = ("right", "fixed", "wrong", "missing", "unreadable")
 """The first two and the sum of the others are those of `status`."""
 
