@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from facewatchd.config import Config
 from facewatchd.daemon.events import Chore, Due, Stop
 from facewatchd.daemon.loop import Daemon
+from facewatchd.daemon.requests import understood
 from facewatchd.daemon.reread import Prepared
 from facewatchd.domain import FaceEngine
-from facewatchd.errors import StoreFullError
+from facewatchd.errors import FacewatchError, StoreFullError
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"
@@ -82,3 +84,18 @@ def test_a_grouping_that_is_due_while_the_disk_is_full_is_made_later(
     assert not daemon._grouping.running
     daemon.post(Stop())
     daemon.run()
+
+
+def test_a_request_that_comes_too_late_is_refused(tmp_path: Path, store: Store, builtin_engine: FaceEngine) -> None:
+    """The loop has ended, and the socket is not closed yet: whoever asks must not wait for ever."""
+    (tmp_path / "photos").mkdir()
+    config = Config.model_validate({"photos": [tmp_path / "photos"], "people": {"dir": tmp_path / "people"}})
+    daemon = Daemon(Prepared(config, builtin_engine, ""), store)
+    early, late = (understood("retry", {}, Future()) for _ in range(2))
+    daemon.post(early)
+    daemon.post(Stop())
+    daemon.run()
+    daemon.post(late)
+    for asked in (early, late):
+        with pytest.raises(FacewatchError, match=r"facewatchd is stopping\. Ask again later\."):
+            asked.reply.result(timeout=5)

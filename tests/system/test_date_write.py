@@ -30,6 +30,7 @@ from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.metadata.tags import read_sidecar, read_tags
 from facewatchd.photos.writing.write import obstacle
+from facewatchd.pipeline.dates import batches
 from facewatchd.pipeline.dates.batches import arrived, fix_batch, undo_batch
 from facewatchd.pipeline.dates.fix import fix
 from facewatchd.pipeline.dates.look import look
@@ -413,6 +414,20 @@ def test_what_was_undone_by_name_stays_undone(archive: Archive) -> None:
     assert fix_batch(archive.store, settings(), photo=path).counts == {"patch": 1}
     assert undo_batch(archive.store, settings()).counts == {"undone": 1}
     assert fix_batch(archive.store, settings()).counts == {"patch": 1}
+
+
+def test_a_photo_that_is_named_is_all_of_it(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: nobody goes on with the others, whose dates are as wrong."""
+    monkeypatch.setattr(batches, "BATCH_S", 0.0)
+    for name in (PHOTO, b"other/" + PHOTO):
+        put(archive, name, SPOILT)
+    assert fix_batch(archive.store, settings()).next is not None
+    undo_all(archive.store)
+    done = fix_batch(archive.store, settings(), photo=full(archive))
+    assert (done.counts, done.next) == ({"patch": 1}, None)
+    fix_all(archive.store)
+    undone = undo_batch(archive.store, settings(), photo=full(archive))
+    assert (undone.counts, undone.next) == ({"undone": 1}, None)
 
 
 @pytest.mark.parametrize("batch", [fix_batch, undo_batch])
