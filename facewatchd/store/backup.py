@@ -1,6 +1,6 @@
 """
-Copies of the state: whole and consistent, made beside a running daemon, and put back only after a check. They hold what is
-known of people's faces, and are for their owner's eyes only.
+Copies of the state. They are consistent, can be made while the daemon runs, and are checked before they are put back. They
+hold embeddings and names, so only their owner can read them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ _COMPANIONS = ("-wal", "-shm")
 
 def back_up(state_dir: Path, file: Path) -> None:
     """
-    Copy the state into one file, which appears when it is complete.
+    Copy the state into one file. The file appears when it is complete.
 
     Raises:
         StoreError: There is no state, or the file exists or cannot be written.
     """
     if file.exists():
-        raise StoreError("The backup cannot be written", "There is a file already; choose another name.", file)
+        raise StoreError(
+            "The backup cannot be written", "There is a file with this name already. Choose another name.", file
+        )
     part = file.with_name(file.name + ".part")
     with contextlib.closing(connect(state_dir, read_only=True)) as source:
         try:
             be_private(part)
             with store_errors(file, "The backup cannot be written"), contextlib.closing(sqlite3.connect(part)) as copy:
                 source.backup(copy)
-                # a copy of a WAL file would want its companions beside it
+                # a copy in WAL mode would need more files beside it
                 copy.execute("PRAGMA journal_mode = DELETE")
             _sync(part)
             os.replace(part, file)
@@ -45,14 +47,14 @@ def back_up(state_dir: Path, file: Path) -> None:
 
 def restore(state_dir: Path, file: Path) -> Path | None:
     """
-    Put a copy in place of the state; the caller holds the state's lock. At any moment, also after a crash, there is the state
-    that was there or the copy, whole.
+    Replace the state by a copy. The caller holds the state's lock. At any moment, also after a crash, the whole former state or
+    the whole copy is in place.
 
     Returns:
-        Where the state that was there is kept, None where there was none.
+        The file with the former state, None if there was none.
 
     Raises:
-        StoreError: The copy is missing, damaged, or not a state; everything is as before.
+        StoreError: The copy is missing, damaged, or not a state. Everything is as before.
     """
     _examine(file)
     target = state_dir / DATABASE
@@ -101,8 +103,8 @@ def _examine(file: Path) -> None:
 
 def _adapt(copy: sqlite3.Connection, target: Path) -> None:
     """
-    Have the copy know that the people tree is not as it left it: what differs there is no word of the user's. And ids that
-    were given out after the copy was made are not given to others: folders of the tree, and exports, have them.
+    Mark the copy as restored: the people tree has changed since, and these changes are no gestures. Ids that were used after
+    the copy was made are not used for other people and faces, because folders of the tree and exports have them.
     """
     with copy:
         copy.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('tree.restored', '1')")
@@ -117,7 +119,7 @@ def _adapt(copy: sqlite3.Connection, target: Path) -> None:
 
 
 def _last_ids(target: Path) -> list[tuple[str, int]]:
-    """The last id that the state in place has given out, per table; nothing where it cannot be read."""
+    """The last id that the state in place has used, per table. Empty if it cannot be read."""
     if not target.exists():
         return []
     with (
@@ -129,16 +131,16 @@ def _last_ids(target: Path) -> list[tuple[str, int]]:
 
 
 def _set_aside(target: Path) -> Path:
-    """Keep the state under another name, and leave it in place until it is replaced; of several the numbers rise."""
+    """Keep the state under another name too. It stays in place until it is replaced. Further ones get higher numbers."""
     number = 1
     while (kept := target.with_name(f"{DATABASE}.before-restore-{number}")).exists():
         number += 1
-    # into the one file, so that nothing of it lies beside it
+    # into one file, so that no other file holds a part of it
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(target)) as state:
         state.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in _COMPANIONS:
         companion = target.with_name(target.name + suffix)
-        # left where the state is damaged: it must not be taken for the copy's
+        # left by a damaged state; SQLite must not take it for a part of the copy
         if companion.exists():
             os.rename(companion, kept.with_name(kept.name + suffix))
     try:

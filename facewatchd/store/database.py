@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 PAGE_BYTES = 16_384
 """
-Of SQLite. A page of 4 KiB, its default, holds one embedding of 512 numbers and is half empty: a state of such faces takes 43 %
-less in pages of this size.
+Size of SQLite's pages. A page of 4 KiB, the default, holds one embedding of 512 numbers and is half empty. With pages of this
+size the state takes 43 % less.
 """
 
 _BUSY_S = 10.0
@@ -32,7 +32,7 @@ _BUSY_S = 10.0
 
 @contextlib.contextmanager
 def store_errors(path: Path, title: str = "The state cannot be used") -> Iterator[None]:
-    """Turn SQLite's errors into the user's."""
+    """Turn errors of SQLite into errors for the user."""
     try:
         yield
     except sqlite3.Error as error:
@@ -41,7 +41,7 @@ def store_errors(path: Path, title: str = "The state cannot be used") -> Iterato
 
 @contextlib.contextmanager
 def without_patience(connection: sqlite3.Connection) -> Iterator[None]:
-    """While this lasts another process's write is not waited for."""
+    """Within this context, a write does not wait for another process."""
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         yield
@@ -50,7 +50,7 @@ def without_patience(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class _Cursor(sqlite3.Cursor):
-    """Turns SQLite's errors into the user's wherever they come up: also in the midst of reading rows."""
+    """Turns errors of SQLite into errors for the user, also while rows are read."""
 
     def _converted(self, error: sqlite3.Error) -> Exception:
         connection = cast("_Connection", self.connection)
@@ -81,7 +81,7 @@ class _Cursor(sqlite3.Cursor):
             raise self._converted(error) from error
 
     def __next__(self) -> Any:
-        # once for every row that is read: no context manager here
+        # no context manager here: this runs once for every row
         try:
             return super().__next__()
         except sqlite3.Error as error:
@@ -89,14 +89,14 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Connection(sqlite3.Connection):
-    """Names its file in errors once that is known to be a state."""
+    """Its errors name the file, as soon as that is known to be a state."""
 
     path: Path | None = None
 
     def cursor(self, factory: Any = _Cursor) -> Any:
         return super().cursor(factory)
 
-    # since Python 3.11 the inherited ones make plain cursors
+    # since Python 3.11 the inherited methods make plain cursors
 
     def execute(self, *arguments: Any) -> Any:
         return self.cursor().execute(*arguments)
@@ -109,30 +109,30 @@ def connect(
     state_dir: Path, *, read_only: bool = False, check: bool = True, migrations: Sequence[str] = MIGRATIONS
 ) -> sqlite3.Connection:
     """
-    Open the state, making and migrating it where needed.
+    Open the state. It is made or migrated if needed.
 
     Args:
-        state_dir: Its folder; made, for the owner only, unless `read_only`.
-        read_only: For commands that only look, beside a running daemon.
-        check: Whether to look through the whole file for damage, which takes 0.6 s per GB: when the daemon starts, and not
-            for a command that changes a name. One that is about to be migrated is looked through in any case.
+        state_dir: The state folder. It is made, for the owner only, unless `read_only`.
+        read_only: For commands that only read while the daemon may run.
+        check: Whether to check the whole file for damage, which takes 0.6 s per GB: when the daemon starts, and not for a
+            command that changes a name. Before a migration the file is always checked.
         migrations: One script a version.
 
     Raises:
-        StoreError: There is no state to read; or it is damaged, unwritable, or of a newer version. So do the
-            connection's cursors whenever SQLite fails.
+        StoreError: There is no state to read, or it is damaged, cannot be written, or is of a newer version. The cursors of
+            the connection raise it too, whenever SQLite fails.
     """
     path = state_dir / DATABASE
     if read_only and not os.path.exists(path) and not _is_hidden(path):
         raise StoreError(
-            "There is no state yet", "Run 'facewatchd run' first, or name the right folder by --state.", state_dir
+            "There is no state yet", "Run 'facewatchd run' first, or give the right folder with --state.", state_dir
         )
     if not read_only:
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                "The state folder cannot be made", f"{error.strerror}; choose another by --state.", state_dir
+                "The state folder cannot be made", f"{error.strerror}. Choose another folder with --state.", state_dir
             ) from error
     with store_errors(path, "The state cannot be opened"):
         if not read_only:
@@ -151,8 +151,8 @@ def connect(
 
 def be_private(path: Path) -> None:
     """
-    A file that only its owner reads, whatever the umask is; made empty where it is missing. What SQLite puts beside it is
-    as private. Where it is not ours to close, it stays as it is.
+    Let only the owner read a file, with any umask. A missing file is made, empty. SQLite gives the same permissions to the
+    files beside it. A file of another owner stays as it is.
     """
     with contextlib.suppress(OSError):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -164,7 +164,7 @@ def be_private(path: Path) -> None:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether it cannot be told if the file is there, as its folder is closed to us."""
+    """Whether it is not known if the file exists, because we may not look into its folder."""
     try:
         os.stat(path)
     except PermissionError:
@@ -182,7 +182,7 @@ def _prepare(
     if version > len(migrations):
         raise StoreError(
             "The state was made by a newer facewatchd",
-            f"It has version {version}, this program knows {len(migrations)}; update the program.",
+            f"Its version is {version}, and this program knows versions up to {len(migrations)}. Update the program.",
             path,
         )
     if read_only:
@@ -210,7 +210,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int, migrations: Sequence[str]) -> None:
-    """Bring the tables up to date, each step and its number in one transaction, after a copy of what was there."""
+    """Copy the state, then migrate it. Each step and its number are one transaction."""
     if version == len(migrations):
         return
     if version:
@@ -224,17 +224,17 @@ def _migrate(connection: sqlite3.Connection, path: Path, version: int, migration
 
 
 def _enlarge_pages(connection: sqlite3.Connection, path: Path) -> None:
-    """Rewrite a state of an earlier version; one that is read by somebody now, or has no room for it, stays as it is."""
+    """Rewrite a state of an earlier version. It stays as it is if another process reads it now, or if there is no room."""
     if connection.execute("PRAGMA page_size").fetchone()[0] >= PAGE_BYTES:
         return
     log.info("The state is rewritten, which saves up to half of its %.1f GB: %s", path.stat().st_size / 1e9, path)
     try:
-        # not in WAL mode, which only the last connection can leave
+        # the page size cannot change in WAL mode, which only the last connection can leave
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("VACUUM")
     except sqlite3.Error as error:
-        log.warning("The state could not be rewritten and stays as large as it is: %s", error)
+        log.warning("The state could not be rewritten. It works, and stays as large as it is: %s", error)
     finally:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

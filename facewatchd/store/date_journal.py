@@ -1,5 +1,5 @@
 """
-What was written into and beside photos, and how to undo it (R15). An entry is on the disk before the photo is touched.
+What was written into and beside photos, and how to undo it (R15). An entry is on the disk before the photo is changed.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _HEAD = struct.Struct(">QII")
 
 
 class WriteState(StrEnum):
-    """How far a write has come. `PLANNED` and `UNDOING` are seen only after a crash, and are then looked into."""
+    """The state of a write. `PLANNED` and `UNDOING` are seen only after a crash, and are then checked."""
 
     PLANNED = "planned"
     DONE = "done"
     UNDOING = "undoing"
     UNDONE = "undone"
-    # the user named the photo when undoing: nothing is written about it until they say so
+    # the user undid the write for this photo: no date is written for it until the user asks for it
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """In a file's bytes, `old` at `at` became `new`."""
+    """A change in the bytes of a file: at `at`, `old` became `new`."""
 
     at: int
     old: bytes
@@ -44,17 +44,17 @@ class DateWrite:
 
     Attributes:
         write_id: Its number.
-        photo_id: Whose date. The photo may have moved since.
-        sidecar: Name of the sidecar that was written, in the photo's folder; empty where it was the photo itself.
-        state: How far it has come.
+        photo_id: The photo of the date. It may have moved since.
+        sidecar: Name of the sidecar that was written, in the photo's folder. Empty if the photo itself was written.
+        state: How far the write has come.
         created: Whether there was no such file before.
-        changes: What was changed, in the order of places.
+        changes: The changes, in the order of their places.
         old_hash: BLAKE2b of the file before, empty where `created`.
         new_hash: BLAKE2b of the file afterwards.
-        old_mtime_ns: When it had last been changed before, nanoseconds since 1970.
+        old_mtime_ns: The mtime of the file before, nanoseconds since 1970.
         value: The date that was written.
         precision: Finest part of it that is known.
-        source: Where it came from.
+        source: Where the date came from.
         at: When it was written, seconds since 1970.
     """
 
@@ -87,7 +87,7 @@ class DateJournal:
 
     def plan(self, write: DateWrite) -> int:
         """
-        Write down what is about to be done; `write_id` and `state` are given here. Commit before doing it.
+        Store a planned write. This sets `write_id` and `state`. Commit before the file is written.
 
         Returns:
             The number.
@@ -115,15 +115,15 @@ class DateJournal:
         self._db.execute("UPDATE date_writes SET state = ? WHERE write_id = ?", (state, write_id))
 
     def drop(self, write_id: int) -> None:
-        """It was not done after all."""
+        """Remove a write that was not made."""
         self._db.execute("DELETE FROM date_writes WHERE write_id = ?", (write_id,))
 
     def under_way(self) -> list[DateWrite]:
-        """What was under way when the program last ended; empty where it ended well."""
+        """The writes that had begun and not ended when the program last ended. Empty if it ended normally."""
         return self._select("state IN ('planned', 'undoing') ORDER BY write_id")
 
     def done(self, photo_ids: Iterable[PhotoId] | None = None) -> list[DateWrite]:
-        """What stands written, the latest first: of these photos, or of all."""
+        """The writes that hold, the latest first: of these photos, or of all."""
         if photo_ids is None:
             return self._select("state = 'done' ORDER BY write_id DESC")
         found = [write for photo in set(photo_ids) for write in self._select("state = 'done' AND photo_id = ?", photo)]
@@ -139,7 +139,7 @@ class DateJournal:
         return int(self._db.execute("SELECT coalesce(max(write_id), 0) FROM date_writes").fetchone()[0])
 
     def written_since(self, write_id: int) -> tuple[int, int]:
-        """Of the writes with higher numbers that stand: how many photos were written, and how many sidecars."""
+        """Of the writes with higher numbers that hold: how many photos were written, and how many sidecars."""
         photos, sidecars = self._db.execute(
             "SELECT count(DISTINCT photo_id) FILTER (WHERE sidecar = x''), count(DISTINCT photo_id) FILTER (WHERE sidecar != x'')"
             " FROM date_writes WHERE write_id > ? AND state = 'done'",
@@ -148,13 +148,13 @@ class DateJournal:
         return int(photos), int(sidecars)
 
     def written(self) -> set[PhotoId]:
-        """The photos about which something stands written."""
+        """The photos with a write that holds."""
         return {
             photo for (photo,) in self._db.execute("SELECT DISTINCT photo_id FROM date_writes WHERE state = 'done'")
         }
 
     def forgive(self, photo_id: PhotoId) -> None:
-        """The user wants a date written after all."""
+        """The user wants the date of this photo to be written again."""
         self._db.execute(
             "UPDATE date_writes SET state = 'undone' WHERE photo_id = ? AND state = 'refused'", (photo_id,)
         )

@@ -1,5 +1,5 @@
 """
-How a `DateFinding` stands in the columns of a photo's row.
+A `DateFinding` as columns of a photo's row.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DATE_MARKS = "?, ?, ?, ?, ?, ?, ?, ?"
 
 
 def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
-    """A finding as it is kept; NULLs where there is none."""
+    """The columns of a finding. NULLs if there is none."""
     if date is None:
         return (*(None,) * 7, 0)
     return (
@@ -38,7 +38,7 @@ def date_columns(date: DateFinding | None) -> tuple[str | float | None, ...]:
     )
 
 
-# for every photo of the tree: several times as fast as calling the enums
+# used for every photo of the tree: several times as fast as calling the enums
 _PRECISIONS = {str(precision): precision for precision in Precision}
 _ZONE_SOURCES = {str(source): source for source in ZoneSource}
 _SOURCES = {str(source): source for source in DateSource}
@@ -56,7 +56,7 @@ def date_finding(columns: Sequence[Any]) -> DateFinding | None:
         confidence,
         zone,
         problem,
-        # what older versions found has no word about it
+        # older versions did not store it
         _ZONE_SOURCES[zone_source] if zone_source else ZoneSource.NONE,
         bool(hangs),
     )

@@ -1,6 +1,6 @@
 """
-Names that the user gave to links. They are kept with the faces that a link is there for: whose face it is changes, and the link
-goes along with its name.
+Names that the user gave to links. They are stored with the faces that a link shows. If such a face goes to another person, the
+link follows with its name.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class GivenNames:
 
     def of_owner(self, owner: PersonId | Pool, least: int) -> dict[PhotoId, bytes]:
         """
-        Per photo the name of its link in an owner's folder, where the user gave one.
+        Per photo the name of its link in an owner's folder, if the user gave one.
 
         Args:
-            owner: Whose.
-            least: People without a name and with fewer faces have no folder, and are in the unknown pool.
+            owner: The owner of the folder.
+            least: People without a name and with fewer faces have no folder. Their faces are in the unknown pool.
         """
         if not self._db.execute("SELECT 1 FROM given_names LIMIT 1").fetchone():
-            return {}  # nearly everywhere; who is in the pool takes a while to tell
+            return {}  # nearly always; the faces of the pool take a while to find
         condition, argument = _shown(owner, least)
         rows = self._db.execute(
             "SELECT f.photo_id, g.name FROM given_names g JOIN faces f USING (face_id)"
@@ -46,7 +46,7 @@ class GivenNames:
 
 
 def _shown(owner: PersonId | Pool, least: int) -> tuple[str, int]:
-    """The faces that a photo is in an owner's folder for, as a condition, and its parameter ?1, which it need not have."""
+    """An SQL condition for the faces that a link in an owner's folder shows, and its parameter ?1, which it may not use."""
     match owner:
         case Pool.IGNORED:
             return "f.ignored", least

@@ -1,5 +1,5 @@
 """
-Halves of moves of links (`core.tree.half_moves`), and copies of links that wait for their other half.
+Half moves of links (`core.tree.half_moves`), and copies of links that wait for their other half.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class HalfMoves:
 
     def since(self, at: float) -> list[HalfMove]:
         """
-        The halves since then; of words that were taken back there are none any more, and a copy is half of nothing once the
-        face is somebody else's.
+        The half moves since then. Those of corrections that were undone do not count, nor does a copy if the face belongs to
+        another person now.
         """
         rows = self._db.execute(
             "SELECT h.photo_id, h.kind, h.owner, h.at, h.entry_id, h.founded FROM half_moves h"
@@ -45,22 +45,22 @@ class HalfMoves:
         )
 
     def forget(self, photo_id: PhotoId) -> None:
-        """The move is whole, or the half is none any more."""
+        """Remove these: the move is complete, or is not one any more."""
         self._db.execute("DELETE FROM half_moves WHERE photo_id = ?", (photo_id,))
 
     def forget_before(self, at: float) -> None:
-        """Their other halves will not come."""
+        """Remove these: their other halves will not come."""
         self._db.execute("DELETE FROM half_moves WHERE at < ?", (at,))
 
     # --- copies that say nothing by themselves
 
     def waiting(self) -> dict[Waiting, float]:
-        """Since when copies wait, seconds since 1970."""
+        """The copies that wait, and since when, seconds since 1970."""
         rows = self._db.execute("SELECT folder, photo_id, since FROM waiting_links")
         return {(folder, photo_id): since for folder, photo_id, since in rows}
 
     def keep_waiting(self, waiting: Collection[Waiting], now: float) -> None:
-        """These wait, some of them for a while already, and no others."""
+        """These copies wait, and no others. Those that waited already keep their time."""
         gone = self.waiting().keys() - {*waiting}
         self._db.executemany("DELETE FROM waiting_links WHERE folder = ? AND photo_id = ?", sorted(gone))
         self._db.executemany(

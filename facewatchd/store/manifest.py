@@ -1,5 +1,5 @@
 """
-The manifest: what was last written into the people tree. Each line is written right after the deed.
+The manifest: what the program wrote into the people tree. Each entry is stored right after the write.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Manifest:
         self._db = connection
 
     def names(self) -> dict[Owner, bytes]:
-        """The path of every folder of ours."""
+        """The path of every folder that the program made."""
         rows = self._db.execute("SELECT owner, name FROM tree_folders ORDER BY folder_id")
         return {_owner(text): name for text, name in rows}
 
@@ -40,7 +40,7 @@ class Manifest:
         return tuple(map(Written._make, rows))
 
     def of_photos(self, owner: Owner, photos: Collection[PhotoId]) -> WrittenFolder | None:
-        """The owner's folder with the entries of these photos only; None where there is none."""
+        """The owner's folder, only with the entries of these photos. None if there is no folder."""
         row = self._db.execute(
             "SELECT folder_id, name FROM tree_folders WHERE owner = ?", (owner_text(owner),)
         ).fetchone()
@@ -54,15 +54,15 @@ class Manifest:
         self._db.executemany("UPDATE tree_folders SET busy = 1 WHERE name = ?", [(name,) for name in names])
 
     def end(self) -> None:
-        """Everything that was begun is written down."""
+        """Everything that was begun is stored."""
         self._db.execute("UPDATE tree_folders SET busy = 0 WHERE busy")
 
     def busy(self) -> set[bytes]:
-        """Folders whose writing was begun and, for a crash or a full disk, not ended."""
+        """Folders in which writing began and did not end, because of a crash or a full disk."""
         return {name for (name,) in self._db.execute("SELECT name FROM tree_folders WHERE busy")}
 
     def made(self, owner: Owner, name: bytes) -> None:
-        """A folder was made; nothing of ours is in it yet."""
+        """A folder was made. The program wrote nothing into it yet."""
         self.removed(owner)
         self._db.execute("INSERT INTO tree_folders (owner, name) VALUES (?, ?)", (owner_text(owner), name))
 
@@ -73,11 +73,11 @@ class Manifest:
         self._db.execute("DELETE FROM tree_folders WHERE owner = ?", (owner_text(owner),))
 
     def clear(self) -> None:
-        """There is no tree: nothing was written."""
+        """Forget everything: there is no tree."""
         self._db.execute("DELETE FROM tree_folders")
 
     def put(self, folder: bytes, entry: Written) -> None:
-        """A link or file of ours is in the folder of this name."""
+        """The program put a link or file into the folder with this name."""
         self._db.execute(
             "INSERT OR REPLACE INTO tree_entries (folder_id, name, photo_id, content, signature)"
             " SELECT folder_id, ?, ?, ?, ? FROM tree_folders WHERE name = ?",
@@ -85,7 +85,7 @@ class Manifest:
         )
 
     def intend(self, folder: bytes, name: bytes, photo_id: PhotoId | None, signature: bytes) -> None:
-        """A file of this signature is about to be put in place; what was there before stays written down."""
+        """A file of this signature is about to be put in place. The former entry stays stored."""
         self._db.execute(
             "INSERT INTO tree_entries (folder_id, name, photo_id, content, signature, intended)"
             " SELECT folder_id, ?, ?, ?, x'', ? FROM tree_folders WHERE name = ?"
@@ -94,7 +94,7 @@ class Manifest:
         )
 
     def copies(self) -> tuple[dict[bytes, bytes], set[int]]:
-        """Copies of photos, signature -> target, and the inodes of hard links."""
+        """The copies of photos, as signature -> target, and the inodes of hard links."""
         rows = self._db.execute(
             "SELECT content, signature, intended FROM tree_entries INDEXED BY tree_files"
             " WHERE (signature != x'' OR intended != x'') AND photo_id IS NOT NULL"

@@ -1,5 +1,5 @@
 """
-What is to be told of the people tree: what stands there and waits for the user, and what was put back a while ago.
+Messages about the people tree: what is there and waits for the user, and what was put back a while ago.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 
 KEPT_S = 86_400.0
-"""What was put back is told for so long."""
+"""Seconds for which something that was put back is told."""
 
 _KEY = "tree.notices"
 _MOST_EVENTS = 5
@@ -23,7 +23,7 @@ class Notice:
 
     Attributes:
         at: Since when, seconds since 1970.
-        path: The folder of the tree that it is about, as long as that stands there; empty for what has happened.
+        path: The folder of the tree, for a message that holds while the folder exists. Empty for an event.
         is_question: Whether it waits for the user's answer.
     """
 
@@ -40,7 +40,7 @@ class Notices:
         self._db = connection
 
     def all(self, now: float) -> list[Notice]:
-        """What is to be told now."""
+        """The messages of now."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
         notices = [
             Notice(text, at, os.fsencode(path), bool(asks))
@@ -49,7 +49,7 @@ class Notices:
         return [notice for notice in notices if notice.path or now - notice.at < KEPT_S]
 
     def replace(self, notices: list[Notice]) -> None:
-        """Tell these and no others; of what has happened, the last few."""
+        """Tell these messages and no others. Of events, only the last few are kept."""
         events = [notice for notice in notices if not notice.path][-_MOST_EVENTS:]
         kept = [*(notice for notice in notices if notice.path), *events]
         rows = [(notice.text, notice.at, os.fsdecode(notice.path), notice.is_question) for notice in kept]

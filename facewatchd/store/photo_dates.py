@@ -1,5 +1,5 @@
 """
-The capture dates that were found for the photos of the index.
+The date findings of the photos in the index.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PHOTOS_STAT = "p.size, p.mtime_ns, p.ctime_ns, p.inode, p.device"
 
 @dataclass(frozen=True, slots=True)
 class DatedPhoto:
-    """A photo taken in, where it is, and the date that was found for it; `beside` as in `KnownPhoto`."""
+    """A photo that was taken in, its place, and its date finding. `beside` is as in `KnownPhoto`."""
 
     photo_id: PhotoId
     root: Root
@@ -34,15 +34,15 @@ class DatedPhoto:
 
 
 class PhotoDates:
-    """What rows of `photos` say of dates; a photo that is taken in brings its own, see `Photos.take`."""
+    """The dates in rows of `photos`. A photo that is taken in brings its own, see `Photos.take`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
     def counts(self) -> dict[str, int]:
         """
-        Photos taken in that are where they should be, by `core.dates.evidence.standing`: `right` where the photo or its sidecar has its
-        date, `fixed` where we wrote one into or beside it, and `reported` where it is neither.
+        How many photos are taken in and in place, by `core.dates.evidence.standing`: `right` if the photo or its sidecar has its
+        date, `fixed` if we wrote one into or beside it, else `reported`.
         """
         rows = self._db.execute(
             "SELECT date_source, date_problem != '', w.photo_id IS NOT NULL, count(*) FROM photos p"
@@ -55,16 +55,16 @@ class PhotoDates:
         return counts
 
     def dated(self, after: PhotoId = 0, limit: int = -1) -> list[DatedPhoto]:
-        """Photos taken in that are where they should be, by their numbers from behind `after` on."""
+        """Photos that are taken in and in place, by their numbers, those after `after`."""
         return self._dated("p.photo_id > ? ORDER BY p.photo_id LIMIT ?", after, limit)
 
     def dated_photo(self, photo_id: PhotoId) -> DatedPhoto | None:
-        """The same for one photo, None where it is not to be found."""
+        """The same for one photo. None if it is not there."""
         found = self._dated("p.photo_id = ?", photo_id)
         return found[0] if found else None
 
     def dated_beginning(self, root_id: RootId, beginning: bytes) -> list[DatedPhoto]:
-        """The same for the photos of one folder: those whose paths, relative to the root, begin like this."""
+        """The same for the photos of one folder: their paths, relative to the root, begin with this."""
         return self._dated(
             # no name in UTF-8 has the byte ff
             "p.root_id = ? AND p.path >= ? AND p.path < ? AND instr(substr(p.path, ?), x'2f') = 0",
@@ -95,21 +95,21 @@ class PhotoDates:
     # --- what is to be looked for again
 
     def due(self, roots: Collection[RootId], limit: int) -> list[DatedPhoto]:
-        """Photos of these roots that are to be dated again, as in `dated`."""
+        """Photos of these roots that must be dated again, as in `dated`."""
         marks = ",".join("?" * len(roots))
         return self._dated(f"p.date_due = 1 AND p.root_id IN ({marks}) ORDER BY p.photo_id LIMIT ?", *roots, limit)
 
     def all_due(self) -> set[PhotoId]:
-        """Those that are to be, wherever they are."""
+        """Those that must be dated again, in any root."""
         return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE date_due = 1")}
 
     def count_due(self) -> int:
-        """How many are to be, of those that are not gone."""
+        """How many photos must be dated again, without those that are gone."""
         row = self._db.execute("SELECT count(*) FROM photos WHERE date_due = 1 AND state = 'done'").fetchone()
         return int(row[0])
 
     def findings(self, after: PhotoId, limit: int) -> list[tuple[PhotoId, bytes, DateFinding | None]]:
-        """Number, path relative to the root, and finding of every photo that was ever taken in, also of those that are gone."""
+        """Number, path relative to the root, and finding of every photo that was ever taken in. Tombstones are among them."""
         rows = self._db.execute(
             f"SELECT photo_id, path, {DATE_COLUMNS} FROM photos WHERE photo_id > ? AND content_hash IS NOT NULL"
             " ORDER BY photo_id LIMIT ?",
@@ -118,16 +118,16 @@ class PhotoDates:
         return [(photo_id, path, date_finding(columns)) for photo_id, path, *columns in rows]
 
     def set_due(self, photo_ids: Iterable[PhotoId], *, due: bool = True) -> None:
-        """These photos are to be dated again, or have been."""
+        """These photos must be dated again, or were."""
         self._db.executemany(
             "UPDATE photos SET date_due = ? WHERE photo_id = ?", [(int(due), photo_id) for photo_id in photo_ids]
         )
 
     def due_by_clock(self, after: PhotoId, count: int, latest: datetime, latest_mtime_ns: int) -> PhotoId | None:
         """
-        Photos are to be dated again for which the clock that dated them matters: a later one would have found another date,
-        or the date found is in the future by now. Where the file's own time is in the future, too, it is this clock that
-        stands wrong.
+        Mark photos to be dated again if the clock matters for their date: a later clock would have found another date, or the
+        date is in the future now. If the time of the file is in the future too, this machine's clock is wrong, and the photo
+        is not marked.
 
         Args:
             after: Only numbers behind this one.
@@ -136,7 +136,7 @@ class PhotoDates:
             latest_mtime_ns: The same in nanoseconds since 1970.
 
         Returns:
-            Where to go on; None where this was the end.
+            Where to go on. None if this was the end.
         """
         self._db.execute(
             "UPDATE photos SET date_due = 1 WHERE photo_id > ?1 AND photo_id <= ?1 + ?2"
@@ -149,17 +149,17 @@ class PhotoDates:
     # --- what was found
 
     def redate(self, photo_id: PhotoId, date: DateFinding | None) -> None:
-        """Another date was found for a photo, whose file is as it was."""
+        """Another date was found for a photo. Its file did not change."""
         self._db.execute(
             f"UPDATE photos SET ({DATE_COLUMNS}) = ({DATE_MARKS}) WHERE photo_id = ?", (*date_columns(date), photo_id)
         )
 
     def accompanied(self, photo_id: PhotoId, beside: bytes) -> None:
-        """These sidecars are beside a photo now, and its date is by them; see `KnownPhoto.beside`."""
+        """These sidecars are beside a photo now, and its date was found with them; see `KnownPhoto.beside`."""
         self._db.execute("UPDATE photos SET beside = ? WHERE photo_id = ?", (beside, photo_id))
 
     def rewritten(self, photo_id: PhotoId, stat: FileStat, content_hash: bytes) -> None:
-        """We have written into a photo's file ourselves: it is as it is now, and not to be taken in again."""
+        """The program wrote into the file of a photo: this is its stat now, and it is not taken in again."""
         self._db.execute(
             f"UPDATE photos SET ({STAT_COLUMNS}) = (?, ?, ?, ?, ?), content_hash = ? WHERE photo_id = ?",
             (*stat_numbers(stat), content_hash, photo_id),

@@ -1,5 +1,5 @@
 """
-The index of photos: what is on disk as far as we know, and how far each photo has come.
+The index of photos: the files that are known, and the state of each photo.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Photos:
         self._db = connection
 
     def sample(self, root_id: RootId, count: int, *, missing: bool = False) -> list[tuple[bytes, FileStat]]:
-        """Some photos of a root, spread over it; `missing`: of its tombstones."""
+        """Some photos of a root, spread over it. `missing`: some tombstones instead."""
         condition = f"root_id = ? AND {'' if missing else 'NOT '}state = 'missing'"
         columns = f"photo_id, path, {STAT_COLUMNS}"
         (last,) = self._db.execute("SELECT coalesce(max(photo_id), 0) FROM photos").fetchone()
         found: dict[PhotoId, tuple[bytes, FileStat]] = {}
-        # in a large archive a few guesses find enough; sorting all of it by chance takes a fifth of a second
+        # in a large archive a few random ids find enough photos; sorting all of them by random takes a fifth of a second
         for _ in range(10 * count if last > _MANY else 0):
             row = self._db.execute(
                 f"SELECT {columns} FROM photos WHERE photo_id = ? AND {condition}",
@@ -60,7 +60,7 @@ class Photos:
     # --- the index
 
     def known(self, root_id: RootId) -> dict[bytes, KnownPhoto]:
-        """Every photo of a root by its path, the missing ones too."""
+        """Every photo of a root by its path. Tombstones are among them."""
         rows = self._db.execute(f"SELECT path, {_KNOWN} FROM photos WHERE root_id = ?", (root_id,))
         return {path: _known(row) for path, *row in rows}
 
@@ -81,7 +81,7 @@ class Photos:
         return {path: _known(row) for path, *row in rows}
 
     def are_in(self, root_id: RootId, path: bytes) -> bool:
-        """Whether there is a photo under a path, or below it; tombstones are none."""
+        """Whether a photo is at a path or below it. Tombstones do not count."""
         row = self._db.execute(
             "SELECT 1 FROM photos WHERE root_id = ?1 AND (path = ?2 OR (path >= ?3 AND path < ?4)) AND state != 'missing'",
             (root_id, path, path + b"/", path + b"0"),
@@ -89,7 +89,7 @@ class Photos:
         return row is not None
 
     def same_file(self, stat: FileStat) -> list[PlacedPhoto]:
-        """Photos taken in that were this very file when last seen, under whatever path."""
+        """Photos that were taken in and were this file when last seen, at any path."""
         rows = self._db.execute(
             f"SELECT root_id, path, {_KNOWN} FROM photos WHERE inode = ? AND device = ? AND size = ? AND mtime_ns = ?"
             " AND content_hash IS NOT NULL ORDER BY photo_id",
@@ -98,14 +98,14 @@ class Photos:
         return [PlacedPhoto(root_id, path, _known(row)) for root_id, path, *row in rows]
 
     def same_content(self, content_hash: bytes) -> list[PlacedPhoto]:
-        """Photos with the same image data, under whatever path."""
+        """Photos with the same image data, at any path."""
         rows = self._db.execute(
             f"SELECT root_id, path, {_KNOWN} FROM photos WHERE content_hash = ? ORDER BY photo_id", (content_hash,)
         )
         return [PlacedPhoto(root_id, path, _known(row)) for root_id, path, *row in rows]
 
     def content_of(self, root_id: RootId, path: bytes, model_id: str) -> bytes | None:
-        """Hash of the picture that these models last saw under a path."""
+        """Hash of the picture that these models last saw at a path."""
         row = self._db.execute(
             "SELECT content_hash FROM photos WHERE root_id = ? AND path = ? AND model_id = ?", (root_id, path, model_id)
         ).fetchone()
@@ -128,7 +128,7 @@ class Photos:
         return None
 
     def find_content(self, seen: SeenFile) -> bytes | None:
-        """Hash of the picture that was last seen under a path, by whatever models."""
+        """Hash of the picture that any models last saw at a path."""
         row = self._db.execute(
             "SELECT content_hash FROM photos WHERE root_id = ? AND path = ?", (seen.root_id, seen.path)
         ).fetchone()
@@ -136,7 +136,7 @@ class Photos:
 
     def is_gone_picture(self, content_hash: bytes, model_id: str) -> bool:
         """
-        Whether these models saw this picture in a file that is not where it was, or is in a folder that is not watched any
+        Whether these models saw this picture in a file that is not there any more, or is in a folder that is not watched any
         more.
         """
         row = self._db.execute(
@@ -147,23 +147,23 @@ class Photos:
         return row is not None
 
     def missing(self) -> set[PhotoId]:
-        """Photos whose files are gone."""
+        """How many photos have lost their files."""
         return {photo for (photo,) in self._db.execute("SELECT photo_id FROM photos WHERE state = 'missing'")}
 
     def wait(self, seen: SeenFile) -> None:
-        """A new or changed file is to be taken in."""
+        """A new or changed file must be taken in."""
         self._put(seen, PhotoState.PENDING, "")
 
     def fail(self, seen: SeenFile, reason: str, now: float, *, passing: bool) -> None:
         """
-        It could not be taken in.
+        A file could not be taken in.
 
         Args:
             seen: The file.
             reason: A sentence for the user.
             now: Seconds since 1970.
-            passing: Whether trying again may help: then it is, ever more rarely, and at last only when the file
-                changes or the user says so.
+            passing: Whether trying again may help. Then it is tried again, less and less often, and in the end only when
+                the file changes or the user asks for it.
         """
         known = self.find(seen.root_id, seen.path)
         row = self._db.execute(
@@ -178,8 +178,8 @@ class Photos:
 
     def retry(self, now: float | None) -> int:
         """
-        Failed photos are to be tried again: those whose time has come, or was set by a clock that has been set back since,
-        or all where `now` is None.
+        Failed photos must be tried again: those with a time that has come or that is too far away (the clock was set back), or all
+        if `now` is None.
 
         Returns:
             How many.
@@ -192,7 +192,7 @@ class Photos:
         return cursor.rowcount
 
     def retry_in(self, root_id: RootId, folder: bytes = b"") -> None:
-        """The failed photos of a folder and below it, "" for the root, are to be tried again: it was closed for a while."""
+        """The failed photos in a folder and below it, "" for the root, must be tried again: we could not read the folder for a while."""
         self._db.execute(
             "UPDATE photos SET state = 'pending', attempts = 0 WHERE state = 'failed' AND root_id = ?1"
             " AND (?2 = x'' OR path >= ?3 AND path < ?4)",
@@ -211,8 +211,8 @@ class Photos:
 
     def move(self, photo_id: PhotoId, seen: SeenFile) -> None:
         """
-        A photo is under another path now. Another photo that was known there makes room: it becomes a tombstone under a
-        path that no file can have, and is found again by its file or picture (two photos may have changed names).
+        A photo has another path now. Another photo that was known at that path becomes a tombstone with a path that no file can
+        have. It is found again by its file or picture (two photos may have swapped names).
         """
         there = (seen.root_id, seen.path, photo_id)
         self._db.execute(
@@ -231,8 +231,8 @@ class Photos:
 
     def absent(self, photo_ids: Iterable[PhotoId], now: float, scans: int) -> None:
         """
-        A scan did not see their files (`scans` 1), or an event said that they went (0). What was missed first by a clock
-        that has been set back since is missed since `now`.
+        A scan did not see their files (`scans` 1), or an event reported that they went (0). If the clock was set back since they
+        were first missed, they count as missed since `now`.
         """
         self._db.executemany(
             "UPDATE photos SET absent_since = min(coalesce(absent_since, ?1), ?1), absent_scans = absent_scans + ?2"
@@ -241,7 +241,7 @@ class Photos:
         )
 
     def present(self, photo_ids: Iterable[PhotoId]) -> None:
-        """Their files are there after all; a tombstone comes back to life."""
+        """Their files are there again. A tombstone becomes a photo again."""
         self._db.executemany(
             "UPDATE photos SET absent_since = NULL, absent_scans = 0, state = iif(state != 'missing', state,"
             " iif(content_hash IS NULL OR size < 0 OR shown_as IS NOT NULL, 'pending', 'done')) WHERE photo_id = ?",
@@ -249,7 +249,7 @@ class Photos:
         )
 
     def absences(self, root_id: RootId) -> list[tuple[PhotoId, bytes, int, Absence]]:
-        """The photos that were not seen and are no tombstones yet, with the number of the device that they were on."""
+        """The photos that were not seen and are not tombstones yet, with the number of their device."""
         rows = self._db.execute(
             "SELECT photo_id, path, device, absent_since, absent_scans FROM photos"
             " WHERE root_id = ? AND absent_since IS NOT NULL AND state != 'missing' ORDER BY photo_id",
@@ -269,12 +269,12 @@ class Photos:
         return [(path, stat_of_row(*stat)) for path, *stat in rows]
 
     def miss(self, photo_ids: Iterable[PhotoId]) -> None:
-        """Their files are gone: they become tombstones, which keep faces, names and the user's word."""
+        """Their files are gone: they become tombstones, which keep faces, names and corrections."""
         self._db.executemany(f"UPDATE photos SET {MISSING} WHERE photo_id = ?", [(photo_id,) for photo_id in photo_ids])
 
     def miss_all(self, root_id: RootId) -> int:
         """
-        The photos of a root that is not watched any more become tombstones; when the root is back they are, too.
+        The photos of a root that is not watched any more become tombstones. When the root is back, they are too.
 
         Returns:
             How many.
@@ -283,7 +283,7 @@ class Photos:
         return cursor.rowcount
 
     def take(self, taken: TakenPhoto, model_id: str) -> PhotoId:
-        """A photo was taken in by these models: store what was found out about the file itself."""
+        """A photo was taken in with these models: store the facts about the file itself."""
         seen = taken.seen
         self._db.execute(
             "UPDATE photos SET content_hash = ?, model_id = ?, width = ?, height = ? WHERE photo_id = ?",
@@ -298,7 +298,7 @@ class Photos:
         return photo_id
 
     def look_again(self, seen: SeenFile, date: DateFinding | None, beside: bytes = b"") -> PhotoId:
-        """The file is as it is now, and its picture is what it was: nothing else is to be done."""
+        """The file changed, but its picture did not: only the stat is stored."""
         self._put(seen, PhotoState.DONE, "")
         row = self._db.execute(
             f"UPDATE photos SET ({DATE_COLUMNS}, beside) = ({DATE_MARKS}, ?), date_due = 0, retry_at = NULL, attempts = 0"
@@ -308,13 +308,13 @@ class Photos:
         return int(row[0])
 
     def redo_all(self) -> None:
-        """Everything is to be taken in again (another model); what is missing, when it comes back."""
+        """All photos must be taken in again (another model). Missing ones are taken in when they come back."""
         self._db.execute("UPDATE photos SET state = 'pending' WHERE state IN ('done', 'failed')")
         self._db.execute("UPDATE photos SET size = -1 WHERE state = 'missing'")
 
     def pending(self, roots: Collection[RootId], limit: int) -> list[SeenFile]:
-        """The next photos of these roots to be taken in, the longest known first."""
-        # root by root, as the index has it: those of a root that is away are not walked through
+        """The next photos of these roots to take in. The ones known longest come first."""
+        # root by root, in the order of the index, so that the rows of an offline root are not read
         rows = [
             row
             for root_id in roots
@@ -327,17 +327,17 @@ class Photos:
         return [SeenFile(root_id, path, stat_of_row(*stat)) for _, root_id, path, *stat in sorted(rows)[:limit]]
 
     def count_pending(self) -> int:
-        """How many photos are not taken in yet; looks at no others."""
+        """How many photos are not taken in yet. Only their rows are read."""
         return int(self._db.execute("SELECT count(*) FROM photos WHERE state = 'pending'").fetchone()[0])
 
     def any_taken(self) -> bool:
-        """Whether any photo was ever taken in, of those that are remembered."""
+        """Whether the state has a photo that was ever taken in."""
         return bool(
             self._db.execute("SELECT EXISTS (SELECT 1 FROM photos WHERE content_hash IS NOT NULL)").fetchone()[0]
         )
 
     def people_in(self, photo_ids: Iterable[PhotoId]) -> set[PersonId | None]:
-        """Whose faces are in these photos; None where somebody unknown's are."""
+        """The people with faces in these photos. None is among them if there is an unassigned face."""
         return {
             person
             for photo_id in photo_ids
@@ -347,12 +347,12 @@ class Photos:
     # --- figures
 
     def count(self, root_id: RootId) -> int:
-        """Photos of a root, tombstones left out."""
+        """How many photos a root has, without tombstones."""
         row = self._db.execute("SELECT count(*) FROM photos WHERE root_id = ? AND state != 'missing'", (root_id,))
         return int(row.fetchone()[0])
 
     def count_all(self, root_id: RootId) -> int:
-        """Photos of a root, tombstones included."""
+        """How many photos a root has, with tombstones."""
         row = self._db.execute("SELECT count(*) FROM photos WHERE root_id = ?", (root_id,)).fetchone()
         return int(row[0])
 
@@ -374,9 +374,9 @@ def _known(row: Sequence[Any]) -> KnownPhoto:
 
 
 RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 43_200.0)
-"""Waits between attempts: a share that comes back within a minute, a disk that is mended within the day."""
+"""Waits between attempts: a share may come back within a minute, a disk may be repaired within a day."""
 
 
 def next_retry(attempts: int, now: float) -> float | None:
-    """When to try again after so many attempts, seconds since 1970; None: no more by itself."""
+    """When to try again after so many attempts, seconds since 1970. None: the program does not try again by itself."""
     return now + RETRY_AFTER_S[attempts - 1] if attempts <= len(RETRY_AFTER_S) else None

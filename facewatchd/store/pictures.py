@@ -1,5 +1,5 @@
 """
-Which faces have a picture beside the link to their photo: those that the user is asked about.
+The faces with a picture beside the link to their photo: those that the user is asked about.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FaceOnPhoto = tuple[FaceId, PhotoId]
 
 
 class Pictures:
-    """Rows of `faces`, as what is asked about."""
+    """Rows of `faces` that the user is asked about."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -25,7 +25,7 @@ class Pictures:
 
         Args:
             least: See `People.unknown_photos`.
-            most: So many.
+            most: How many at most.
         """
         rows = self._db.execute(
             "SELECT face_id, photo_id FROM (SELECT f.face_id, f.photo_id, f.x FROM faces f JOIN photos p USING (photo_id)"
@@ -35,7 +35,7 @@ class Pictures:
         return rows.fetchall()
 
     def in_review(self, person_id: PersonId) -> list[FaceOnPhoto]:
-        """The faces that may be a person's, from left to right in each photo."""
+        """The faces that may belong to a person, from left to right in each photo."""
         rows = self._db.execute(
             "SELECT f.face_id, f.photo_id FROM faces f WHERE f.review_of = ? AND f.person_id IS NULL AND f.poor = ''"
             " AND NOT f.ignored ORDER BY f.photo_id, f.x, f.face_id",
@@ -44,12 +44,12 @@ class Pictures:
         return rows.fetchall()
 
     def photos(self, faces: Collection[FaceId]) -> dict[FaceId, PhotoId]:
-        """The photos that these faces are in; faces that are no more are left out."""
+        """The photos of these faces. Faces that were deleted are left out."""
         chosen = ",".join(str(int(face)) for face in faces)
         return dict(self._db.execute(f"SELECT face_id, photo_id FROM faces WHERE face_id IN ({chosen})").fetchall())
 
     def sources(self, faces: Collection[FaceId]) -> dict[FaceId, tuple[bytes, Box]]:
-        """What these faces are cut out of: the content of the photo, and where in it."""
+        """Where these faces are cut out: the content hash of the photo, and the box."""
         chosen = ",".join(str(int(face)) for face in faces)
         rows = self._db.execute(
             "SELECT f.face_id, p.content_hash, f.x, f.y, f.w, f.h FROM faces f JOIN photos p USING (photo_id)"
@@ -58,7 +58,7 @@ class Pictures:
         return {face: (content, Box(*place)) for face, content, *place in rows}
 
     def with_content(self, content_hash: bytes) -> dict[FaceId, Box]:
-        """The faces of photos that show this, and where in it."""
+        """The faces of photos with this content, and their boxes."""
         rows = self._db.execute(
             "SELECT f.face_id, f.x, f.y, f.w, f.h FROM faces f JOIN photos p USING (photo_id) WHERE p.content_hash = ?",
             (content_hash,),

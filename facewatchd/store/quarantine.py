@@ -1,5 +1,5 @@
 """
-Pictures that ended the process which decoded them: they are left alone, in whatever file they turn up (R23).
+Pictures that ended the process that decoded them. They are not decoded again, in any file (R23).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Quarantine:
 
     def add(self, content_hash: bytes, reason: str, now: float) -> None:
         """
-        A picture is to be left alone.
+        Do not decode a picture again.
 
         Args:
             content_hash: Of the picture.
@@ -25,7 +25,7 @@ class Quarantine:
         self._db.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", (content_hash, reason, now))
 
     def reasons(self) -> dict[bytes, str]:
-        """Why each is left alone, by the picture's content hash."""
+        """Why each picture is not decoded, by its content hash."""
         return dict(self._db.execute("SELECT content_hash, reason FROM quarantine").fetchall())
 
     def count(self) -> int:
@@ -33,5 +33,5 @@ class Quarantine:
         return int(row[0])
 
     def clear(self) -> None:
-        """Each is to be tried again."""
+        """Try all of them again."""
         self._db.execute("DELETE FROM quarantine")

@@ -1,5 +1,5 @@
 """
-What is put before the user: faces too close to call, people who may be one, and photos of several people.
+What the user is asked: faces that are too close to call, and people who may be one. And photos of two people together.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Reviews:
     # --- too close to call
 
     def people(self) -> list[Person]:
-        """Those whose some faces may be."""
+        """The people to whom some faces may belong."""
         rows = self._db.execute(
             "SELECT person_id, name FROM people WHERE merged_into IS NULL AND NOT hidden AND person_id IN"
             " (SELECT review_of FROM faces WHERE review_of IS NOT NULL AND person_id IS NULL) ORDER BY person_id"
@@ -31,11 +31,11 @@ class Reviews:
         return [Person(*row) for row in rows]
 
     def photos(self, person_id: PersonId) -> list[PersonPhoto]:
-        """The photos with a face that may be the person's."""
+        """The photos with a face that may belong to the person."""
         return list(photos_where(self._db, _IN_REVIEW, (person_id,)))
 
     def rivals(self, face_id: FaceId, person_id: PersonId) -> list[FaceId]:
-        """Other faces of the same photo that may be the person's."""
+        """Other faces of the same photo that may belong to the person."""
         rows = self._db.execute(
             "SELECT face_id FROM faces WHERE review_of = ?2 AND face_id != ?1"
             " AND photo_id = (SELECT photo_id FROM faces WHERE face_id = ?1) ORDER BY face_id",
@@ -55,8 +55,8 @@ class Reviews:
 
     def suggestions(self) -> list[tuple[Person, Person]]:
         """
-        People who may be one, the likeliest first; of two the named one first. Who were merged or hidden since, who have
-        a name each, and of whom the user said that a face of one is not the other's, are left out.
+        People who may be one, the most likely pair first. In a pair the named one comes first. Pairs are left out if one was merged or
+        hidden since, if both have a name, or if the user said that a face of one does not belong to the other.
         """
         rows = self._db.execute(
             """
@@ -75,7 +75,7 @@ class Reviews:
         return [(other, one) if other.name and not one.name else (one, other) for one, other in pairs]
 
     def examples(self, person_id: PersonId, other: PersonId, most: int) -> list[FaceId]:
-        """A person's most telling faces, in photos that the other is not in."""
+        """The best faces of a person, in photos without the other person."""
         rows = self._db.execute(
             "SELECT f.face_id FROM faces f JOIN photos p USING (photo_id)"
             " LEFT JOIN medoids m ON m.face_id = f.face_id AND m.person_id = f.person_id"
@@ -96,11 +96,11 @@ class Reviews:
         self, least: int, only: Collection[PersonId] | None = None
     ) -> list[tuple[tuple[Person, Person], list[PersonPhoto]]]:
         """
-        Two named people each, with the photos that both are in.
+        Pairs of named people, with the photos of both.
 
         Args:
-            least: So many photos at least, copies of a picture counted once.
-            only: Of these people, with anybody; of all where None.
+            least: The least number of photos. Copies of a picture count once.
+            only: Pairs with one of these people; all pairs if None.
         """
         chosen = ",".join(str(int(person)) for person in only or ())
         which = "" if only is None else f"AND (f.person_id IN ({chosen}) OR g.person_id IN ({chosen}))"

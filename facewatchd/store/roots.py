@@ -1,5 +1,5 @@
 """
-The photo folders of the state: those that are watched, and those that once were.
+The photo folders of the state: those that are watched, and those that were.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from facewatchd.store.stat_rows import MISSING, signed, unsigned
 @dataclass(frozen=True, slots=True)
 class RootFigures:
     """
-    A photo folder and what the state has of it.
+    A photo folder with its figures.
 
     Attributes:
         root: The folder.
         watched: Whether it was configured when the daemon last ran.
         photos: Photos that are not gone.
-        missing: Photos that are gone, or are not shown as the folder is not watched.
+        missing: Photos that are gone, or are not shown because the folder is not watched.
     """
 
     root: Root
@@ -37,7 +37,7 @@ class Roots:
         self._db = connection
 
     def ensure(self, path: bytes) -> Root:
-        """The root with this path, made where it is new."""
+        """The root with this path. It is made if it is new."""
         self._db.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (path,))
         (root_id,) = self._db.execute("SELECT root_id FROM roots WHERE path = ?", (path,)).fetchone()
         return Root(root_id, path)
@@ -65,7 +65,7 @@ class Roots:
         return bool(row and row[0])
 
     def figures(self) -> list[RootFigures]:
-        """Every root with what is known of it, by path."""
+        """Every root with its figures, by path."""
         rows = self._db.execute(
             "SELECT r.root_id, r.path, r.watched, count(p.photo_id) - total(p.state = 'missing'), total(p.state = 'missing')"
             " FROM roots r LEFT JOIN photos p USING (root_id) GROUP BY r.root_id ORDER BY r.path"
@@ -76,7 +76,7 @@ class Roots:
         ]
 
     def holding(self, path: bytes) -> Iterator[tuple[Root, bytes]]:
-        """The roots that a path lies in, and its place in each."""
+        """The roots that contain a path, and its relative path in each."""
         for root in self.all().values():
             if path.startswith(root.path.rstrip(b"/") + b"/"):
                 yield root, path[len(root.path.rstrip(b"/")) + 1 :]
@@ -85,14 +85,14 @@ class Roots:
 
     def readdress(self, paths: Mapping[RootId, bytes]) -> None:
         """
-        Roots are at other paths now, with all their photos. A root that is known there already, and is not among them,
-        gets the path that one of them leaves.
+        Roots have other paths now, with all their photos. If another root is known at such a path, it gets the path that becomes
+        free.
         """
         before = {root_id: root.path for root_id, root in self.all().items()}
         displaced = [root_id for root_id, path in before.items() if path in paths.values() and root_id not in paths]
         free = sorted({before[root_id] for root_id in paths} - set(paths.values()))
         after = {**paths, **dict(zip(displaced, free, strict=False))}
-        # no two roots may have one path, not even for a moment
+        # two roots may never have one path, not even for a moment
         self._db.executemany(
             "UPDATE roots SET path = CAST(path || x'00' AS BLOB) WHERE root_id = ?", [(root_id,) for root_id in after]
         )
@@ -106,7 +106,7 @@ class Roots:
         Photos belong to another root now. Photos that are known there under the same path make room, as in `Photos.move`.
 
         Args:
-            root_id: Where they are known.
+            root_id: The root where they are known.
             below: Only those below this folder; b"" for all.
             to: The root that they belong to now.
             into: The folder of it that `below` is now; b"" for the root itself.
@@ -115,7 +115,7 @@ class Roots:
             How many photos.
         """
         prefix, start = (into + b"/" if into else b""), len(below) + 2 if below else 1
-        # a photo that made room before has a NUL in its path, which no file has
+        # a photo that had to make room has a NUL in its path, which no file has
         moving = "root_id = ?1 AND instr(path, x'00') = 0" + (" AND path >= ?2 AND path < ?3" if below else "")
         there = f"SELECT CAST(?4 || substr(path, ?5) AS BLOB) FROM photos WHERE {moving}"
         # "0" is the byte after "/"

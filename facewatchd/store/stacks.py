@@ -1,8 +1,8 @@
 """
-Stacks: which photos are shown as another, and the moving of faces from one file of a stack to the next.
+Stacks: which photos are shown as another one, and the moving of faces between the files of a stack.
 
-A photo that is shown as another (`photos.shown_as`) has no faces, so that nothing that reads faces needs to know of
-stacks, and no `model_id`, so that its picture is never taken for one whose faces are known.
+A photo that is shown as another one (`photos.shown_as`) has no faces, so code that reads faces needs to know nothing about
+stacks. It has no `model_id`, so its picture is never taken for one with known faces.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facewatchd.store.medoids import Medoids
 
 @dataclass(frozen=True, slots=True)
 class StackedPhoto:
-    """A photo as its stack sees it; `shown_as` is the photo that is shown instead, if one is."""
+    """A photo of a stack. `shown_as` is the photo that is shown instead, if there is one."""
 
     member: Member
     root_id: RootId
@@ -35,7 +35,7 @@ _ROW = f"photo_id, root_id, path, state, shown_as, {DATE_COLUMNS}"
 
 
 class Stacks:
-    """Rows of `photos`, as far as they stand for one another."""
+    """Rows of `photos` that are shown as others."""
 
     def __init__(self, connection: sqlite3.Connection, medoids: Medoids) -> None:
         self._db = connection
@@ -46,7 +46,7 @@ class Stacks:
         return found[0] if found else None
 
     def beside(self, root_id: RootId, path: bytes) -> list[StackedPhoto]:
-        """The photos whose names may make one stack with this path, the photo under this very path left out."""
+        """The photos with names that may make one stack with this path, without the photo at this path."""
         found: list[StackedPhoto] = []
         for start in stack_beginnings(path):
             found += self._photos(
@@ -62,11 +62,11 @@ class Stacks:
         return self._photos("shown_as = ?", photo_id)
 
     def shown(self) -> dict[PhotoId, PhotoId]:
-        """Photo -> the photo shown instead, for all that are not shown themselves."""
+        """The photo that is shown instead, for all photos that are not shown themselves."""
         return dict(self._db.execute("SELECT photo_id, shown_as FROM photos WHERE shown_as IS NOT NULL").fetchall())
 
     def candidates(self) -> list[PhotoId]:
-        """The photos taken in that another might be shown for, by the way they are called."""
+        """The photos that are taken in, and that another photo may replace, judged by their names."""
         rows = self._db.execute(
             "SELECT photo_id FROM photos WHERE state = 'done' AND shown_as IS NULL AND model_id IS NOT NULL"
             " AND lower(CAST(path AS TEXT)) NOT GLOB '*.jp*g' ORDER BY photo_id"
@@ -74,14 +74,14 @@ class Stacks:
         return [photo_id for (photo_id,) in rows]
 
     def is_embedded(self, seen: SeenFile) -> bool:
-        """Whether the picture last seen under a path had its faces found, by whatever models."""
+        """Whether the faces of the picture last seen at a path were found, by any models."""
         row = self._db.execute(
             "SELECT model_id IS NOT NULL FROM photos WHERE root_id = ? AND path = ?", (seen.root_id, seen.path)
         ).fetchone()
         return bool(row and row[0])
 
     def count(self) -> int:
-        """Photos on disk that are shown as another."""
+        """How many photos on disk are shown as another one."""
         row = self._db.execute("SELECT count(*) FROM photos WHERE shown_as IS NOT NULL AND state != 'missing'")
         return int(row.fetchone()[0])
 
@@ -95,22 +95,22 @@ class Stacks:
     # --- changes
 
     def hide(self, photo_id: PhotoId, shown_as: PhotoId) -> None:
-        """A photo, and whatever was shown as it, is shown as another from now on."""
+        """A photo is shown as another one from now on, with all photos that were shown as it."""
         self._db.execute(
             "UPDATE photos SET shown_as = ?2, model_id = NULL WHERE (photo_id = ?1 OR shown_as = ?1) AND photo_id != ?2",
             (photo_id, shown_as),
         )
 
     def set_content(self, photo_id: PhotoId, content_hash: bytes) -> None:
-        """What is in a file that is shown as another, so that it is known again when it moves."""
+        """The content of a file that is shown as another one, so that it is recognised when it moves."""
         self._db.execute("UPDATE photos SET content_hash = ? WHERE photo_id = ?", (content_hash, photo_id))
 
     def show(self, photo_id: PhotoId) -> None:
-        """A photo stands for itself."""
+        """A photo is shown itself."""
         self._db.execute("UPDATE photos SET shown_as = NULL WHERE photo_id = ?", (photo_id,))
 
     def dismiss(self, photo_ids: Iterable[PhotoId]) -> None:
-        """Photos stand for themselves again, and have to be taken in for it."""
+        """Photos are shown themselves again, and must be taken in for that."""
         self._db.executemany(
             "UPDATE photos SET shown_as = NULL, model_id = NULL, state = iif(state = 'done', 'pending', state),"
             " size = iif(state = 'missing', -1, size) WHERE photo_id = ?",
@@ -119,8 +119,8 @@ class Stacks:
 
     def part(self, photo_id: PhotoId, seen: SeenFile) -> None:
         """
-        A photo goes to another path, where another photo may make room. A stack is of one folder and one name: what was
-        one with either stands for itself, and so does the photo.
+        A photo moves to another path, where another photo may make room. A stack has one folder and one name, so the stacks of
+        both photos are dissolved.
         """
         rows = self._db.execute(
             "SELECT photo_id FROM photos WHERE (photo_id = ?1 AND shown_as IS NOT NULL) OR shown_as IN"
@@ -131,8 +131,7 @@ class Stacks:
 
     def hand_over(self, photo_id: PhotoId, heir: PhotoId) -> None:
         """
-        All faces of a photo are the heir's, and so is what was said of them. Should the photo come back, it has to be
-        taken in.
+        All faces of a photo belong to the heir now, with their corrections. If the photo comes back, it must be taken in.
         """
         self._db.execute("UPDATE faces SET photo_id = ? WHERE photo_id = ?", (heir, photo_id))
         self._db.execute(
@@ -141,7 +140,7 @@ class Stacks:
         )
 
     def inherit(self, face_id: FaceId, heir: FaceId) -> None:
-        """What the user said of a face holds of another, of which nothing was said; so does whom it stands for."""
+        """The corrections of a face hold for another face that has none. Its place among the medoids goes there too."""
         if not self._db.execute("SELECT 1 FROM constraints WHERE face_id = ?", (heir,)).fetchone():
             cursor = self._db.execute("UPDATE constraints SET face_id = ? WHERE face_id = ?", (heir, face_id))
             if cursor.rowcount:
@@ -158,29 +157,29 @@ class Stacks:
         self._db.execute("UPDATE OR IGNORE given_names SET face_id = ?2 WHERE face_id = ?1", (face_id, heir))
 
     def give_face(self, face_id: FaceId, photo_id: PhotoId) -> None:
-        """A face is in this photo."""
+        """A face is in this photo now."""
         self._db.execute("UPDATE faces SET photo_id = ? WHERE face_id = ?", (photo_id, face_id))
 
     def drop_faces(self, photo_id: PhotoId) -> None:
-        """A photo has no faces of its own."""
+        """Delete the faces of a photo."""
         self._medoids.faces_change(photo_id)
         self._db.execute("DELETE FROM faces WHERE photo_id = ?", (photo_id,))
 
     # --- places
 
     def size(self, photo_id: PhotoId) -> tuple[int, int] | None:
-        """Width and height that the places of a photo's faces are told in; None where it was never taken in."""
+        """Width and height of the picture in which the boxes of a photo's faces are measured. None if it was never taken in."""
         row = self._db.execute("SELECT width, height FROM photos WHERE photo_id = ?", (photo_id,)).fetchone()
         return (row[0], row[1]) if row and row[0] and row[1] else None
 
     def set_size(self, photo_id: PhotoId, size: tuple[int, int] | None) -> None:
-        """The places of a photo's faces are told in pixels of a picture of this size."""
+        """The boxes of a photo's faces are in pixels of a picture of this size."""
         self._db.execute(
             "UPDATE photos SET width = ?, height = ? WHERE photo_id = ?", (*(size or (None, None)), photo_id)
         )
 
     def scale_faces(self, photo_id: PhotoId, factor: float) -> None:
-        """The same places in a picture that is this much larger."""
+        """The boxes in a picture that is this much larger."""
         self._db.execute(
             "UPDATE faces SET x = x * ?1, y = y * ?1, w = w * ?1, h = h * ?1 WHERE photo_id = ?2", (factor, photo_id)
         )

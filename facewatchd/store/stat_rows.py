@@ -1,5 +1,5 @@
 """
-How a `FileStat` stands in the columns of a row.
+A `FileStat` as columns of a row.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ STAT_COLUMNS = "size, mtime_ns, ctime_ns, inode, device"
 
 MISSING = "size = iif(state IN ('done', 'missing'), size, -1), state = 'missing'"
 """
-Makes a photo a tombstone. One that was not taken in as it last was gets a size that no file has, so that it is never believed
-to be done.
+Makes a photo a tombstone. If its last content was not taken in, it gets a size that no file has, so that it never counts as
+done.
 """
 
 
@@ -25,10 +25,10 @@ def stat_of_row(size: int, mtime_ns: int, ctime_ns: int, inode: int, device: int
 
 
 def signed(number: int) -> int:
-    """An integer as SQLite keeps it; some file systems number inodes up to 2**64."""
+    """An integer as SQLite stores it. Some file systems number inodes up to 2**64."""
     return number - 2**64 if number >= 2**63 else number
 
 
 def unsigned(number: int) -> int:
-    """The integer that was kept so."""
+    """The integer that was stored so."""
     return number + 2**64 if number < 0 else number

@@ -1,6 +1,6 @@
 """
-Why SQLite cannot do what it should, in words: it says 'disk I/O error' for a quota, a limit on the size of files and a dying
-disk alike, so the folder itself is asked by a small trial.
+Why SQLite fails, as a sentence. SQLite reports 'disk I/O error' for a quota, for a limit on file sizes and for a failing disk
+alike. So a small test file is written into the folder.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Place:
 
 
 def converted(error: sqlite3.Error, path: Path, title: str = "The state cannot be used") -> StoreError:
-    """SQLite's error about the state's file as the user's."""
+    """An error of SQLite about the state, as an error for the user."""
     name = getattr(error, "sqlite_errorname", "") or ""
     writes = name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
     number = _trial(path) if writes else None
@@ -53,22 +53,22 @@ def converted(error: sqlite3.Error, path: Path, title: str = "The state cannot b
 
 
 def advice(error: sqlite3.Error) -> str:
-    """What to do about an error of SQLite's of which it is not known what file it is about."""
+    """What to do about an error of SQLite, if its file is not known."""
     return reason(getattr(error, "sqlite_errorname", "") or "", str(error), None, None)[0]
 
 
 def reason(name: str, text: str, number: int | None, place: Place | None) -> tuple[str, str]:
     """
-    What happened and what clears it.
+    What happened and what to do.
 
     Args:
         name: SQLite's name of the error, such as "SQLITE_IOERR_WRITE".
         text: SQLite's words.
-        number: What came of writing something else beside the state: an errno, None where it worked or was not tried.
-        place: Where the state is, as far as that is known.
+        number: The result of writing a test file beside the state: an errno, None if it worked or was not tried.
+        place: The file system of the state, as far as it is known.
 
     Returns:
-        Sentences; and what the work waits for, empty where it cannot pass by itself.
+        Sentences, and what the work waits for. The latter is empty if the trouble cannot end by itself.
     """
     where = f" It is the file system at {place.point}, with {place.free / 1e6:,.1f} MB free." if place else ""
     at = f" at {place.point}" if place else ""
@@ -89,7 +89,7 @@ def reason(name: str, text: str, number: int | None, place: Place | None) -> tup
         return "The file was moved or deleted while it was in use; put it back and start facewatchd again.", ""
     if number == errno.EDQUOT:
         return (
-            f"Your quota of the disk is used up; delete something of yours there, or have it raised, then {_GOES_ON}{where}"
+            f"Your disk quota is used up. Delete files there, or ask for a larger quota. Then {_GOES_ON}{where}"
         ), "for space"
     if number == errno.EFBIG:
         return _too_large(place, at), "for a restart"
@@ -114,11 +114,11 @@ def reason(name: str, text: str, number: int | None, place: Place | None) -> tup
 def _too_large(place: Place | None, at: str) -> str:
     if place is not None and place.file_limit is not None:
         return (
-            f"This process may make no file larger than {place.file_limit / 1e6:,.1f} MB, and the state is as large: raise "
+            f"This process may not make a file larger than {place.file_limit / 1e6:,.1f} MB, and the state has that size. Raise "
             "the limit (`ulimit -f`, or LimitFSIZE= of the service) and start facewatchd again. Nothing is lost."
         )
     return (
-        f"The file system{at} can hold no larger file: move the state to another (state.dir) and start facewatchd again. "
+        f"The file system{at} cannot hold a larger file. Move the state to another one (state.dir) and start facewatchd again. "
         "Nothing is lost."
     )
 
@@ -127,7 +127,7 @@ def _too_large(place: Place | None, at: str) -> str:
 
 
 def _trial(path: Path) -> int | None:
-    """Write something beside the state, as far from its beginning as the state is long; what came of it as an errno."""
+    """Write a test file beside the state, at an offset of the size of the state. Returns the errno of the failure, None if it worked."""
     try:
         length = max((size for size in map(_size, _files(path))), default=0)
         handle = _nameless(path.parent)
@@ -142,7 +142,7 @@ def _trial(path: Path) -> int | None:
 
 
 def _nameless(folder: Path) -> int:
-    """A file that is gone when it is closed."""
+    """A file that disappears when it is closed."""
     try:
         return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -155,7 +155,7 @@ def _nameless(folder: Path) -> int:
 
 
 def _files(path: Path) -> tuple[Path, ...]:
-    """What the state consists of."""
+    """The files of the state."""
     return (path, *(path.with_name(f"{path.name}{ending}") for ending in ("-wal", "-shm", "-journal")))
 
 
@@ -182,7 +182,7 @@ def _place(path: Path, name: str) -> Place | None:
 
 
 def _mount_point(folder: bytes) -> bytes:
-    """Where what holds a folder is mounted: of a service that may write in some folders only, each is mounted there."""
+    """Where the file system of a folder is mounted. In a service that may write only in some folders, each of these is a mount."""
     points = [b"/"]
     with contextlib.suppress(OSError, IndexError):
         table = [line.split()[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
@@ -191,7 +191,7 @@ def _mount_point(folder: bytes) -> bytes:
 
 
 def _holders(files: Iterable[Path]) -> list[str]:
-    """Other processes with locks on these files, as far as the kernel tells (proc_locks(5))."""
+    """Other processes with locks on these files, as far as the kernel shows them (proc_locks(5))."""
     inodes = set()
     for file in files:
         with contextlib.suppress(OSError):

@@ -77,7 +77,7 @@ def test_a_copy_is_for_its_owner(archive: Archive, copy: Path) -> None:
 
 
 def test_a_copy_overwrites_nothing(archive: Archive, copy: Path) -> None:
-    with pytest.raises(StoreError, match="There is a file already"):
+    with pytest.raises(StoreError, match="There is a file with this name already"):
         back_up(archive.folder / "state", copy)
     with pytest.raises(StoreError, match="There is no state"):
         back_up(archive.folder / "nowhere", archive.folder / "another")

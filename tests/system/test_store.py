@@ -937,7 +937,7 @@ def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o555)
     done = without_roots_rights(OPEN, tmp_path / "closed" / "state", "rw")
     assert done.returncode == 0, done.stderr
-    assert "Permission denied; choose another by --state." in done.stdout
+    assert "Permission denied. Choose another folder with --state." in done.stdout
 
 
 FILL = """
@@ -1035,7 +1035,7 @@ def test_another_program_and_a_limit_of_size_are_no_full_disk(tmp_path: Path) ->
     assert "Another program holds it: python" in held
     assert f"(process {pid}). When it lets go, the work goes on by itself." in held
     assert limited.startswith("for a restart | ")
-    assert "may make no file larger than 1." in limited
+    assert "may not make a file larger than 1." in limited
     assert well == "no error"
 
 
