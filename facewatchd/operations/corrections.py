@@ -5,13 +5,19 @@ What the user says of people and faces, and takes back.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from typing import ClassVar
 
-from facewatchd.corrections.from_commands import carry_out, folders_of
+from facewatchd.corrections.apply import apply, person_of
+from facewatchd.corrections.find_person import person_meant
+from facewatchd.corrections.from_commands import confirm_face, reject_face
+from facewatchd.corrections.records import Correction, Hide, Merge, Rename, Show, Split
 from facewatchd.corrections.undo import undo
-from facewatchd.operations.base import Nothing, Number, Read, Record, Write
+from facewatchd.domain import Person, PersonId
+from facewatchd.operations.base import Nothing, Number, P, Read, Record, Write
 from facewatchd.operations.context import Reading, Writing
+from facewatchd.store import Store
 
 _MOST_ENTRIES = 50
 
@@ -92,31 +98,86 @@ class Corrected(Record):
     gestures: int
 
 
-def _correction(command: str) -> Callable[[Writing, Record], Corrected]:
-    def run(writing: Writing, parameters: Record) -> Corrected:
+Meant = tuple[Correction, Person | None]
+"""What the user means, and the person that was named."""
+
+
+def _operation(name: str, parameters: type[P], meaning: Callable[[Writing, P], Meant]) -> Write[P, Corrected]:
+    """What the user did in the tree comes first; `meaning` only reads."""
+
+    def run(writing: Writing, given: P) -> Corrected:
         writing.catch_up()
-        said, scope = carry_out(
-            writing.store, command, parameters.model_dump(), allow_same_photo=writing.config.people.allow_same_photo
-        )
-        done = writing.bring_up_to_date(scope)
+        correction, named = meaning(writing, given)
+        applied = apply(writing.store, correction)
+        people = [person_of(writing.store, one) for one in applied.people]
+        done = writing.bring_up_to_date(applied.scope)
+        folders = writing.store.manifest.names()
         return Corrected(
-            people=tuple(Concerned(**one) for one in said["people"]),
-            was=said["was"],
-            folders=tuple(folders_of(writing.store, said)),
+            people=tuple(_concerned(writing.store, person) for person in people),
+            was=named.title if named is not None else None,
+            folders=tuple(os.fsdecode(os.path.basename(folders.get(person.person_id, b""))) for person in people),
             actions=len(done.actions),
             gestures=len(done.gestures),
         )
 
-    return run
+    return Write(name, parameters, Corrected, run)
 
 
-RENAME = Write("people.rename", RenameParameters, Corrected, _correction("rename"))
-MERGE = Write("people.merge", MergeParameters, Corrected, _correction("merge"))
-SPLIT = Write("people.split", SplitParameters, Corrected, _correction("split"))
-HIDE = Write("people.hide", PersonParameters, Corrected, _correction("hide"))
-UNHIDE = Write("people.unhide", PersonParameters, Corrected, _correction("unhide"))
-CONFIRM = Write("faces.confirm", FaceParameters, Corrected, _correction("confirm"))
-REJECT = Write("faces.reject", FaceParameters, Corrected, _correction("reject"))
+def _concerned(store: Store, person: Person) -> Concerned:
+    return Concerned(id=person.person_id, title=person.title, faces=len(store.faces.of_person(person.person_id)))
+
+
+def _rename(writing: Writing, given: RenameParameters) -> Meant:
+    person = person_meant(writing.store, given.person)
+    return Rename(person.person_id, given.name), person
+
+
+def _merge(writing: Writing, given: MergeParameters) -> Meant:
+    person, into = person_meant(writing.store, given.person), person_meant(writing.store, given.into)
+    return Merge(person.person_id, into.person_id, allow_same_photo=writing.config.people.allow_same_photo), person
+
+
+def _split(writing: Writing, given: SplitParameters) -> Meant:
+    person = person_meant(writing.store, given.person)
+    return Split(person.person_id, given.faces), person
+
+
+def _hide(writing: Writing, given: PersonParameters) -> Meant:
+    # of two people with one name, one of them hidden, only one can be hidden
+    person = person_meant(writing.store, given.person, hidden=False)
+    return Hide(person.person_id), person
+
+
+def _unhide(writing: Writing, given: PersonParameters) -> Meant:
+    # ... or shown again
+    person = person_meant(writing.store, given.person, hidden=True)
+    return Show(person.person_id), person
+
+
+def _confirm(writing: Writing, given: FaceParameters) -> Meant:
+    person, person_id = _named(writing.store, given)
+    allow = writing.config.people.allow_same_photo
+    return confirm_face(writing.store, given.face, person_id, allow_same_photo=allow), person
+
+
+def _reject(writing: Writing, given: FaceParameters) -> Meant:
+    person, person_id = _named(writing.store, given)
+    return reject_face(writing.store, given.face, person_id), person
+
+
+def _named(store: Store, given: FaceParameters) -> tuple[Person | None, PersonId | None]:
+    """The person that was named, and the id."""
+    person = None if given.person is None else person_meant(store, given.person)
+    return person, None if person is None else person.person_id
+
+
+RENAME = _operation("people.rename", RenameParameters, _rename)
+MERGE = _operation("people.merge", MergeParameters, _merge)
+SPLIT = _operation("people.split", SplitParameters, _split)
+HIDE = _operation("people.hide", PersonParameters, _hide)
+UNHIDE = _operation("people.unhide", PersonParameters, _unhide)
+CONFIRM = _operation("faces.confirm", FaceParameters, _confirm)
+REJECT = _operation("faces.reject", FaceParameters, _reject)
 
 
 # --- undo

@@ -23,6 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from facewatchd.config import Config
 from facewatchd.core.matching.thresholds import Thresholds
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.domain import (
@@ -164,6 +165,13 @@ def open_archive(folder: Path) -> Archive:
         root = store.roots.ensure(os.path.realpath(os.fsencode(photos)))
     tree = TreeSettings(os.path.realpath(os.fsencode(folder / "People")), 2, links=LinkMode.RELATIVE, max_megapixels=50)
     return Archive(folder, store, root, tree)
+
+
+def config_of(archive: Archive) -> Config:
+    """As a user has it, for commands."""
+    people = {"dir": os.fsdecode(archive.tree.path), "min_faces": archive.tree.min_faces, "face_pictures": False}
+    state = {"dir": str(archive.store.path.parent)}
+    return Config.model_validate({"photos": [os.fsdecode(archive.photos)], "people": people, "state": state})
 
 
 # --- what is on disk

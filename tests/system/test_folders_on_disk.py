@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import NOW, Archive, broken_links
+from helpers import NOW, Archive, broken_links, config_of
 from running import prepared, wait_until
 from trees import hidden, know_two, look, regroup, shown, shown_below
 
@@ -22,9 +22,10 @@ from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.half_moves import WHILE_S
 from facewatchd.core.tree.scope import Scope
 from facewatchd.corrections.apply import apply
-from facewatchd.corrections.from_commands import carry_out, folders_of
 from facewatchd.corrections.records import Hide, Rename, Show
 from facewatchd.corrections.undo import undo
+from facewatchd.operations.client import Client
+from facewatchd.operations.corrections import RENAME, RenameParameters
 from facewatchd.people.looked import Looked
 from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store.notices import KEPT_S
@@ -437,7 +438,6 @@ def test_in_the_running_daemon(tmp_path_factory: pytest.TempPathFactory, tmp_pat
 def test_a_hidden_person_renamed_by_command(archive: Archive, tree: Path) -> None:
     """The folder in `_ignored` has the name, which is told without where it lies."""
     apply(archive.store, Hide(1))
-    said, scope = carry_out(archive.store, "rename", {"person": 1, "name": "Ada"})
-    materialize(archive.store, archive.tree, {*scope, None})
-    assert folders_of(archive.store, said) == ["Ada"]
+    renamed = Client(config_of(archive)).call(RENAME, RenameParameters(person="1", name="Ada"))
+    assert renamed.folders == ("Ada",)
     assert hidden(archive) == {b"Ada": ADAS}

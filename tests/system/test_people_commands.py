@@ -5,23 +5,21 @@ The user's words by command: what each does to the state and the tree, that thre
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from helpers import MODEL, Archive, unit
+from helpers import MODEL, Archive, config_of, unit
 from running import Home, portraits, prepared
 from test_gestures_on_disk import ADA, BEFORE, BOB, settles, tree, undone
 from trees import look, regroup, shown
 
-from facewatchd.config import Config
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.corrections.apply import apply
 from facewatchd.corrections.find_person import person_meant
-from facewatchd.corrections.from_commands import carry_out, confirm_face, reject_face
+from facewatchd.corrections.from_commands import confirm_face, reject_face
 from facewatchd.corrections.records import Hide, Merge, Rename, Show, Split
 from facewatchd.corrections.undo import undo
 from facewatchd.domain import Assignment, FaceId, PersonId
@@ -280,18 +278,7 @@ def test_faces_that_nobody_can_mean(archive: Archive) -> None:
 
 def said_alone(archive: Archive, operation: Operation[P, R], parameters: P) -> list[str]:
     """Carry out an operation while no daemon runs; the titles of all corrections so far, the oldest first."""
-    config = Config.model_validate(
-        {
-            "photos": [os.fsdecode(archive.photos)],
-            "people": {
-                "dir": os.fsdecode(archive.tree.path),
-                "min_faces": archive.tree.min_faces,
-                "face_pictures": False,
-            },
-            "state": {"dir": str(archive.store.path.parent)},
-        }
-    )
-    Client(config).call(operation, parameters)
+    Client(config_of(archive)).call(operation, parameters)
     entries = archive.store.journal.entries(9)[::-1]
     return [entry.title for entry in entries if not entry.undone and entry.undoes is None]
 
@@ -336,8 +323,8 @@ def test_of_two_who_are_called_alike_one_is_hidden(archive: Archive) -> None:
         person_meant(store, "ada ")
     assert person_meant(store, "Ada", hidden=True).person_id == ONE
     assert person_meant(store, "Ada", hidden=False).person_id == TWO
-    said, _ = carry_out(store, "unhide", {"person": "Ada"})
-    assert said["people"][0]["id"] == ONE
+    unhidden = Client(config_of(archive)).call(corrections.UNHIDE, corrections.PersonParameters(person="Ada"))
+    assert [person.id for person in unhidden.people] == [ONE]
 
 
 def test_a_number_stands_for_whom_they_were_merged_into(archive: Archive) -> None:
