@@ -4,7 +4,9 @@ What the commands of `dates` print.
 
 from __future__ import annotations
 
+import csv
 import os
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +17,7 @@ from rich.table import Table
 
 from facewatchd.core.dates.words import SOURCE_WORDS, ZONE_WORDS
 from facewatchd.domain import DateSource, ZoneSource
-from facewatchd.errors import displayable
+from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.operations.dates import DateChange, DatesDone, DatesReport, UnreadableDate
 
 _Change = DateChange | UnreadableDate
@@ -39,11 +41,11 @@ def show_report(report: DatesReport, *, everything: bool) -> None:
         if not folders:
             continue
         console.print(f"\n{escape(displayable(root))}", soft_wrap=True)
-        table = Table("folder", *_FIGURES, "from", "to", box=None, pad_edge=False)
+        table = Table("folder", *_FIGURES, "from", "to", "to write", box=None, pad_edge=False)
         for folder in folders:
             figures = (str(getattr(folder, key)) for key in _FIGURES)
             name = escape(displayable(_below(folder.folder, root) or "."))
-            table.add_row(name, *figures, folder.first or "", folder.last or "")
+            table.add_row(name, *figures, folder.first or "", folder.last or "", str(folder.writable))
         console.print(table)
         changes = [change for folder in folders for change in folder.changes]
         for line in _changes(changes, root):
@@ -51,6 +53,34 @@ def show_report(report: DatesReport, *, everything: bool) -> None:
     if left := len(report.folders) - len(shown):
         which = "1 folder has" if left == 1 else f"{left} folders have"
         console.print(f"\n{which} nothing to tell; --all shows {'it' if left == 1 else 'them'}, too.", soft_wrap=True)
+
+
+def write_csv(report: DatesReport, csv_file: str) -> None:
+    """
+    `dates report --csv`: a line per folder.
+
+    Args:
+        report: What is known of all dates.
+        csv_file: The file; "-" for standard output.
+
+    Raises:
+        FacewatchError: It cannot be written.
+    """
+    figures = ("photos", *_STATES)
+    is_printed = csv_file == "-"
+    try:
+        target = sys.stdout.fileno() if is_printed else csv_file
+        with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape", closefd=not is_printed) as file:
+            writer = csv.writer(file)
+            writer.writerow(["root", "folder", *figures, "from", "to", "to_write"])
+            for folder in report.folders:
+                counts = (getattr(folder, key) for key in figures)
+                days = (folder.first or "", folder.last or "")
+                writer.writerow([folder.root, folder.folder, *counts, *days, folder.writable])
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FacewatchError("The table cannot be written", remedy(error), error.filename or csv_file) from error
 
 
 def _below(path: str, root: str) -> str:

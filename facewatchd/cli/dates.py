@@ -28,13 +28,22 @@ def dates() -> None:
 @dates.command("report")
 @click.option("--all", "everything", is_flag=True, help="Show folders without problems, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, everything.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write a table with a line per folder; - for standard output.")
 @asking
-def dates_report(client: Client, *, everything: bool, as_json: bool) -> None:
-    """Say which photos are dated wrong or not at all, and what would be done about it and why."""
+def dates_report(client: Client, *, everything: bool, as_json: bool, csv_file: str | None) -> None:
+    """
+    Say of each folder from when to when its photos are, which are dated wrong or not at all, and what would be done about it
+    and why.
+    """
+    if as_json and csv_file is not None:
+        raise click.UsageError("Use --json or --csv, not both.")
     from facewatchd.cli import date_tables  # noqa: PLC0415
     from facewatchd.operations import dates as operations  # noqa: PLC0415
 
     report = client.call(operations.REPORT)
+    if csv_file is not None:
+        date_tables.write_csv(report, csv_file)
+        return
     print_json(report) if as_json else date_tables.show_report(report, everything=everything)
 
 

@@ -95,6 +95,7 @@ class DatesFolder(Record):
         photos: How many photos; those with `right` dates, dates that were `fixed`, and so on.
         first: The day of the first right date; None where there is none.
         last: The day of the last.
+        writable: How many dates would be written.
         changes: Those with dates that are not right, or that are to be written.
     """
 
@@ -108,6 +109,7 @@ class DatesFolder(Record):
     unreadable: int
     first: str | None = Field(validation_alias="from", serialization_alias="from")
     last: str | None = Field(validation_alias="to", serialization_alias="to")
+    writable: int
     changes: tuple[DateChange | UnreadableDate, ...]
 
 
@@ -197,6 +199,7 @@ def _folder(folder: bytes, content: Sequence[Entry], between: Mapping[tuple[int,
         unreadable=states["unreadable"],
         first=first,
         last=last,
+        writable=sum(1 for entry in content if entry.act in WRITING),
         changes=tuple(
             _change(entry, between.get((entry.photo.root.root_id, entry.photo.seen.path)))
             for entry in content

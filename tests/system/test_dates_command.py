@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -205,6 +206,25 @@ def test_the_report_for_people(home: Home) -> None:
         "(the file's time; zone +00:00 by dates.timezone): no date; nothing but the file's own time speaks of a date"
         in text
     )
+
+
+def test_the_report_as_a_table(home: Home) -> None:
+    """A line per folder: from when to when its photos are, what is wrong, and what can be done."""
+    home.once()
+    set_mode(home, "inplace")
+    rows = list(csv.DictReader(home.run("dates", "report", "--csv", "-").out.splitlines()))
+    assert [row["folder"].removeprefix(str(home.album)) for row in rows] == [
+        "",
+        *(f"/{act}" for act in sorted(SAMPLES)),
+    ]
+    by_folder = {Path(row["folder"]).name: row for row in rows}
+    right = {"photos": "1", "right": "1", "missing": "0", "from": "2012-02-02", "to": "2012-02-02", "to_write": "0"}
+    assert right.items() <= by_folder["nothing"].items()
+    assert {"wrong": "1", "to_write": "1", "from": ""}.items() <= by_folder["patch"].items()
+    table = home.album.parent / "dates.csv"
+    assert home.run("dates", "report", "--csv", str(table)).out == ""
+    assert list(csv.DictReader(table.read_text().splitlines())) == rows
+    assert "The table cannot be written" in home.run("dates", "report", "--csv", "/nowhere/x.csv", code=1).line
 
 
 def test_status_and_report_count_the_same(home: Home) -> None:
