@@ -128,11 +128,15 @@ class Looked:
 
 
 def last_changed(tree: bytes) -> float:
-    """When anybody last put something into the tree or one of its folders, or took it out, seconds since 1970; 0 for no tree."""
+    """
+    When anybody last put something into the tree or one of its folders, or took it out, seconds since 1970; 0 for a tree that
+    is empty or not there: nobody is in the middle of anything in it.
+    """
     newest = 0.0
     with contextlib.suppress(OSError), os.scandir(tree) as listing:
-        newest = os.stat(tree).st_mtime
-        for entry in listing:
+        entries = list(listing)
+        newest = os.stat(tree).st_mtime if entries else 0.0
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
     return newest

@@ -166,6 +166,17 @@ def test_what_is_under_way_when_the_program_starts(watched: Watched) -> None:
     assert shown(watched.archive)[b"Grandma"] == {b"c0.jpg", b"c1.jpg"}
 
 
+def test_a_new_tree_is_filled_at_once(archive: Archive) -> None:
+    """There is nothing in it that anybody could be at work with, though the folder itself was made just now."""
+    archive.person("Ada", [b"a.jpg", b"b.jpg"])
+    Path(os.fsdecode(archive.tree.path)).mkdir()
+    keeper = TreeKeeper(archive.store, archive.tree, lambda *_: None)
+    keeper.is_watched()
+    keeper.tend(idle=True)
+    assert not keeper.is_busy
+    assert shown(archive) == {b"Ada": {b"a.jpg", b"b.jpg"}}
+
+
 def test_a_tree_that_cannot_be_watched(watched: Watched) -> None:
     """On a network share the folders themselves tell when they were last changed; photos that come wait for that, too."""
     watched.keeper = watched.fresh(is_watched=False)
