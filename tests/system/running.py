@@ -26,6 +26,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 import yaml
+from forks import Ending, Forks
 from PIL import Image, ImageOps
 
 from facewatchd.demo import MARKER, make_demo_album
@@ -233,7 +234,9 @@ class Home:
         """A command line with this configuration."""
         return [*PROGRAM, *arguments, "--config", str(self.config)]
 
-    def run(self, *arguments: str, code: int = 0, strict: bool = False, timeout: float = 60) -> Ended:
+    def run(
+        self, *arguments: str, code: int = 0, strict: bool = False, started: bool = False, timeout: float = 60
+    ) -> Ended:
         """
         Run a command to its end; it must end with this code, and without a traceback.
 
@@ -241,9 +244,10 @@ class Home:
             arguments: The command and its arguments.
             code: The exit code that is expected.
             strict: Whether permissions count even for root.
+            started: Whether Python is to be started for it, as for a user.
             timeout: Seconds.
         """
-        return run(self.command(*arguments), code=code, strict=strict, timeout=timeout)
+        return run(self.command(*arguments), code=code, strict=strict, started=started, timeout=timeout)
 
     def once(self, **expected: Any) -> Ended:
         """`run --once`."""
@@ -348,20 +352,35 @@ class Home:
         return home
 
 
-def run(command: Sequence[str], *, code: int = 0, strict: bool = False, timeout: float = 60) -> Ended:
-    """Run any command line to its end; see `Home.run`."""
-    done = subprocess.run(
-        limited(command) if strict else command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env=environment(),
-        timeout=timeout,
-    )
-    out, err = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
-    assert done.returncode == code, f"{command} ended with {done.returncode}:\n{out}\n{err}"
+def run(
+    command: Sequence[str], *, code: int = 0, strict: bool = False, started: bool = False, timeout: float = 60
+) -> Ended:
+    """
+    Run any command line to its end; see `Home.run`. The program itself is run in a fork, see `forks`, where Python would
+    start as it does here.
+    """
+    env = environment()
+    if list(command[: len(PROGRAM)]) == PROGRAM and not started and _forks().fits(env):
+        done = _forks().run(command[len(PROGRAM) :], env, timeout, strict=strict)
+    else:
+        ended = subprocess.run(
+            limited(command) if strict else command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=env,
+            timeout=timeout,
+        )
+        done = Ending(ended.returncode, ended.stdout, ended.stderr)
+    out, err = (stream.decode("utf-8", "surrogateescape") for stream in (done.out, done.err))
+    assert done.code == code, f"{command} ended with {done.code}:\n{out}\n{err}"
     assert "Traceback" not in err, err
-    return Ended(done.returncode, out, err)
+    return Ended(done.code, out, err)
+
+
+@functools.cache
+def _forks() -> Forks:
+    return Forks(environment())
 
 
 @contextmanager

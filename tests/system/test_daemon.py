@@ -44,6 +44,12 @@ def settled(home: Home) -> bool:
     return bool(home.status()["photos"]["pending"] == 0)
 
 
+def takes_in(daemon: Daemon, home: Home, before: int) -> None:
+    """Wait until more photos are taken in than before. The state can be asked as soon as the daemon looks at photos."""
+    daemon.wait_for("Photos in")
+    wait_until(lambda: home.status()["photos"]["done"] > before, 30)
+
+
 # --- photos come
 
 
@@ -372,7 +378,7 @@ def test_stopping_while_photos_are_taken_in(
     """Exit 0 in time; what was taken in is kept, the rest is waiting, and the next run goes on with it."""
     home = fresh(tmp_path_factory, tmp_path / "home", photos=60, watch={"settle_open_s": 0}, ingest={"workers": 1})
     with home.daemon() as daemon:
-        wait_until(lambda: (home.state / "facewatchd.sqlite").exists() and home.status()["photos"]["done"], 30)
+        takes_in(daemon, home, 0)
         seconds = daemon.stop(number)
         print(f"stopped while taking in: {seconds:.2f} s")
     photos = home.status()["photos"]
@@ -390,7 +396,7 @@ def test_a_run_that_is_broken_off_is_no_success(
     home = fresh(tmp_path_factory, tmp_path / "home", photos=60, watch={"settle_open_s": 0}, ingest={"workers": 1})
     with home.daemon_of("run", "--once") as once:
         if moment == "while photos are taken in":
-            wait_until(lambda: (home.state / "facewatchd.sqlite").exists() and home.status()["photos"]["done"], 30)
+            takes_in(once, home, 0)
         else:
             wait_until((home.state / "lock").exists, 30)
         once.process.terminate()
@@ -450,13 +456,7 @@ def test_killed_and_started_again(tmp_path_factory: pytest.TempPathFactory, tmp_
     done = -1
     for _ in range(2):
         with home.daemon() as daemon:
-            wait_until(
-                lambda least=done: (
-                    (home.state / "facewatchd.sqlite").exists()  # type: ignore[misc]
-                    and home.status()["photos"]["done"] > least
-                ),
-                30,
-            )
+            takes_in(daemon, home, done)
             daemon.kill()
         status = home.status()
         done = status["photos"]["done"]
