@@ -4,12 +4,13 @@ What an operation is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from facewatchd.errors import FacewatchError
 
@@ -38,6 +39,17 @@ class Record(BaseModel):
 class Nothing(Record):
     """No parameters, or no result."""
 
+
+def _encodable(text: str) -> str:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError("it cannot be written as bytes") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+"""A path, or what was typed: undecodable bytes are surrogates, as `os.fsdecode` makes them, and there are no others."""
 
 Number = Annotated[int, Field(ge=1, lt=1 << 63)]
 """Of a face or a correction; as large as SQLite can store."""

@@ -15,7 +15,7 @@ from facewatchd.corrections.from_commands import confirm_face, reject_face
 from facewatchd.corrections.records import Correction, Hide, Merge, Rename, Show, Split
 from facewatchd.corrections.undo import undo
 from facewatchd.domain import Person, PersonId
-from facewatchd.operations.base import Nothing, Number, P, Read, Record, Write
+from facewatchd.operations.base import Nothing, Number, P, Read, Record, Text, Write
 from facewatchd.operations.context import Reading, Writing
 from facewatchd.store import Store
 
@@ -28,7 +28,7 @@ class PersonParameters(Record):
         person: A name, an id, `Person 12`, or a folder's name; see `core.tree.find_person.find_person`.
     """
 
-    person: str
+    person: Text
 
 
 class RenameParameters(PersonParameters):
@@ -37,7 +37,7 @@ class RenameParameters(PersonParameters):
         name: What the person is called from now on.
     """
 
-    name: str
+    name: Text
 
 
 class MergeParameters(PersonParameters):
@@ -46,7 +46,7 @@ class MergeParameters(PersonParameters):
         into: Who the person is; keeps name and folder.
     """
 
-    into: str
+    into: Text
 
 
 class SplitParameters(PersonParameters):
@@ -66,7 +66,7 @@ class FaceParameters(Record):
     """
 
     face: Number
-    person: str | None = None
+    person: Text | None = None
 
 
 class Concerned(Record):

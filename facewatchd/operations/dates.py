@@ -16,7 +16,7 @@ from facewatchd.core.dates.evidence import Standing
 from facewatchd.core.dates.neighbours import Between, neighbours
 from facewatchd.core.dates.plan import Act
 from facewatchd.domain import DateFinding, Precision
-from facewatchd.operations.base import Nothing, Read, Record, Write
+from facewatchd.operations.base import Nothing, Read, Record, Text, Write
 from facewatchd.operations.context import Reading, Writing
 from facewatchd.pipeline.dates.batches import Batch, fix_batch, undo_batch
 from facewatchd.pipeline.dates.look import DateSettings
@@ -269,7 +269,7 @@ class BatchParameters(Record):
         after: The `next` of the batch before; 0 at first.
     """
 
-    photo: str | None = None
+    photo: Text | None = None
     after: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
 
 

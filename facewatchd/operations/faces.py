@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from facewatchd.errors import FacewatchError, remedy
-from facewatchd.operations.base import Read, Record
+from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
 from facewatchd.store import ExportedFace, Store
 
@@ -42,8 +42,8 @@ class ExportParameters(Record):
         embeddings: The file for the embeddings; None for none.
     """
 
-    csv: str
-    embeddings: str | None = None
+    csv: Text
+    embeddings: Text | None = None
 
 
 class Exported(Record):

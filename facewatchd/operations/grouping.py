@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer
 
 from facewatchd.errors import FacewatchError
-from facewatchd.operations.base import Answer, Nothing, Read, Record, Write
+from facewatchd.operations.base import Answer, Nothing, Read, Record, Text, Write
 from facewatchd.operations.context import Reading, Reclustered, Writing
 from facewatchd.operations.regrouping import regrouped
 from facewatchd.pipeline.grouping.calibration import calibration_of
@@ -131,7 +131,7 @@ class UseParameters(Record):
         known: How many people were known.
     """
 
-    model: str | None = None
+    model: Annotated[str, Field(pattern=r"^[!-~]+$")] | None = None
     assign: float | None = None
     link: float = 0.0
     people: int = 0
@@ -203,7 +203,7 @@ class EvaluateParameters(Record):
     """
 
     algorithms: tuple[str, ...] = ()
-    portraits: str | None = None
+    portraits: Text | None = None
 
 
 class Scores(Record):

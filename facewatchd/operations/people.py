@@ -12,7 +12,7 @@ from typing import ClassVar
 from facewatchd.corrections.find_person import person_meant
 from facewatchd.domain import Face, Person
 from facewatchd.errors import FacewatchError
-from facewatchd.operations.base import Nothing, Read, Record
+from facewatchd.operations.base import Nothing, Read, Record, Text
 from facewatchd.operations.context import Reading
 
 # --- list
@@ -77,7 +77,7 @@ class ShowParameters(Record):
         person: A name, an id, `Person 12`, or a folder's name; see `core.tree.find_person.find_person`.
     """
 
-    person: str
+    person: Text
 
 
 class TogetherParameters(Record):
@@ -86,7 +86,7 @@ class TogetherParameters(Record):
         people: One or more; see `ShowParameters`.
     """
 
-    people: tuple[str, ...]
+    people: tuple[Text, ...]
 
 
 class PhotoRow(Record):

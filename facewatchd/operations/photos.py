@@ -13,7 +13,7 @@ from facewatchd.config import Config
 from facewatchd.core.matching.assign import assign_photo, best_people, look
 from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
-from facewatchd.operations.base import Read, Record
+from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
 from facewatchd.photos.decoding.read import PlainReader
 from facewatchd.pipeline.grouping.thresholds import thresholds_for, thresholds_in_use
@@ -29,7 +29,7 @@ class IdentifyParameters(Record):
         photo: Path of a photo.
     """
 
-    photo: str
+    photo: Text
 
 
 class IdentifiedFace(Record):
@@ -77,8 +77,8 @@ class Identified(Record):
 class VerifyParameters(Record):
     """Paths of two photos."""
 
-    photo_a: str
-    photo_b: str
+    photo_a: Text
+    photo_b: Text
 
 
 class Verified(Record):

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from facewatchd.errors import displayable
-from facewatchd.operations.base import Nothing, Read, Record, Sole
+from facewatchd.operations.base import Nothing, Read, Record, Sole, Text
 from facewatchd.operations.context import Alone, Reading
 from facewatchd.pipeline.intake.roots import move_root
 
@@ -46,8 +46,8 @@ class MoveParameters(Record):
         new: What it is.
     """
 
-    old: str
-    new: str
+    old: Text
+    new: Text
 
 
 class Moved(Record):

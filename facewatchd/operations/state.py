@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facewatchd.operations.base import Nothing, Read, Record, Sole, Write
+from facewatchd.operations.base import Nothing, Read, Record, Sole, Text, Write
 from facewatchd.operations.context import Alone, Reading, Writing
 from facewatchd.pipeline.intake.retry import retry
 from facewatchd.store.backup import back_up, restore
@@ -24,7 +24,7 @@ class FileParameters(Record):
         file: A copy of the state.
     """
 
-    file: str
+    file: Text
 
 
 class Restored(Record):

@@ -5,6 +5,7 @@ same, and so are the archives afterwards. And what happens where a daemon starts
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -219,16 +220,6 @@ def test_the_same_answer_and_the_same_archive(both: Both, name: str) -> None:
     wait_until(lambda: archive(both.served) == ours, 20, "the same archive")
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_needs_the_state_for_itself(both: Both, name: str) -> None:
-    """Is refused while a daemon runs, and changes nothing; else it is done."""
-    given, expected = REFUSED[name]
-    before = archive(both.served)
-    assert "facewatchd is running already on this state" in answer(both.served, name, given)
-    assert archive(both.served) == before
-    assert answer(both.alone, name, given) == expected
-
-
 def test_only_a_daemon_knows_how_it_is(both: Both) -> None:
     """... and says so; without one there is a sentence."""
     said = client(both.served).call(vitals.VITALS)
@@ -259,6 +250,10 @@ def test_photos_are_done_a_part_at_a_time(both: Both) -> None:
         ("people.rename", {"person": 1, "name": "A"}, "people.rename, person: Input should be a valid string"),
         ("people.hide", {"person": "1", "why": "x"}, "people.hide, why: Extra inputs are not permitted"),
         ("faces.confirm", {"face": 1 << 70}, "faces.confirm, face: Input should be less than"),
+        ("calibrate.use", {"model": "\udcff"}, "calibrate.use, model: "),
+        ("people.hide", {"person": "\ud800"}, "people.hide, person: Value error, it cannot be written as bytes"),
+        ("dates.fix", {"photo": "\ud800"}, "dates.fix, photo: Value error, it cannot be written as bytes"),
+        ("dates.fix", {"photo": "\0"}, "The photo is not known"),
         ("faces.confirm", {"face": "x"}, "faces.confirm, face: Input should be a valid integer"),
     ],
 )
@@ -269,6 +264,37 @@ def test_a_request_that_is_not_understood(both: Both, name: str, arguments: Any,
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert client(both.served).call(vitals.VITALS).roots
+
+
+STRANGE = ("\udcff", "\0", "\U0010ffff", "x" * 100_000, "")
+
+
+@pytest.mark.parametrize("text", STRANGE, ids=["undecodable", "zero", "last", "long", "empty"])
+def test_strange_text_harms_nobody(both: Both, text: str) -> None:
+    """What no terminal prints and no database stores is a name of nobody: the same sentence from both."""
+    given = (
+        (corrections.RENAME, corrections.RenameParameters(person="Zoë", name=text)),
+        (corrections.HIDE, corrections.PersonParameters(person=text)),
+        (corrections.CONFIRM, corrections.FaceParameters(face=1, person=text)),
+    )
+    for operation, parameters in given:
+        given_to_both = functools.partial(_same, parameters)
+        assert answer(both.served, operation.name, given_to_both) == answer(both.alone, operation.name, given_to_both)
+        assert client(both.served).call(vitals.VITALS).roots
+
+
+def _same(parameters: Record, _: Home) -> Record:
+    return parameters
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_needs_the_state_for_itself(both: Both, name: str) -> None:
+    """Is refused while a daemon runs, and changes nothing; else it is done. The last, as then the archives differ."""
+    given, expected = REFUSED[name]
+    before = archive(both.served)
+    assert "facewatchd is running already on this state" in answer(both.served, name, given)
+    assert archive(both.served) == before
+    assert answer(both.alone, name, given) == expected
 
 
 # --- a daemon that starts or stops meanwhile
