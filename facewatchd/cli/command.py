@@ -189,7 +189,7 @@ def wait_for_reader(seconds: float) -> None:
     Let time pass, for a command that prints now and then.
 
     Raises:
-        BrokenPipeError: The reader of what it prints is gone: there is nobody to go on for.
+        BrokenPipeError: The reader of what it prints is gone.
     """
     reader = select.poll()
     # a pipe without a reader says so by itself

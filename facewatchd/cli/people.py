@@ -1,5 +1,5 @@
 """
-The commands `people` and `faces`: who is known, and whose the faces are.
+The commands `people` and `faces`: who is known, and which faces are assigned to them.
 """
 
 from __future__ import annotations

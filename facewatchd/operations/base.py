@@ -80,7 +80,7 @@ class Operation(Generic[P, R]):
 @dataclass(frozen=True)
 class Read(Operation[P, R]):
     """
-    Changes nothing in the state: whoever asks carries it out, whether or not the daemon runs.
+    Changes nothing in the state: the process that asks carries it out, also while the daemon runs.
 
     Attributes:
         run: Raises FacewatchError where it cannot be done.
@@ -93,7 +93,7 @@ class Read(Operation[P, R]):
 class Write(Operation[P, R]):
     """
     Changes the state or the people tree: the running daemon carries it out, in the thread that owns the state; where none runs,
-    whoever asks does, with the state held.
+    the process that asks does, with the state held.
 
     Attributes:
         run: Raises FacewatchError where it cannot be done. Does not take long: it does a part, or returns a Future.
@@ -132,7 +132,7 @@ class Ask(Operation[P, R]):
 
 class OtherVersionError(FacewatchError):
     """
-    The running daemon and whoever asks it do not understand each other.
+    The running daemon and the process that asks it do not understand each other.
 
     Args:
         title: What was not understood.

@@ -79,7 +79,7 @@ class Running(ABC):
 
 
 def no_progress(_done: int, _total: int | None) -> None:
-    """It is told to nobody."""
+    """Progress is not shown."""
 
 
 class Reading:

@@ -82,8 +82,8 @@ class Corrected(Record):
     What came of a correction.
 
     Attributes:
-        people: Those whom it concerns; for a split the new ones.
-        was: What the person that was named was called before; None where nobody was named.
+        people: The people it is about; for a split the new ones.
+        was: What the person that was named was called before; None where none was named.
         folders: What their folders are called now, one each; empty where there is none.
         actions: How many changes were made to the people tree.
         gestures: How many changes of the user's were found there.

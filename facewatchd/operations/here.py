@@ -32,7 +32,7 @@ class Here(Writing):
         self._settings = TreeSettings.of(config)
 
     def catch_up(self) -> None:
-        # whoever brings the tree up to date afterwards hears of it
+        # it is raised again when the tree is brought up to date afterwards
         with contextlib.suppress(TreeError):
             materialize(self.store, self._settings, set())
 
@@ -56,7 +56,7 @@ class Here(Writing):
         pass  # nothing is in use here
 
     def record(self, lines: Iterable[str]) -> None:
-        pass  # whoever asked prints them
+        pass  # the command prints them
 
     def vitals(self) -> Vitals:
         said = self.store.vitals()

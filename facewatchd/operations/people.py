@@ -136,7 +136,7 @@ class TogetherShown(Record):
     People, with the faces that they have in the photos that all of them are in.
 
     Attributes:
-        people: Whoever was named twice is there once.
+        people: A person who was named twice is there once.
         photos: Absolute paths, by date.
         confirmed: Of each of the people, how many of these faces the user confirmed.
         rows: More about each photo.

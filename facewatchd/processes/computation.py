@@ -1,6 +1,6 @@
 """
 What runs in the process of a computation: `python -m facewatchd.processes.computation FD MODULE FUNCTION`, started by
-`isolate.Isolated`. It ends with whoever started it.
+`isolate.Isolated`. It ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(pipe: Connection, module: str, name: str) -> None:
 
 
 def _end_with_parent(pipe: Connection) -> None:
-    """Nothing more is said from the other side: what comes is its end, and then the result is wanted by nobody."""
+    """The other side sends nothing more: what comes is its end, and then the result is not wanted."""
     try:
         pipe.recv_bytes()
     except (EOFError, OSError):

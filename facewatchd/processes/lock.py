@@ -53,7 +53,7 @@ def single_instance(state_dir: Path) -> Iterator[None]:
 
 
 def _lock(handle: int) -> None:
-    """Whoever only asks whether the state is held (`is_running`) holds it for a moment, and is waited for."""
+    """A process that only asks whether the state is held (`is_running`) holds it for a moment: wait for it."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:

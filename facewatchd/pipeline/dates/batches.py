@@ -154,7 +154,7 @@ def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
 
 def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, now: float) -> Scope:
     """
-    A sidecar has come, changed or gone: date its photos anew, as `arrived` does. Nothing is decoded.
+    A sidecar has come, changed or gone: date its photos again, as `arrived` does. Nothing is decoded.
 
     Args:
         store: The state.
@@ -175,7 +175,7 @@ def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, n
 
 
 def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, may_write: bool) -> Scope:
-    """Date a photo anew where the sidecars beside it are not those by which it was dated."""
+    """Date a photo again where the sidecars beside it are not those by which it was dated."""
     beside = fingerprint_at(photo.path)
     if beside == photo.beside:
         return set()
@@ -190,7 +190,7 @@ def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
 
 
 def _told(outcome: Outcome) -> Scope:
-    """Say what was written by the daemon's own accord; returns whose folders change."""
+    """Log what the daemon wrote without being asked; returns the people with folders that change."""
     if outcome.said:
         log.info("%s", outcome.said)
     return outcome.scope

@@ -91,7 +91,7 @@ def evaluation_of(config: Config, store: Store, algorithms: Sequence[str], folde
 
 def _confirmed(store: Store) -> dict[FaceId, object]:
     said = store.people.constraints()
-    return {word.face_id: word.person_id for word in said if word.kind is ConstraintKind.MUST_BE}
+    return {one.face_id: one.person_id for one in said if one.kind is ConstraintKind.MUST_BE}
 
 
 def _portraits(store: Store, model_id: str, folders: Path) -> dict[FaceId, object]:

@@ -45,7 +45,7 @@ def workers_for(wanted: int, provider: str) -> int:
     if wanted:
         return wanted
     cores = len(os.sched_getaffinity(0))
-    # those whose turn it is on the GPU leave their cores to others
+    # photos that are on the GPU leave their cores to others
     return cores if provider == CPU else cores + _ON_GPU
 
 
