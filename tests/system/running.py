@@ -52,7 +52,8 @@ def wait_until(condition: Callable[[], T], timeout: float, what: str = "") -> T:
     Ask again and again until the answer is yes.
 
     Args:
-        condition: Asked every few hundredths of a second.
+        condition: Asked every few hundredths of a second; one that takes long, less often, as what it waits for needs the
+            processor, too.
         timeout: Seconds until the test fails.
         what: What is waited for, for the failure.
 
@@ -61,10 +62,12 @@ def wait_until(condition: Callable[[], T], timeout: float, what: str = "") -> T:
     """
     deadline = time.monotonic() + timeout
     while True:
+        asked = time.monotonic()
         if answer := condition():
             return answer
-        assert time.monotonic() < deadline, f"{what or 'the condition'} did not come true within {timeout} s"
-        time.sleep(0.02)
+        now = time.monotonic()
+        assert now < deadline, f"{what or 'the condition'} did not come true within {timeout} s"
+        time.sleep(max(0.02, 2 * (now - asked)))
 
 
 def limited(command: Sequence[str]) -> list[str]:
