@@ -1,5 +1,5 @@
 """
-The words of the program as frozen records and enums. Imports nothing of ours.
+The records and enums of the program. They are frozen. This module imports no other module of the program.
 
 Paths are bytes throughout, because that is what a POSIX file name is. Times are seconds since 1970 (`float`, UTC) unless
 they are capture dates, which are naive wall-clock `datetime`s: a camera knows no time zone.
@@ -37,7 +37,7 @@ RootId = int
 @dataclass(frozen=True, slots=True)
 class FileStat:
     """
-    What `lstat` says of a regular file: enough to tell whether its content may have changed.
+    The `lstat` of a regular file: enough to know whether its content may have changed.
 
     Attributes:
         size: Bytes.
@@ -55,11 +55,11 @@ class FileStat:
 
     @classmethod
     def of(cls, found: os.stat_result) -> FileStat:
-        """The record of what the system says."""
+        """The record of a stat by the system."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
 
     def same_content(self, other: FileStat) -> bool:
-        """Whether nothing suggests that the content differs (the inode's own times may)."""
+        """Whether the content is probably the same (the times of the inode may differ)."""
         return (self.size, self.mtime_ns, self.inode) == (other.size, other.mtime_ns, other.inode)
 
 
@@ -82,7 +82,7 @@ class PhotoState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class KnownPhoto:
     """
-    A photo as the index has it: enough to tell whether the file on disk is still the one taken in.
+    A photo in the index: enough to know whether the file on disk is still the one that was taken in.
 
     Attributes:
         absent: Whether it was not seen when it was last looked for.
@@ -97,8 +97,8 @@ class KnownPhoto:
 
     def is_up_to_date(self, stat: FileStat) -> bool:
         """
-        Whether nothing is to be done about a file that looks like this now. One that failed is tried again after any
-        change, of its permissions too.
+        Whether a file with this stat needs no work. A file that failed is tried again after any change, also of its
+        permissions.
         """
         if self.absent or self.state is PhotoState.MISSING or not self.stat.same_content(stat):
             return False
@@ -180,7 +180,7 @@ class ZoneSource(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DateFinding:
     """
-    A capture date and what speaks for it.
+    A capture date and its evidence.
 
     Attributes:
         value: Wall-clock time where the photo was taken; the parts finer than `precision` are the smallest possible.
@@ -190,7 +190,7 @@ class DateFinding:
         zone: Offset such as "+02:00", or empty where unknown.
         problem: What is wrong with the photo's own metadata, empty where they are right.
         zone_source: Where `zone` came from.
-        hangs: Whether a later clock would find another date, as something was not believed for lying in the future.
+        hangs: Whether a later clock would find another date, because a date in the future was not believed.
     """
 
     value: datetime
@@ -204,7 +204,7 @@ class DateFinding:
 
 
 class KnownDate(NamedTuple):
-    """What names and tables need of a `DateFinding`. The tree has very many, and a tuple is made much sooner."""
+    """The part of a `DateFinding` for names and tables. The tree has very many, and a tuple is made much faster."""
 
     value: datetime
     precision: Precision
@@ -282,7 +282,7 @@ class FaceEngine(Protocol):
         """Which models these are."""
 
     def detect(self, image: Image) -> list[Detection]:
-        """All faces that the detector believes in, best score first; empty where there are none."""
+        """All faces that the detector finds, best score first. Empty if there are none."""
 
     def align(self, image: Image, landmarks: NDArray[np.float32]) -> Image:
         """The face turned upright and cut out by its landmarks, as the recognition model wants it: a square BGR chip."""
@@ -297,12 +297,12 @@ class FaceEngine(Protocol):
 @dataclass(frozen=True, slots=True)
 class Quality:
     """
-    Whether a face is fit to be grouped, and how fit.
+    The quality of a face.
 
     Attributes:
         value: 0..1, larger is better.
         sharpness: Variance of the Laplacian of the aligned face at 112 x 112, grey levels squared.
-        poor: Why it must not lead, empty where it may; see `core.intake.quality`.
+        poor: Why it is of low quality, and must not make a person. Empty if it may; see `core.intake.quality`.
     """
 
     value: float
@@ -312,7 +312,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """A face of a photo just taken in: what is stored of it."""
+    """A face of a photo that is taken in, as it is stored."""
 
     detection: Detection
     quality: Quality
@@ -322,7 +322,7 @@ class FoundFace:
 @dataclass(frozen=True, slots=True)
 class TakenPhoto:
     """
-    Everything that taking in a photo finds out. Width and height are of the upright photo, in pixels; `beside` as in
+    The result of taking in a photo. Width and height are of the upright photo, in pixels. `beside` is as in
     `KnownPhoto`.
     """
 
@@ -357,13 +357,13 @@ class FaceState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """
-    Whose face it is believed to be.
+    The person to whom a face belongs, as the program believes.
 
     Attributes:
         person_id: The person, or None for the unknown pool.
         similarity: Cosine to the nearest medoid of the best person, -1..1; NaN where there is no person at all.
-        gap: How much nearer that is than the nearest medoid of anyone else; infinite where there is nobody else.
-        review: Of a face in the unknown pool, the person whose it may be: too close to call.
+        gap: How much nearer that is than the nearest medoid of any other person. Infinite if there is no other person.
+        review: For an unassigned face, the person to whom it may belong: too close to call.
     """
 
     person_id: PersonId | None
@@ -378,10 +378,10 @@ class Face:
     A face as the state has it.
 
     Attributes:
-        confirmed: Whether the user said that it is `person_id`'s.
+        confirmed: Whether the user said that it belongs to `person_id`.
         cluster_id: The cluster of the last reclustering that it was in, or None.
         ignored: Whether the user does not want to see it, or the person.
-        review: The person whose it may be, if it is nobody's and that is too close to call.
+        review: For an unassigned face, the person to whom it may belong: too close to call.
     """
 
     face_id: FaceId
@@ -416,7 +416,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone. The id never changes and is never given to anyone else; `name` is empty until the user gives one."""
+    """A person. The id never changes and is never used again. `name` is empty until the user gives one."""
 
     person_id: PersonId
     name: str = ""
@@ -428,7 +428,7 @@ class Person:
 
 
 class Pool(StrEnum):
-    """Folders of the people tree that are nobody's; the values are their names."""
+    """Folders of the people tree that belong to no person. The values are their names."""
 
     UNKNOWN = "_unknown"
     IGNORED = "_ignored"
@@ -441,7 +441,7 @@ class ConstraintKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """The user's word about a face and a person. It binds assignment and reclustering, and outlives both."""
+    """A correction about a face and a person. Assignment and reclustering must follow it, and it is kept for good."""
 
     kind: ConstraintKind
     face_id: FaceId

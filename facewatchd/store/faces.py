@@ -1,5 +1,5 @@
 """
-Faces, their embeddings, and whose they are.
+Faces, their embeddings, and their people.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class FaceTable:
     Attributes:
         faces: int64, shape (n_faces,), face ids, ascending.
         photos: int64, shape (n_faces,).
-        people: int64, shape (n_faces,): whose each is now, 0 for the unknown pool.
+        people: int64, shape (n_faces,): the person of each now, 0 for the unknown pool.
         embeddings: float32, shape (n_faces, dim).
     """
 
@@ -171,7 +171,7 @@ class Faces:
         return ids
 
     def assign(self, assignments: Mapping[FaceId, Assignment]) -> None:
-        """Store whose faces they are; a confirmed face stays the person's whom the user named."""
+        """Store the people of faces. A confirmed face stays with the person that the user chose."""
         self._db.executemany(
             f"UPDATE faces AS f SET person_id = iif({_CONFIRMED}, f.person_id, ?), similarity = ?, gap = ?,"
             " review_of = ? WHERE face_id = ?",
@@ -190,7 +190,7 @@ class Faces:
         )
 
     def ignore(self, face_ids: Iterable[FaceId], *, ignored: bool) -> None:
-        """The user does not want to see them, so that they are nobody's; or does again."""
+        """The user does not want to see them, so they become unassigned; or wants to see them again."""
         ids = list(face_ids)
         if ignored:
             self.give(ids, None)
@@ -206,7 +206,7 @@ class Faces:
         return [face_id for (face_id,) in rows]
 
     def give(self, face_ids: Iterable[FaceId], person_id: PersonId | None) -> None:
-        """They are this person's, or nobody's."""
+        """Assign them to this person, or to the unknown pool."""
         self._db.executemany(
             "UPDATE faces SET person_id = ?, review_of = NULL WHERE face_id = ?",
             [(person_id, face_id) for face_id in face_ids],
@@ -229,7 +229,7 @@ class Faces:
         return int(self._db.execute("SELECT coalesce(max(face_id), 0) FROM faces").fetchone()[0])
 
     def good_ids(self, model_id: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The faces that `good` has, ascending, their photos, and whose they are now, 0 for the unknown pool."""
+        """The faces that `good` has, ascending, their photos, and their people now, 0 for the unknown pool."""
         rows = self._db.execute(
             f"SELECT f.face_id, f.photo_id, coalesce(f.person_id, 0) {_FIT} AND f.poor = '' ORDER BY f.face_id",
             (model_id,),
@@ -263,7 +263,7 @@ class Faces:
         The embeddings of many faces, read in blocks.
 
         Args:
-            model_id: Whose.
+            model_id: The models of the embeddings.
             face_ids: int64, ascending.
             halved_from: From more faces than this on they are kept in half precision.
 

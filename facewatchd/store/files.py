@@ -22,14 +22,14 @@ class Files:
         return stat_of_row(*row) if row else None
 
     def with_inode(self, inode: int) -> list[PhotoId]:
-        """Photos whose file has this inode, on whichever file system."""
+        """Photos with a file of this inode number, on any file system."""
         rows = self._db.execute(
             "SELECT photo_id FROM photos WHERE inode = ? AND state != 'missing' ORDER BY photo_id", (signed(inode),)
         )
         return [photo_id for (photo_id,) in rows]
 
     def of_size(self, size: int) -> list[PhotoId]:
-        """Photos whose file has so many bytes."""
+        """Photos with a file of this size."""
         rows = self._db.execute(
             "SELECT photo_id FROM photos WHERE size = ? AND state = 'done' ORDER BY photo_id", (size,)
         )

@@ -140,7 +140,7 @@ class Medoids:
         self._db.executemany("DELETE FROM medoids WHERE person_id = ?", old)
 
     def remove_faces(self, faces: Iterable[FaceId]) -> None:
-        """These faces are medoids of nobody."""
+        """These faces are not medoids."""
         old = [(face_id,) for face_id in faces]
         for face in old:
             self._note("face_id = ?", face)

@@ -56,7 +56,7 @@ UNKNOWN_FACE = (
     "  WHERE v.person_id = f.review_of AND NOT v.hidden) OR f.person_id IN (SELECT n.person_id FROM people n"
     f"  WHERE n.name = '' AND NOT n.hidden AND {_PICTURES.format('n.person_id', '?1')} < ?1))"
 )
-"""A face `f` of the unknown pool: of nobody, or of somebody unnamed in fewer pictures that differ than ?1."""
+"""A face `f` of the unknown pool: unassigned, or of an unnamed person in fewer different pictures than ?1."""
 
 
 def photos_where(connection: sqlite3.Connection, condition: str, arguments: Sequence[object]) -> Iterator[PersonPhoto]:
@@ -84,7 +84,7 @@ class People:
         self._medoids = medoids
 
     def add(self, name: str = "", *, founded: bool = False) -> PersonId:
-        """A new person, with an id that nobody ever had; `founded`: by the user, out of faces of their choice."""
+        """A new person, with an id that was never used. `founded`: the user made them from chosen faces."""
         cursor = self._db.execute("INSERT INTO people (name, founded) VALUES (?, ?)", (name, founded))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -120,7 +120,7 @@ class People:
         return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE founded")}
 
     def refuse(self, faces: Collection[FaceId], person_id: PersonId) -> None:
-        """These are not the person's, for good; they are nobody's until somebody else is found."""
+        """These faces do not belong to the person, for good. They are unassigned until another person is found."""
         self.say(Constraint(ConstraintKind.CANNOT_BE, face_id, person_id) for face_id in faces)
         self._db.executemany(
             "UPDATE faces SET person_id = NULL WHERE face_id = ? AND person_id = ?",

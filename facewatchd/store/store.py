@@ -169,7 +169,7 @@ class Store:
         All or nothing; an inner transaction is part of the outer one.
 
         Raises:
-            StoreError: SQLite refused; nothing of the transaction remains.
+            StoreError: SQLite refused. The whole transaction is undone.
         """
         if self._db.in_transaction:
             yield
@@ -194,7 +194,7 @@ class Store:
         Raises:
             StoreError: It is not.
         """
-        # whoever holds the file is not waited for: it is tried again soon, and commands are answered meanwhile
+        # no wait for another program that holds the file: it is tried again soon, and commands are answered meanwhile
         with without_patience(self._db), self.transaction():
             self._set("trial", "x" * 8192)
             self._set("trial", "")
@@ -215,7 +215,7 @@ class Store:
         return self._get("state.id")
 
     def kept_out(self) -> bytes | None:
-        """The signature of what we made to keep galleries out of the people tree, empty for nothing; None: nobody knows."""
+        """The signature of the file that keeps galleries out of the people tree. Empty if we made none, None if it is not known."""
         known = self._get("tree.kept_out")
         return known.removeprefix("made ").encode() if known else None
 

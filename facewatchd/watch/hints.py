@@ -1,5 +1,5 @@
 """
-What the watcher says to the daemon.
+The messages of the watcher to the daemon.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@ The watches of one root: a folder's inotify watch for every folder below it, kep
 
 Works on watchdog's inotify reader (`InotifyFD`, one thread per root) and takes the place of its `InotifyWatchGroup`,
 which swallows what matters here (R2): a watch that could not be added, an overflow, a root that is gone. It also pairs
-the two halves of a rename, holding events back for half a second; here a rename is "gone" there and "new" here, as the
-index recognises a photo by its inode anyway. These parts of watchdog are not its public API: tests/system/test_watcher.py
+the two events of a rename, and holds events back for half a second. Here a rename is "gone" there and "new" here, because
+the index recognises a photo by its inode anyway. These parts of watchdog are not its public API: tests/system/test_watcher.py
 notices when they change.
 """
 
@@ -57,7 +57,7 @@ _VANISHED = frozenset((errno.ENOENT, errno.ENOTDIR))
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A watched folder. `marked`: it is ignored, and watched only for the day when its marker file goes away."""
+    """A watched folder. `marked`: it is ignored, and watched only to see when its marker file goes away."""
 
     path: bytes
     callback: CallbackId
@@ -112,7 +112,7 @@ class WatchTree:
             return dict(self._unwatched)
 
     def recover(self) -> None:
-        """After a full rescan: an overflow has been made up for, and what could not be watched is tried again."""
+        """Call this after a full rescan: an overflow does not matter any more, and folders that could not be watched are tried again."""
         self._overflowed = False
         with self._lock:
             unwatched, self._unwatched = self._unwatched, {}
@@ -121,7 +121,7 @@ class WatchTree:
                 self.add(path)
 
     def stop(self) -> None:
-        """React to nothing any more. The reader is the caller's to stop, after this."""
+        """Ignore all events from now on. The caller stops the reader after this."""
         with self._lock:
             self._stopped = True
 
@@ -179,7 +179,7 @@ class WatchTree:
         elif event.is_delete or event.is_moved_from:
             hint = Hint(path, HintKind.GONE)
         else:
-            # whoever writes under another name and renames has finished: downloads, Syncthing, rsync
+            # a program that writes under another name and renames has finished: downloads, Syncthing, rsync
             hint = Hint(path, HintKind.FILE, closed=event.is_close_write or event.is_moved_to)
         if hint is not None:
             self._on_hint(hint)
@@ -203,8 +203,8 @@ class WatchTree:
 
     def on_queue_overflow(self) -> None:
         """
-        Events were dropped. All folders are watched anew under new ids, and only then the old ids removed: removing
-        first would queue an event for every watch, and so overflow again.
+        Events were dropped. All folders are watched again under new ids, and only then the old ids are removed: removing them
+        first would queue an event for every watch, and overflow again.
         """
         _logger.warning(
             "Too many changes at once below %s for the system to report; a rescan follows",
@@ -240,7 +240,7 @@ class WatchTree:
         return Hint(path, HintKind.FOLDER)
 
     def _permissions_changed(self, path: bytes) -> Hint | None:
-        """A folder may be closed to us by now, or open again; what it was closed for is found by a scan."""
+        """The permissions of a folder changed: we may not read it any more, or may again. A scan finds the files."""
         number = why_closed(path)
         if number in _VANISHED or bool(number) == (path in self._unwatched):
             return None

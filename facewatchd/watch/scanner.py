@@ -49,9 +49,9 @@ class ScannedFolder:
         files: Its own photo-like files, by name.
         symlinks: Symlinks that were not followed.
         hard_links: Files that were reported before under another name.
-        beside: Its own files that may speak of a photo beside them, by name.
-        problem: Why not all of it could be seen and what to do about it, empty where all was; nothing in or below a
-            folder with a problem may be taken for missing.
+        beside: Its own files that may hold the date of a photo beside them, by name.
+        problem: Why not all of it could be seen, and what to do. Empty if all was seen. No photo in or below a folder with
+            a problem counts as missing.
     """
 
     path: bytes
@@ -97,7 +97,7 @@ def scan(
         below: Folder to begin at, relative to the root.
         excluded: Folders to leave out with all below them, absolute and without symlinks: the people tree, the state.
         stop: Asked now and then.
-        is_beside: Whether a file of this name may speak of a photo beside it, as sidecars do.
+        is_beside: Whether a file with this name may hold the date of a photo beside it, as sidecars do.
     """
     if below and not is_open(root.path, below, excluded):
         return
@@ -170,7 +170,7 @@ def stat_photo(path: bytes) -> FileStat | None:
 
 
 def file_stat(found: os.stat_result) -> FileStat | None:
-    """What counts of an `lstat`; None for anything but a regular file."""
+    """The needed part of an `lstat`. None for anything but a regular file."""
     if not stat.S_ISREG(found.st_mode):
         return None
     return FileStat.of(found)
@@ -213,7 +213,7 @@ class _Walk:
 
     def folder(self, path: bytes, listing: Listing) -> ScannedFolder:
         """
-        Stat a folder's photos, and what speaks of them.
+        Stat the photos of a folder, and their sidecars.
 
         Raises:
             _StoppedError: The walk is to end.

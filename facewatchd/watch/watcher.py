@@ -1,5 +1,5 @@
 """
-Hints about one root, as they happen (requirements R2, R7), and an honest word about what is not heard of.
+Hints about one root, as they happen (requirements R2, R7), and a report of the changes that are not noticed.
 
 A hint shortens the wait for the next rescan and nothing more; the scanner is the truth. A root in polling mode gives no
 hints at all: the daemon rescans it every `watch.poll_s`. So should it a root that is degraded.

@@ -1,5 +1,5 @@
 """
-What must stay apart when faces are put together: two faces of a photo, and what the user said.
+Cannot-links: faces that must not be one person. Two faces of a photo are one, and corrections of the user are others.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Ids = NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Ties:
     """
-    What must stay apart, face by face; every sequence has one entry a face.
+    The cannot-links, face by face. Every sequence has one entry per face.
 
     Attributes:
         photo: int64, shape (n_faces,). Two faces of a photo are two people.
-        owner: The person whom the user says it is, or None.
-        refused: The people whom the user says it is not.
+        owner: The person to whom the user assigned it, or None.
+        refused: The people to whom the user said it does not belong.
     """
 
     photo: NDArray[np.int64]
@@ -35,12 +35,12 @@ class Ties:
 
 class Apart:
     """
-    Which clusters may not be joined, kept up while clusters grow.
+    Which clusters must not be joined, kept up to date while clusters grow.
 
     Args:
         photo: Pairs of clusters that share a photo, as `pair_keys`, ascending.
-        owner: Of each cluster the number of the person whom the user says it is, or -1.
-        refused: Cluster and number of a person whom the user says it is not, shape (n, 2), int64.
+        owner: The number of the person to whom the user assigned each cluster, or -1.
+        refused: Cluster, and number of a person to whom the user said it does not belong, shape (n, 2), int64.
     """
 
     def __init__(self, photo: Ids, owner: Ids, refused: Ids) -> None:
@@ -53,7 +53,7 @@ class Apart:
 
     @classmethod
     def of_faces(cls, ties: Ties) -> Apart:
-        """Every face a cluster."""
+        """Every face is a cluster."""
         people: dict[PersonId, int] = {}
         for person in ties.owner:
             if person is not None:
@@ -64,7 +64,7 @@ class Apart:
         return cls(photo, owner, np.array(sorted(said), np.int64).reshape(-1, 2))
 
     def split(self, parts: Parts) -> list[Apart]:
-        """What is said within each part, by the clusters' places there."""
+        """The cannot-links within each component, by the places of the clusters there."""
         x, y = np.divmod(self._photo, max(self._count, 1))
         said = self._refused[:, 0]
         found = []
@@ -86,7 +86,7 @@ class Apart:
         return bad
 
     def plain(self, clusters: Ids) -> NDArray[np.bool_]:
-        """Whether the user has said nothing about any of their faces."""
+        """Whether there is no correction of any of their faces."""
         free: NDArray[np.bool_] = (self.owner[clusters] < 0) & ~np.isin(clusters, self._refused[:, 0])
         return free
 
@@ -106,7 +106,7 @@ class Apart:
         return clashing
 
     def follow(self, into: Ids, joined: Ids, became: Ids, changed: NDArray[np.bool_]) -> None:
-        """Clusters `joined` became part of `into`; `became` and `changed` say the same per cluster."""
+        """Clusters `joined` became part of `into`. `became` and `changed` hold the same per cluster."""
         if self._owned:
             new = self.owner[joined] >= 0
             self.owner[into[new]] = self.owner[joined[new]]
@@ -120,12 +120,12 @@ class Apart:
 
     def after(self, became: Ids, rows: Ids) -> Apart:
         """
-        What is said within some of the clusters, by their places, after all have grown. The one before is not to be used
-        any more.
+        The cannot-links within some of the clusters, by their places, after all have grown. Do not use the former object
+        afterwards.
 
         Args:
-            became: Of each cluster the one that it is part of now.
-            rows: Those that are left, ascending; all others have come to be part of one, or stay as they are.
+            became: For each cluster the one that it is part of now.
+            rows: Those that are left, ascending. All others have become part of one, or stay as they are.
         """
         changed = became != np.arange(self._count)
         joined = np.flatnonzero(changed)
@@ -134,7 +134,7 @@ class Apart:
 
 
 def pair_keys(a: Ids, b: Ids, count: int) -> Ids:
-    """One number a pair, whichever comes first."""
+    """One number per pair, in either order."""
     return np.minimum(a, b) * count + np.maximum(a, b)
 
 

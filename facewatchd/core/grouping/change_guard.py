@@ -1,6 +1,6 @@
 """
-A reclustering that would turn the known people upside down is held: it is more often a setting, a model or a
-program gone wrong than the truth about an archive.
+The change guard: a reclustering that would change the known people very much is held. The cause is more often a wrong setting, a
+wrong model or a fault than a better grouping.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from facewatchd.domain import FaceId, PersonId
 
-# Below this, one person who is found to be two is a third of everything, and the first few dozen photos of an archive
-# say little: what grouping them made is there to be changed. The first grouping moves nobody.
+# In a smaller archive one person who becomes two is a third of everything, and its first groupings must be able to change.
+# The first grouping moves no face.
 LEAST_ASSIGNED = 20
 
-# A single face that goes from one named person to another is what reclustering is for, and half of a person of two.
+# reclustering may move single faces from one named person to another, which is half of a person with two faces
 _LEAST_MIXED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Mixing:
-    """So many (`faces`) of the `of` faces of a named person would be another named person's."""
+    """`faces` of the `of` faces of a named person would go to another named person."""
 
     person: PersonId
     into: PersonId
@@ -34,8 +34,8 @@ class Mixing:
 class Verdict:
     """
     Attributes:
-        moved: Faces that were somebody's and would be somebody else's, or nobody's.
-        assigned: Faces that were somebody's.
+        moved: Assigned faces that would go to another person, or become unassigned.
+        assigned: Faces that are assigned now.
         too_many: Whether that is more than is believed.
         mixed: Named people who would be swallowed by others, the largest loss first.
     """
@@ -57,13 +57,13 @@ def examine(
     max_moved: float,
 ) -> Verdict:
     """
-    Say whether a reclustering may be carried out.
+    Decide whether a reclustering may be carried out.
 
     Args:
-        before: Face -> person as it is now; faces of nobody are left out.
+        before: Face -> person as it is now, without unassigned faces.
         after: Face -> person as it would be, for at least the same faces.
         named: People who have a name from the user.
-        max_moved: Share, 0..1: of all faces that are somebody's, and of those of a named person that go to another one.
+        max_moved: Share, 0..1: of all assigned faces, and of the faces of a named person that go to another one.
     """
     moved = [(person, after[face]) for face, person in before.items() if after[face] != person]
     too_many = len(before) >= LEAST_ASSIGNED and len(moved) > max_moved * len(before)

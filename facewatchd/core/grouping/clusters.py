@@ -1,5 +1,5 @@
 """
-Clusters of faces while they grow, and how alike two of them are.
+Clusters of faces while they grow, and how similar two of them are.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from facewatchd.domain import Embeddings
 Ids = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# pairs of one block of dot products: what is copied for it, half a megabyte, stays in the cache of one core, and in memory
-# that is there already; 2048 of them take three times as long
+# pairs in one block of dot products: its copies, half a megabyte, stay in the cache of one core; 2048 pairs take three times as
+# long
 _BLOCK = 128
-# sums of more faces than this are kept in single precision: to read them is what takes the time
+# with more faces than this, sums are in single precision, because reading them takes the time
 _EXACT_FACES = 50_000
 
 
@@ -31,13 +31,12 @@ class LinkRule:
 
     Attributes:
         threshold: Mean similarity, -1..1, below which two single faces are not joined.
-        bonus: How much less is enough where another method (`hint`) puts the two together.
-        loose: 0..1: how far the mean is divided by the clusters' own mean similarity. 0 is average linkage; 1 compares
-            the directions of the sums, so that a person whose looks vary is not held to the threshold of one whose
-            looks do not.
-        large: How much less is enough for two large clusters, whose mean over many pairs is no accident; two single
-            faces get nothing of it, a and b faces `1 - 1 / sqrt(a * b)` of it.
-        hubs: 0..1: how much more is needed between who resembles strangers, in parts of their mean hubness.
+        bonus: How much less is enough if another method (`hint`) joins the two.
+        loose: 0..1: how far the mean is divided by the mean similarity within the clusters. 0 is average linkage. 1
+            compares the directions of the sums, which is right for a person with faces that differ much.
+            large: How much less is enough for two large clusters, because a mean over many pairs is no accident. Clusters of a
+        and b faces get `1 - 1 / sqrt(a * b)` of it, single faces nothing.
+            hubs: 0..1: how much more is needed between faces that resemble strangers, as a share of their mean hubness.
     """
 
     threshold: float
@@ -50,15 +49,15 @@ class LinkRule:
 @dataclass(slots=True)
 class Clusters:
     """
-    Clusters while they grow; one row a cluster.
+    Clusters while they grow, one row per cluster.
 
     Attributes:
         rule: When two of them are one person.
-        sums: Of their faces' embeddings, shape (n_clusters, dim).
+        sums: The sums of their faces' embeddings, shape (n_clusters, dim).
         sizes: How many faces each has.
-        tightness: Mean similarity between the faces of each, each face with itself included.
-        hubness: Mean over the faces of each.
-        kind: What the hint says of each, -1 for nothing.
+        tightness: Mean similarity of all pairs of faces in each, with each face to itself.
+        hubness: Mean hubness of the faces of each.
+        kind: The label of each in the hint, -1 for none.
     """
 
     rule: LinkRule
@@ -70,14 +69,14 @@ class Clusters:
 
     @classmethod
     def of_faces(cls, embeddings: Embeddings, rule: LinkRule, hint: Ids | None, hubness: Reals | None) -> Clusters:
-        """Every face a cluster. Of many faces the embeddings are not copied: only parts of them are to be joined."""
+        """Every face is a cluster. The embeddings of many faces are not copied: only components of them are joined."""
         count = len(embeddings)
         sums = embeddings.astype(np.float64) if count <= _EXACT_FACES else embeddings
         kind = np.full(count, -1, np.int64) if hint is None else hint.astype(np.int64)
         return cls(rule, sums, np.ones(count), np.ones(count), np.zeros(count) if hubness is None else hubness, kind)
 
     def only(self, rows: Ids) -> Clusters:
-        """Some of them, for themselves."""
+        """Some of the clusters, as an object of their own."""
         sums = self.sums[rows]
         # embeddings may be in half precision
         sums = single(sums) if sums.dtype == np.float16 else sums
@@ -105,7 +104,7 @@ class Clusters:
         return means
 
     def strength(self, a: Ids, b: Ids, means: Reals) -> Reals:
-        """What is to reach the threshold, from the mean similarities."""
+        """The values that must reach the threshold, from the mean similarities."""
         rule, strength = self.rule, means.astype(np.float64)
         if rule.loose:
             strength /= (self.tightness[a] * self.tightness[b]) ** (rule.loose / 2)
@@ -118,8 +117,8 @@ class Clusters:
         return strength
 
     def join(self, into: Ids, joined: Ids) -> None:
-        """Put `joined` into `into`, which may name a cluster several times."""
-        # of each cluster, the larger part's hint stands for the whole
+        """Add `joined` to `into`, which may contain a cluster several times."""
+        # the hint of the larger part holds for the whole cluster
         order = np.argsort(self.sizes[joined], kind="stable")
         a, b = into[order], joined[order]
         better = (self.kind[b] >= 0) & ((self.kind[a] < 0) | (self.sizes[b] > self.sizes[a]))
@@ -137,7 +136,7 @@ class Clusters:
             self.tightness[grown] = self.similarity(grown, grown)
 
     def directions(self) -> Embeddings:
-        """Those of their sums, L2-normalised."""
+        """The directions of their sums, L2-normalised."""
         lengths = np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
         directions: Embeddings = (self.sums / lengths).astype(np.float32)
         return directions

@@ -1,6 +1,6 @@
 """
 Copies of a picture are no evidence: a file that a sync program left twice, or a backup inside the archive, has the same
-faces at the same places. Each such face counts once wherever a number of faces decides; the others follow it.
+faces at the same places. Each such face counts once where a number of faces decides. The other faces follow it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from facewatchd.domain import Box, FaceId, PhotoId
 
-# a picture decoded twice gives the same box to the pixel; two people who embrace overlap by a half
+# a picture that is decoded twice gives exactly the same box; the boxes of two people who embrace overlap by a half
 _SAME_PLACE = 0.8
 
 
@@ -27,14 +27,14 @@ class PicturedFace:
 
 def copies(faces: Iterable[PicturedFace]) -> dict[FaceId, FaceId]:
     """
-    Which faces are another one again.
+    Which faces are copies of others.
 
     Args:
         faces: In the order in which they are to be chosen.
 
     Returns:
-        Face -> the first one of the same picture at the same place. That one is not among the keys, nor are faces that
-        no other is the same as.
+        Face -> the first face of the same picture at the same place. Those first faces, and faces without copies, are not
+        among the keys.
     """
     first: dict[bytes, list[PicturedFace]] = defaultdict(list)
     found = {}

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from facewatchd.core.grouping.graph import Graph, connected
 
-# distances are at least this, because scipy takes a zero for no edge: the same picture twice is no reason to be apart
+# distances are at least this, because scipy takes a zero for a missing edge
 _LEAST = 1e-6
-# twice as far as opposite points of the unit sphere are
+# twice the distance of opposite points of the unit sphere
 _FARTHEST = 4.0
 
 
@@ -33,8 +33,8 @@ def density_clusters(graph: Graph, min_size: int, min_samples: int, k: int) -> N
     Args:
         graph: The nearest neighbours of each face, at least one.
         min_size: Smallest cluster.
-        min_samples: How many neighbours make a place dense, the face itself not counted.
-        k: Neighbours of each face that it may be connected through.
+        min_samples: How many neighbours make a place dense, without the face itself.
+        k: Neighbours of each face that may connect it.
 
     Returns:
         Labels, int64, shape (n_faces,): 0.. for clusters, -1 for faces of none.
@@ -47,8 +47,8 @@ def density_clusters(graph: Graph, min_size: int, min_samples: int, k: int) -> N
 
 def _trees() -> ModuleType:
     """
-    The package's module for trees, and nothing else of the package: that would load scikit-learn, which takes a second
-    and 80 MB, and none of it is needed.
+    The package's module for trees. The rest of the package is not loaded: it would load scikit-learn, which takes a second
+    and 80 MB and is not needed.
     """
     name = "hdbscan._hdbscan_tree"
     if name not in sys.modules:
@@ -70,11 +70,11 @@ def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64
 
     count, width = graph.indices.shape
     a, b, similarities = graph.edges(max(k, min_samples))
-    # where there are not so many neighbours nothing is dense
+    # with fewer neighbours than this nothing is dense
     core = _distance(np.maximum(graph.similarities[:, min(min_samples, width) - 1], -1).astype(np.float64))
     reach = np.maximum(np.maximum(core[a], core[b]), _distance(similarities))
     tree = minimum_spanning_tree(csr_matrix((reach, (a, b)), shape=(count, count))).tocoo()
-    # what no neighbour connects is farther apart than anything else
+    # faces that no neighbours connect are farther apart than all others
     first = np.unique(connected(tree.row, tree.col, count), return_index=True)[1]
     here = np.concatenate([tree.row, first[:-1]])
     there = np.concatenate([tree.col, first[1:]])
@@ -85,7 +85,7 @@ def _spanning_tree(graph: Graph, min_samples: int, k: int) -> NDArray[np.float64
 
 def _hierarchy(tree: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    What is joined with what, shortest distance first, in scipy's form.
+    The joins, shortest distance first, in scipy's form.
 
     Args:
         tree: Rows (face, face, distance), shortest first; all faces are connected.
@@ -95,8 +95,8 @@ def _hierarchy(tree: NDArray[np.float64]) -> NDArray[np.float64]:
         the rows above.
     """
     count = len(tree) + 1
-    # single numbers are read and written, as union-find cannot be done in bulk: numpy's arrays are slow at that, and
-    # lists of a million are scattered over the memory
+    # union-find reads and writes single numbers: numpy's arrays are slow at that, and lists of a million numbers are spread over
+    # the memory
     above, size = array("i", range(2 * count - 1)), array("i", [1]) * (2 * count - 1)
     firsts, seconds = array("i"), array("i")
     ends = zip(*tree[:, :2].T.astype(np.int32).tolist(), strict=True)

@@ -1,10 +1,10 @@
 """
-Poor faces join people, and lead nobody.
+Faces of low quality join people, but make none.
 
-A face that is small, blurred or turned away may well be recognised once it is known who there is. But a model sees
-bad pictures as alike, whoever is in them: where some of them were good enough to make a person of their own, all the
-others flock to it (of 709 unfit faces in the background of portraits 374 did, to a dozen such people). So nobody is
-joined by more poor faces than they have good ones: those would be what the person is made of.
+A face that is small, blurred or turned away can be recognised once the people are known. But for a model bad pictures of
+different people are similar: if some of them were good enough to make a person, the others join that person too (374 of 709
+unfit faces in the background of portraits did, in a dozen people). So no person is joined by more faces of low quality than
+they have good faces.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from facewatchd.domain import FaceId, PersonId
 
 def followers(wanted: Mapping[FaceId, PersonId], leading: Mapping[PersonId, int]) -> dict[FaceId, PersonId]:
     """
-    Which poor faces join.
+    Which faces of low quality join.
 
     Args:
-        wanted: Poor face -> the person whom it resembles enough.
+        wanted: Face of low quality -> the person that it resembles enough.
         leading: Person -> their good faces.
 
     Returns:
-        Those of `wanted` whose person is not resembled by more poor faces than they have good ones.
+        Those of `wanted` for people with at least as many good faces.
     """
     flocks = Counter(wanted.values())
     return {face: person for face, person in wanted.items() if flocks[person] <= leading.get(person, 0)}

@@ -1,5 +1,5 @@
 """
-The graph of nearest neighbours that everything about groups is computed on.
+The neighbour graph. All grouping is computed on it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from facewatchd.domain import Embeddings
 Rows = NDArray[np.int64]
 
 NOBODY, NEVER = -1, np.float32(-2)
-"""What stands in a list that is not full, and its similarity, which is below that of any two faces."""
+"""The value in a list that is not full, and its similarity, which is below that of any two faces."""
 
 # rows and columns of one block of products, 16 MB
 _BLOCK = 2048
@@ -25,9 +25,8 @@ class Graph(NamedTuple):
     The most similar other faces of each face.
 
     Attributes:
-        indices: int32, shape (n_faces, k), most similar first; rows of the embeddings that it was made from, `NOBODY`
-            where none was found.
-        similarities: float32, same shape; `NEVER` where none was found.
+        indices: int32, shape (n_faces, k), most similar first: rows of the embeddings, `NOBODY` if no more were found.
+        similarities: float32, same shape. `NEVER` if no more were found.
     """
 
     indices: NDArray[np.int32]
@@ -35,7 +34,7 @@ class Graph(NamedTuple):
 
     def edges(self, k: int) -> tuple[Rows, Rows, NDArray[np.float64]]:
         """
-        Every pair of which one is among the other's k nearest, once.
+        Every pair in which one is among the k nearest of the other, once.
 
         Returns:
             The lower index, the higher one, and their similarity.
@@ -47,7 +46,7 @@ class Graph(NamedTuple):
         if not is_there.any():
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
         ends = np.concatenate([[0], np.cumsum(np.count_nonzero(is_there, axis=1))])
-        # what is in no list counts as zero, so whoever is in one must have more
+        # a pair in no list counts as zero, so all pairs in lists must have more
         above = self.similarities[:, :k][is_there].astype(np.float64) - NEVER
         lists = csr_matrix((above, indices[is_there], ends), shape=(count, count))
         lists.sort_indices()
@@ -57,7 +56,7 @@ class Graph(NamedTuple):
 
 class Lists:
     """
-    The graph while it is being made: of every face the best that was offered to it so far, in no order.
+    The graph while it is made: the best neighbours of every face so far, in no order.
 
     Args:
         count: How many faces.
@@ -71,7 +70,7 @@ class Lists:
 
     @classmethod
     def of(cls, graph: Graph) -> Lists:
-        """Those of a graph, to go on from; the graph's arrays are written to."""
+        """The lists of a graph, to continue from. The arrays of the graph are changed."""
         lists = cls(0, graph.indices.shape[1])
         lists.indices, lists.similarities = graph
         lists._least = graph.similarities.min(axis=1)
@@ -79,18 +78,18 @@ class Lists:
 
     def offer(self, rows: Rows, others: Rows, products: NDArray[np.float32]) -> None:
         """
-        Offer faces to faces. Who is in a list already is not taken twice.
+        Offer faces as neighbours. A face that is in a list already is not added twice.
 
         Args:
-            rows: To whom, each once.
-            others: Whom, each once.
-            products: How similar they are, shape (len(rows), len(others)); a face is not to be offered to itself.
+            rows: The faces with the lists, each once.
+            others: The faces that are offered, each once.
+            products: Their similarities, shape (len(rows), len(others)). Do not offer a face to itself.
         """
         k = self.indices.shape[1]
         better = products > self._least[rows][:, None]
         many = np.flatnonzero(np.count_nonzero(better, axis=1) > 2 * k)
         if len(many):
-            # as many may be in the list already as it is long
+            # all entries of the list may be among the offered ones
             at = np.argpartition(products[many], -2 * k, axis=1)[:, -2 * k :]
             self._take(rows[many], others[at].astype(np.int32), np.take_along_axis(products[many], at, axis=1))
             better[many] = False
@@ -119,18 +118,18 @@ class Lists:
         self._least[rows] = similarities.min(axis=1)
 
     def graph(self) -> Graph:
-        """The lists as they are now, in order; of equals the lower row first."""
+        """The lists as they are now, in order. Of equal similarities the lower row comes first."""
         order = np.lexsort((self.indices, -self.similarities), axis=1)
         return Graph(np.take_along_axis(self.indices, order, 1), np.take_along_axis(self.similarities, order, 1))
 
 
 def neighbours(embeddings: Embeddings, k: int) -> Graph:
     """
-    The most similar other faces of each face, exactly; the cost grows with the square of their number.
+    The most similar other faces of each face, exactly. The cost grows with the square of the number of faces.
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        k: How many; fewer where there are not so many others.
+        k: How many. Fewer if there are not so many other faces.
     """
     count = len(embeddings)
     everybody = np.arange(count)
@@ -142,22 +141,22 @@ def neighbours(embeddings: Embeddings, k: int) -> Graph:
         for others in blocks:
             products = embeddings[rows] @ embeddings[others].T
             if others is rows:
-                np.fill_diagonal(products, NEVER)  # nobody is a neighbour of oneself
+                np.fill_diagonal(products, NEVER)  # a face is not its own neighbour
             lists.offer(rows, others, products)
     return lists.graph()
 
 
 def connected(a: Rows, b: Rows, count: int) -> Rows:
     """
-    Whom a chain of pairs connects.
+    The connected components of pairs.
 
     Args:
-        a: One of each pair.
+        a: The first of each pair.
         b: The other.
         count: How many there are.
 
     Returns:
-        Of each a number, shape (count,), 0.. by the first of those who have it.
+        The number of each one's component, shape (count,), 0.. in the order of their first members.
     """
     from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
@@ -167,7 +166,7 @@ def connected(a: Rows, b: Rows, count: int) -> Rows:
 
 
 def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The different values, ascending: numpy's `unique`, which takes five times as long over millions of numbers."""
+    """The different values, ascending, as numpy's `unique`, which takes five times as long for millions of numbers."""
     if not len(values):
         return values
     ordered = np.sort(values)

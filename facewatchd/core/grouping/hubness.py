@@ -1,10 +1,10 @@
 """
-How much a face resembles faces of other people anyway.
+How much a face resembles faces of other people in general (hubness).
 
-Blurred, dark and turned faces are similar to each other and to many a good one, whoever they are, and some models hold
-whole groups of people for more alike than others. Two faces that are similar to everybody must be more similar to each
-other to be one person than two that resemble nobody. Speaker recognition normalises its scores so (adaptive s-norm,
-Matejka et al. 2017), translation of words too (CSLS, Conneau et al. 2018); the cohort here is the archive itself.
+Blurred, dark and turned faces are similar to each other and to many good ones, and for some models whole groups of people are
+more similar than others. Two faces that resemble many people must be more similar to each other to be one person. Speaker
+recognition normalises its scores in this way (adaptive s-norm, Matejka et al. 2017), and so does the translation of words (CSLS,
+Conneau et al. 2018). The cohort here is the archive itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facewatchd.core.grouping.graph import NOBODY, Graph
 
-# the nearest faces of no common cluster may be the same person all the same, left out by the clusters
+# the nearest faces of other clusters may still be the same person, which the clusters missed
 _MAY_BE_THEIRS = 5
 
 
@@ -27,8 +27,8 @@ def hubness(graph: Graph, labels: NDArray[np.int64]) -> NDArray[np.float64]:
         labels: Clusters of mostly one person each, shape (n_faces,), -1 for none.
 
     Returns:
-        Shape (n_faces,), as a difference to the archive's median: above 0 for who resembles more. A face all of whose
-        neighbours are in its own cluster has the mean of its cluster; 0 where nothing is known.
+        Shape (n_faces,), as a difference to the median of the archive: above 0 for a face that resembles more. If all
+        neighbours of a face are in its own cluster, it has the mean of the cluster. 0 if nothing is known.
     """
     there = graph.indices
     is_other = (there != NOBODY) & ((labels[there] != labels[:, np.newaxis]) | (labels[:, np.newaxis] < 0))

@@ -1,21 +1,21 @@
 """
-New clusters, old people: who is who? Reclustering proposes, ids stay, and the user's word binds.
+Which cluster is which person. Reclustering proposes, people keep their ids, and the corrections of the user bind.
 
-1. A face that the user confirmed is that person's, in whatever cluster it lies.
-2. Every face votes for the person whose it is, confirmed or not. A cluster is the winner's, if some of the winner's faces
-   in it are confirmed: one corrected face does not take the others with it.
-3. Every other cluster is the person's with whom it shares most faces, one such cluster to a person, largest overlap
-   first. Whom the user made of faces of their choice is where those are, and nowhere else: what else was theirs was a
-   guess, and may come from a grouping that put strangers together. Named people without any confirmed face choose before
-   all others: a cluster that swallows a small named person and a large unnamed one is the named one's. A cluster that is
-   nobody's by this is whose most confirmed faces in it are.
-4. A face that the user refused to its cluster's person goes to the unknown pool. A cluster of which more faces are
-   refused to a person than are theirs is not that person's by overlap; whose it is instead does not get their faces, as
-   the user has told them apart.
+1. A face that the user confirmed belongs to that person, in any cluster.
+2. Every face votes for its present person, confirmed or not. The cluster belongs to the winner if some of the winner's
+   faces in it are confirmed: one corrected face does not take the others with it.
+3. Every other cluster belongs to the person with whom it shares most faces. Each person gets one such cluster, the largest
+   overlap first. A person that the user made from chosen faces gets only clusters with these faces: the other faces were a
+   guess, perhaps by a grouping that joined different people. Named people without a confirmed face choose before all others:
+   a cluster with a small named person and a large unnamed one belongs to the named one. A cluster that is still free belongs to
+   the person with the most confirmed faces in it.
+4. If the user said that a face does not belong to the person of its cluster, it goes to the unknown pool. A cluster with more
+   faces that are refused for a person than faces of the person does not go to them by overlap. The person who gets it does
+   not get their faces, because the user said that these are two people.
 5. Two faces of a photo are two people, unless the user confirmed both: the one from the larger cluster stays.
-6. What is left over is a new person, and so is a cluster of which its person may keep no face.
-7. A named person who would be left with nothing keeps the faces that are in nobody else's cluster; so does a hidden one,
-   whose faces would be seen again in the unknown pool.
+6. A cluster that is left over is a new person. So is a cluster if its person may keep no face of it.
+7. A named person who would lose all faces keeps those that are in no other person's cluster. So does a hidden person, or their
+   faces would be seen again in the unknown pool.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from dataclasses import dataclass
 from facewatchd.domain import FaceId, PersonId, PhotoId
 
 NEW_PEOPLE_FROM = -1
-"""New people are numbered -1, -2, ... until the store gives them ids that nobody ever had."""
+"""New people are numbered -1, -2, ... until the store gives them ids that were never used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """
-    What the user said so far.
+    The corrections of the user.
 
     Attributes:
-        confirmed: Face -> the person whom it must be.
+        confirmed: Face -> the person to whom it must belong.
         refused: (face, person) pairs that cannot be.
         named: People who have a name from the user.
         founded: People whom the user made of faces of their choice.
@@ -56,8 +56,8 @@ class Identities:
     """
     Attributes:
         person_of: Face -> person, for every face that has one; negative ids are new people.
-        clusters_of: Person -> the labels of the clusters that are theirs, ascending. None for people without a
-            cluster, who keep the medoids that they had.
+        clusters_of: Person -> the labels of their clusters, ascending. People without a cluster are not in it, and keep
+            their medoids.
     """
 
     person_of: Mapping[FaceId, PersonId]
@@ -72,17 +72,17 @@ def identify(
     word: Word,
 ) -> Identities:
     """
-    Decide which cluster is whose.
+    Decide which cluster belongs to which person.
 
     Args:
         faces: All faces that were clustered, each once.
         photos: The photo of each; as long as `faces`.
         labels: Their clusters, -1 for none; as long as `faces`.
         before: Face -> person as it is now.
-        word: The user's.
+        word: The corrections of the user.
 
     Returns:
-        Who is who. The same input gives the same result, in whatever order the faces come.
+        The identities. The same input gives the same result, in any order of the faces.
     """
     members: dict[int, list[FaceId]] = defaultdict(list)
     for face, label in sorted(zip(faces, labels, strict=True)):
@@ -110,7 +110,7 @@ def identify(
     for number, label in enumerate(sorted(newcomers, key=lambda label: members[label])):
         owner[label] = NEW_PEOPLE_FROM - number
         person_of.update({face: owner[label] for face in members[label] if face not in word.confirmed})
-    # told apart by the user: whoever the cluster is now does not get their faces
+    # the user said that these are two people: the person of the cluster does not get their faces
     for label, person in denied:
         theirs = (face for face in members[label] if before.get(face) == person and face not in word.confirmed)
         person_of.update({face: person for face in theirs if (face, person) not in word.refused})
@@ -126,7 +126,7 @@ def identify(
 def _claimed(
     members: Mapping[int, Sequence[FaceId]], before: Mapping[FaceId, PersonId], word: Word
 ) -> dict[int, PersonId]:
-    """Clusters that are won by somebody with confirmed faces in them; of equals by whom more are confirmed as."""
+    """Clusters that people with confirmed faces in them win. Of equal ones the person with more confirmed faces wins."""
     owner = {}
     for label, cluster in members.items():
         sure = Counter(word.confirmed[face] for face in cluster if face in word.confirmed)
@@ -178,7 +178,7 @@ def _matched(
 def _denied(
     members: Mapping[int, Sequence[FaceId]], before: Mapping[FaceId, PersonId], word: Word
 ) -> set[tuple[int, PersonId]]:
-    """Clusters with the people to whom the user refused more of their faces than are theirs."""
+    """Clusters with the people for whom more of their faces are refused than belong to them."""
     label_of = {face: label for label, cluster in members.items() for face in cluster}
     theirs = Counter(
         (label_of[face], person)
@@ -193,8 +193,8 @@ def _keep_last(
     faces: Sequence[FaceId], before: Mapping[FaceId, PersonId], word: Word, person_of: dict[FaceId, PersonId]
 ) -> None:
     """
-    What the user said of a person is never lost: named and hidden ones without any face keep those of theirs that are
-    nobody's; extends `person_of`.
+    Names and hidden people are never lost: named and hidden people without a face keep those of their faces that would be
+    unassigned. This extends `person_of`.
     """
     empty = (word.named | word.hidden) - set(person_of.values())
     for face in faces:
@@ -210,7 +210,7 @@ def _keep_last(
 def _part(
     photo_of: Mapping[FaceId, PhotoId], size_of: Mapping[FaceId, int], word: Word, person_of: dict[FaceId, PersonId]
 ) -> None:
-    """Leave each person one face in a photo, or those that the user confirmed; takes from `person_of`."""
+    """Leave each person one face in a photo, or those that the user confirmed. This removes from `person_of`."""
     together: dict[tuple[PhotoId, PersonId], list[FaceId]] = defaultdict(list)
     for face, person in person_of.items():
         together[photo_of[face], person].append(face)

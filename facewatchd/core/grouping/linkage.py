@@ -3,19 +3,19 @@ Average-linkage agglomeration on a graph of nearest neighbours, in rounds of arr
 
 Two clusters are as similar as their members are on average over all pairs; the most similar are joined first, until no
 pair reaches the threshold (UPGMA, Sokal and Michener 1958). For L2-normalised embeddings that mean is the dot product
-of the clusters' sums over the product of their sizes, so no matrix of all pairs is needed, and only clusters that some
-neighbour edge connects are ever compared: on portraits, ten neighbours give what all pairs give. A burst of more frames
-than that has all its neighbours in itself; so when no edge joins anything any more, the neighbours of the large clusters
-as wholes are looked for, until that joins nothing either.
+of the clusters' sums over the product of their sizes, so no matrix of all pairs is needed. Only clusters that a neighbour edge
+connects are compared: on portraits, ten neighbours give the same result as all pairs. A burst with more frames than that has all
+its neighbours in itself. So when no edge joins anything any more, the neighbours of the large clusters as wholes are searched,
+until that joins nothing either.
 
-The joins are not made one by one. Two clusters that are each other's most similar will be joined whatever else happens
-first (the mean is reducible: Bruynooghe 1977, Murtagh 1983), so every round joins all such pairs at once. That ends as
-the one-by-one order does, within some dozens of rounds instead of one step a face. Only around a large cluster, whose
-hundreds of candidates all have it as their nearest, would a round join a single one of them; there, a round takes in
-as many as do not change it much (compare TeraHAC, Dhulipala et al. 2023).
+The joins are not made one by one. Two clusters that are each other's most similar are joined in any order of the joins (the mean
+is reducible: Bruynooghe 1977, Murtagh 1983), so every round joins all such pairs at once. The result is the same as one by one,
+after some dozen rounds instead of one step per face. Around a large cluster, which is the nearest of hundreds of candidates, a
+round would join only one of them. There a round joins as many as do not change the cluster much (compare TeraHAC, Dhulipala et
+al. 2023).
 
-Faces that no chain of pairs connects are never joined, so that a large archive falls into parts; they are gone through one
-after the other, and what still may be joined is put together again.
+Faces that no chain of pairs connects are never joined, so a large archive falls into pieces. They are computed one after the
+other, and the clusters that may still be joined are put together again.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from facewatchd.domain import Embeddings
 Ids = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
-# from this many faces on a cluster takes in several others a round, at most this share of its own faces: on LFW the
-# result stays the same to 0.1 %, and a person of 50,000 faces takes some 50 rounds instead of 50,000
+# with this many faces or more, a cluster joins several others in a round, at most this share of its own faces: on LFW the
+# result is the same to 0.1 %, and a person of 50,000 faces takes some 50 rounds instead of 50,000
 _LARGE, _SHARE = 16, 0.25
 
 
@@ -51,7 +51,7 @@ class _Pairs(NamedTuple):
         return _Pairs(self.a[chosen], self.b[chosen], self.strength[chosen])
 
     def at(self, place: Ids) -> _Pairs:
-        """The same pairs, where each cluster has another number; their order is the same."""
+        """The same pairs with other numbers for the clusters, in the same order."""
         return _Pairs(place[self.a], place[self.b], self.strength)
 
     @staticmethod
@@ -74,14 +74,14 @@ def average_linkage(
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        ties: What must stay apart.
-        threshold: Mean similarity, -1..1, below which nothing is joined; or all that there is to say about that.
-        hint: Another method's labels, shape (n_faces,), -1 for none. Two clusters that it puts together need `bonus`
-            less similarity.
-        bonus: See `hint`. Left aside where `threshold` is a LinkRule.
-        k: Neighbours of each face that it may be joined through.
-        graph: The nearest neighbours, at least k of each face, where they are known already.
-        hubness: Of each face, see `core.grouping.hubness`; for a LinkRule that asks for it.
+        ties: The cannot-links.
+        threshold: Mean similarity, -1..1, below which nothing is joined; or the whole rule.
+        hint: The labels of another method, shape (n_faces,), -1 for none. Two clusters that it joins need `bonus` less
+            similarity.
+        bonus: See `hint`. Not used if `threshold` is a LinkRule.
+        k: Neighbours of each face that may connect it.
+        graph: The nearest neighbours, at least k of each face, if they are known already.
+        hubness: Of each face, see `core.grouping.hubness`. For a LinkRule that uses it.
 
     Returns:
         Labels, int64, shape (n_faces,): 0.. by the first member's position. A single face is a cluster of its own.
@@ -89,7 +89,7 @@ def average_linkage(
     rule = threshold if isinstance(threshold, LinkRule) else LinkRule(threshold, bonus)
     clusters, apart = Clusters.of_faces(embeddings, rule, hint, hubness), Apart.of_faces(ties)
     pairs = _kept(*(graph or neighbours(embeddings, k)).edges(k), clusters, apart)
-    # of each cluster that may still be joined, the face that it goes by
+    # the face that stands for each cluster that may still be joined
     faces = np.arange(len(embeddings))
     part_of = faces.copy()
     is_looked_for = False
@@ -108,7 +108,7 @@ def average_linkage(
 
 
 def _kept(a: Ids, b: Ids, means: Reals, clusters: Clusters, apart: Apart) -> _Pairs:
-    """The pairs that may be joined. One below the threshold may reach it with what it gains by growing, at most."""
+    """The pairs that may be joined. A pair below the threshold is among them if it may reach it by growing."""
     rule, strength = clusters.rule, clusters.strength(a, b, means)
     good = strength >= rule.threshold - rule.large - rule.bonus
     good[good] = ~apart.forbidden(a[good], b[good])
@@ -117,11 +117,11 @@ def _kept(a: Ids, b: Ids, means: Reals, clusters: Clusters, apart: Apart) -> _Pa
 
 def _by_parts(clusters: Clusters, apart: Apart, pairs: _Pairs, k: int) -> tuple[Ids, Ids, Clusters, _Pairs]:
     """
-    Join until no pair reaches the threshold, part by part.
+    Join until no pair reaches the threshold, piece by piece.
 
     Returns:
-        Of each cluster the one that it has become part of; those that may still be joined, ascending: of more than k
-        faces, or in a pair; what these are like now; and the pairs that are left, by their places among these.
+        For each cluster the one that it became part of; the clusters that may still be joined, ascending: of more than k
+        faces, or in a pair; these clusters now; and the pairs that are left, by their places among these.
     """
     parts = Parts.connected(pairs.a, pairs.b, len(clusters.sizes))
     became = np.arange(len(clusters.sizes))
@@ -154,7 +154,7 @@ def _agglomerate(clusters: Clusters, apart: Apart, pairs: _Pairs) -> tuple[Ids, 
         pairs: All that may be joined.
 
     Returns:
-        Of each cluster the one that it has become part of, and the pairs that are left.
+        For each cluster the one that it became part of, and the pairs that are left.
     """
     count = len(clusters.sizes)
     best, pick = np.empty(count), np.empty(count, np.int64)
@@ -175,7 +175,7 @@ def _agglomerate(clusters: Clusters, apart: Apart, pairs: _Pairs) -> tuple[Ids, 
 
 
 def _roots(part_of: Ids) -> Ids:
-    """What each is part of in the end."""
+    """The cluster of which each is part in the end."""
     while not np.array_equal(part_of, part_of[part_of]):
         part_of = part_of[part_of]
     return part_of
@@ -191,17 +191,17 @@ def _labels(part_of: Ids) -> Ids:
 
 def _joins(pairs: _Pairs, clusters: Clusters, apart: Apart, best: Reals, pick: Ids) -> tuple[Ids, Ids]:
     """
-    What one round joins: pairs that are each other's best, and smaller clusters into a much larger one.
+    The joins of one round: pairs that are each other's best, and smaller clusters into a much larger one.
 
     Args:
         pairs: All that may be joined.
         clusters: For their sizes, and the least strength.
-        apart: Who must stay apart.
-        best: Scratch, one a cluster.
-        pick: Scratch, one a cluster.
+        apart: The cannot-links.
+        best: Scratch memory, one per cluster.
+        pick: Scratch memory, one per cluster.
 
     Returns:
-        Clusters that take in (some several times), and those that they take in (each once, and taking in nothing).
+        The clusters that grow (some several times), and the clusters that join them (each once, and none of those that grow).
     """
     a, b, strength = pairs
     best.fill(-np.inf)
@@ -209,7 +209,7 @@ def _joins(pairs: _Pairs, clusters: Clusters, apart: Apart, best: Reals, pick: I
     for end in (a, b):
         np.maximum.at(best, end, strength)
     for end in (a, b):
-        # of equals the first pair, so that the result does not hang on the order of anything else
+        # the first pair of equal ones, so that the result does not depend on any other order
         top = np.flatnonzero(strength == best[end])
         np.minimum.at(pick, end[top], top)
     picks = distinct(pick[best >= clusters.rule.threshold])
@@ -224,7 +224,7 @@ def _joins(pairs: _Pairs, clusters: Clusters, apart: Apart, best: Reals, pick: I
     small, hub, pull = small[big], hub[big], pull[big]
     if not len(small):
         return into, joined
-    # the hub may itself be in a pair of this round; otherwise it waits for nobody
+    # the hub may itself be in a pair of this round; otherwise it does not wait
     group = np.full(len(best), -1, np.int64)
     group[into], group[joined] = into, into
     paired = group >= 0

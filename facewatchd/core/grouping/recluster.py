@@ -1,14 +1,14 @@
 """
-Group all faces anew: a density step, then average linkage that mends it.
+Reclustering: grouping all faces by a density step and average linkage.
 
 HDBSCAN (Campello, Moulavi and Sander 2013; the `hdbscan` package) finds groups of any size and density without a
-threshold, but on faces it glues a few strangers together and leaves pairs out, because most people of an archive are in
-two or three photos. Average linkage with a threshold is right about those, and splits people whose looks vary. So the
-linkage decides, and what HDBSCAN put together needs a little less similarity: better than either alone on both the
-model families tried (docs/design.md).
+threshold. But on faces it joins a few different people and leaves pairs out, because most people of an archive are in two or
+three photos. Average linkage with a threshold is right about those, and splits people with faces that differ much. So the
+linkage decides, and two groups that HDBSCAN joined need a little less similarity. That is better than either alone on both
+families of models (docs/design.md).
 
-How similar two strangers may be by accident depends on the model, on the archive and on how many strangers there are.
-So the threshold is measured from the strangers of the archive itself, see `fitted`.
+How similar two different people can be depends on the model, on the archive and on the number of people. So the threshold is
+measured on the impostor pairs of the archive itself, see `fitted`.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ Labels = NDArray[np.int64]
 """int64, shape (n_faces,): 0.. for clusters, -1 for faces of no cluster."""
 
 NEIGHBOURS = 15
-"""How many nearest faces of each face everything is computed on: fewer lose pairs of large groups, more only cost."""
+"""Nearest faces of each face in the graph. Fewer lose pairs of large groups, more only cost time."""
 
-# neighbours that groups may be joined through; on LFW 8, 10, 15 and all give the same
+# neighbours that may connect groups; on LFW 8, 10, 15 and all give the same
 _LINKED = 10
-# pairs of strangers that are looked at: their spread is then known to 1 %
+# impostor pairs that are measured: with so many, their spread is known to 1 %
 _PAIRS, _SEED = 100_000, 0
-# pairs that tell whether the density step is to be believed, and the share of them that may be alike as one person:
-# strangers reach the threshold far more rarely, by its choice, and so many hardly move the median
+# pairs that decide whether the density step is believed, and the share of them that may be similar as one person: the threshold
+# is chosen so that impostor pairs reach it far more rarely, and so many hardly change the median
 _TRIED, _ALIKE = 10_000, 0.05
-# groups in an archive whose own strangers count as much as those of the reference
+# with so many groups the impostor pairs of the archive have the same weight as those of the reference
 _TRUSTED = 100
-# archives smaller than this get the threshold of one of this size: chance is no help to those who have few photos
+# smaller archives get the threshold of an archive of this size
 _FEW = 1000
-# members of a cluster that may become further medoids, and what one must add to be worth it
+# members of a cluster that may become further medoids, and the least gain of each
 _CANDIDATES, _NO_GAIN = 256, 1e-4
-# the least that the spread of an archive's strangers may be, in parts of the reference's
+# the least spread of an archive's impostor pairs, as a share of the spread of the reference
 _LEAST_SPREAD = 0.4
 
 
@@ -56,17 +56,17 @@ class ReclusterSettings:
     """
     Attributes:
         min_faces: Smallest cluster; a person who gets a folder has this many faces.
-        min_samples: HDBSCAN's: how many neighbours make a place dense, the face itself not counted.
+        min_samples: Of HDBSCAN: how many neighbours make a place dense, without the face itself.
         link: Similarity from which two faces are one person, -1..1.
-        bonus: How much less is enough where HDBSCAN put them together.
+        bonus: How much less is enough if HDBSCAN joined them.
         loose: See `LinkRule`.
         large: See `LinkRule`.
-        strangers: Those of the archive of `faces` faces that `link`, `bonus` and `large` were found on; None where they
-            are to be taken as they are, whatever the archive.
+        strangers: The impostor pairs of the archive of `faces` faces on which `link`, `bonus` and `large` were measured.
+            None if these three hold for every archive.
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
-        hubs: See `LinkRule`; less of it where there are few people to resemble. Half of their hubness is better than
-            none on 10 of 12 halves of LFW, by either family of models (benchmarks/bench_grouping.py, 'hubs').
+        hubs: See `LinkRule`. Less of it is used with few people. Half of the hubness is better than none on 10 of 12
+            halves of LFW, with both families of models (benchmarks/bench_grouping.py, 'hubs').
     """
 
     min_faces: int
@@ -89,7 +89,7 @@ class ReclusterSettings:
             photos: The photo of each.
 
         Returns:
-            The photos; or where two faces of a photo may be one person, as if each had a photo of its own.
+            The photos. If two faces of a photo may be one person, each face gets a photo of its own.
         """
         return faces if self.allow_same_photo else photos
 
@@ -116,14 +116,15 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     """
     How similar the different people of an archive are, from one face of each cluster and the faces of none.
 
-    Faces would not do: in an album of a family a third of all pairs are the same person, and of its groups hardly any.
+    Pairs of all faces would be wrong: in an album of a family a third of them are the same person. Of its groups hardly any
+    pair is.
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
         labels: Clusters that hold few strangers.
 
     Returns:
-        What they are like, and how many there are; None where there are not even two.
+        Their distribution, and their number. None if there are fewer than two.
     """
     found = _pairs(embeddings, labels, _PAIRS)
     if found is None:
@@ -134,7 +135,7 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
 
 
 def _pairs(embeddings: Embeddings, labels: Labels, most: int) -> tuple[NDArray[np.float32], int] | None:
-    """How similar one face of each cluster and the faces of none are, so many pairs; and how many these are."""
+    """The similarities of so many pairs of faces, one of each cluster and those of none, and the number of these faces."""
     _, first = np.unique(labels, return_index=True)
     rows = np.concatenate([np.flatnonzero(labels < 0), first[labels[first] >= 0]])
     if len(rows) < 2:
@@ -149,10 +150,10 @@ def _pairs(embeddings: Embeddings, labels: Labels, most: int) -> tuple[NDArray[n
 
 def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) -> Labels:
     """
-    Clusters that hold few strangers, and leave few faces of one person apart: those of the density step, but where that
-    finds hardly anybody. It compares groups with each other, so of an archive in which only one person is often (one's
-    own face, one's child's) it makes nobody; and who is measured by these faces is no stranger. There, whoever a chain
-    of neighbours of this similarity connects is taken for one.
+    Clusters that join few different people and split few: those of the density step, unless it finds hardly any. It compares
+    groups with each other, so it finds none if only one person is often in the archive (the owner, or a child). Its single
+    faces would then not be impostor pairs. In that case, faces that a chain of neighbours of this similarity connects are
+    taken for one person.
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
@@ -160,7 +161,7 @@ def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) 
         graph: The nearest neighbours.
         link: Similarity from which two faces are one person, -1..1.
     """
-    # of a model for which everybody is more alike the clusters are as good
+    # for a model with higher similarities in general, the clusters are as good
     is_clustered = np.count_nonzero(hint >= 0) >= len(hint) / 2
     found = None if is_clustered else _pairs(embeddings, hint, _TRIED)
     if found is None or np.mean(found[0] >= link) <= _ALIKE:
@@ -175,12 +176,12 @@ def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) 
 
 
 def growth(settings: ReclusterSettings, count: int) -> float:
-    """How much further out the threshold is in an archive of so many faces than in the reference's."""
+    """How much higher the threshold is in an archive of so many faces than in the reference, in spreads."""
     return float(np.sqrt(np.log(max(count, _FEW)) / np.log(settings.faces)))
 
 
 def usual_link(settings: ReclusterSettings, count: int) -> float:
-    """The similarity from which two faces are one person in an archive of so many whose strangers are like others'."""
+    """The similarity from which two faces are one person, in an archive of so many faces with usual impostor pairs."""
     if settings.strangers is None:
         return settings.link
     mean = settings.strangers.mean
@@ -191,7 +192,7 @@ def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) ->
     """
     The thresholds for this archive.
 
-    Everything is measured in spreads of the strangers' similarity. The most similar of N pairs of strangers lies about
+    Everything is measured in spreads of the impostor scores. The most similar of N impostor pairs lies about
     sqrt(2 ln N) spreads above their mean (the extreme value of a normal distribution), so the threshold rises with the
     square root of the logarithm of the number of faces.
 
@@ -223,9 +224,9 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
 
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
-        ties: What must stay apart, whatever the similarity.
+        ties: The cannot-links.
         settings: See there.
-        graph: The `NEIGHBOURS` nearest neighbours, where they are known already.
+        graph: The `NEIGHBOURS` nearest neighbours, if they are known already.
 
     Returns:
         Labels, numbered by each cluster's first face. Clusters below `min_faces` are -1.
@@ -245,26 +246,26 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
 
 def medoids(embeddings: Embeddings, most: int) -> list[int]:
     """
-    The medoid of a cluster, and further members that stand for those that it stands for least.
+    The medoid of a cluster, and further members for the faces that are least similar to it.
 
     Args:
         embeddings: The members, shape (n_members, dim), n_members >= 1.
         most: How many at most.
 
     Returns:
-        Their rows, the medoid first. Each next one is who raises most the similarity of all members to their nearest
-        (greedy facility location; Cornuejols, Fisher and Nemhauser 1977).
+        Their rows, the medoid first. Each next one is the member that raises the similarity of all members to their
+        nearest medoid most (greedy facility location; Cornuejols, Fisher and Nemhauser 1977).
     """
     chosen = [medoid(embeddings)]
     covered = embeddings @ embeddings[chosen[0]]
-    # of a large cluster every so-manyth member may be chosen: the gain does not hang on which, and the cost does
+    # in a large cluster only every n-th member may be chosen: the gain is the same, and the cost is lower
     candidates = np.arange(0, len(embeddings), max(1, len(embeddings) // _CANDIDATES))
     similarities = embeddings[candidates] @ embeddings.T
     while len(chosen) < most:
         gains = np.maximum(similarities - covered, 0).sum(axis=1)
         gains[np.isin(candidates, chosen)] = 0
         best = int(np.argmax(gains))
-        # copies of what is chosen add nothing
+        # copies of chosen members add nothing
         if gains[best] <= _NO_GAIN:
             break
         chosen.append(int(candidates[best]))
@@ -274,14 +275,14 @@ def medoids(embeddings: Embeddings, most: int) -> list[int]:
 
 def medoid(embeddings: Embeddings) -> int:
     """
-    The member with the highest mean similarity to its cluster: a real face, never a mean.
+    The member with the highest mean similarity to its cluster. It is a real face, never a mean.
 
     Args:
         embeddings: The members, shape (n_members, dim), n_members >= 1.
 
     Returns:
-        Its row; of equals the first.
+        Its row. Of equal ones the first.
     """
     members = embeddings.astype(np.float64)
-    # a member's mean similarity to all is its dot product with their sum; its similarity to itself is 1 for everyone
+    # the mean similarity of a member to all is its dot product with their sum; each member has similarity 1 to itself
     return int(np.argmax(members @ members.sum(axis=0)))

@@ -1,5 +1,5 @@
 """
-One person is several: which of their faces belong together?
+Splitting a person who is several: which faces belong together.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from numpy.typing import NDArray
 
 from facewatchd.domain import Embeddings
 
-# it settles within some ten; more change single faces between two groups that are hardly two
+# it settles within about ten rounds; more only move single faces between two groups that hardly differ
 _ROUNDS = 50
 
 
 def parts(clusters: Sequence[int | None], embeddings: Embeddings) -> list[NDArray[np.int64]]:
     """
-    A person's faces as the groups that they came together from; where that is one only, as the two that are most unlike.
+    The faces of a person, as the clusters that they came from. If there is only one, it is split into the two most different
+    groups.
 
     Args:
-        clusters: Of each face the cluster of the last reclustering, None for one that was in none: it belongs to the
-            cluster whose faces it resembles most.
-        embeddings: Theirs, float32, shape (n_faces, dim), L2-normalised.
+        clusters: The cluster of each face in the last reclustering. A face with None goes to the cluster that it resembles
+            most.
+        embeddings: Of the faces, float32, shape (n_faces, dim), L2-normalised.
 
     Returns:
-        The rows of each group, int64, ascending; the largest group first, of equals that of the first face. One group
-        only where all faces are the same.
+        The rows of each group, int64, ascending. The largest group comes first, of equal ones the one with the first face.
+        There is only one group if all faces are the same.
     """
     if len(embeddings) == 0:
         return []
@@ -45,8 +46,7 @@ def parts(clusters: Sequence[int | None], embeddings: Embeddings) -> list[NDArra
 
 def _halves(embeddings: Embeddings) -> NDArray[np.int64]:
     """
-    Two groups, each of the faces that are more like its direction than like the other's: spherical 2-means (Dhillon and
-    Modha 2001), begun from the two sides of the first principal component.
+    Two groups by spherical 2-means (Dhillon and Modha 2001), started from the two sides of the first principal component.
     """
     vectors = embeddings.astype(np.float64)
     centred = vectors - vectors.mean(axis=0)

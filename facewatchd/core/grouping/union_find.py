@@ -1,8 +1,8 @@
 """
-Clusters in parts that have nothing to do with each other.
+Connected components of clusters, put together to pieces of a useful size.
 
-What no pair connects cannot come together, so it can be looked at on its own: a hundred parts of some thousands of
-clusters take less time and memory than one of a million, as what is worked on stays in the processor's caches.
+Clusters that no chain of pairs connects are never joined, so each piece is computed by itself. A hundred pieces of some
+thousand clusters take less time and memory than a million clusters at once, because a piece stays in the processor's caches.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from facewatchd.core.grouping.graph import connected
 Ids = NDArray[np.int64]
 
 TOGETHER = 16384
-"""Clusters in a part, unless more of them are connected: 32 MB of sums of 512 numbers."""
+"""Clusters in a piece, unless more of them are connected: 32 MB of sums of 512 numbers."""
 
 NONE = -1
-"""The part of who is in no pair."""
+"""The piece of a cluster that is in no pair."""
 
 
 class Parts:
     """
     Args:
-        of: Of each cluster its part, 0.. or `NONE`; int64, shape (n_clusters,).
-        count: How many parts.
+        of: The piece of each cluster, 0.. or `NONE`; int64, shape (n_clusters,).
+        count: How many pieces.
 
     Attributes:
         of: See above.
-        rows: Of each part its clusters, ascending.
-        place: int64, shape (n_clusters,): where in its part each cluster is.
+        rows: The clusters of each piece, ascending.
+        place: int64, shape (n_clusters,): the place of each cluster in its piece.
     """
 
     def __init__(self, of: Ids, count: int) -> None:
@@ -63,13 +63,13 @@ class Parts:
 
     @classmethod
     def single(cls, rows: Ids, count: int) -> Parts:
-        """A part of these clusters; the others are in none."""
+        """One piece of these clusters. The others are in none."""
         of = np.full(count, NONE)
         of[rows] = 0
         return cls(of, 1)
 
     def split(self, a: Ids, b: Ids) -> list[Ids]:
-        """Of each part which of these pairs are within it, in their order."""
+        """For each piece the pairs within it, in their order."""
         return self._sorted(np.where(self.of[a] == self.of[b], self.of[a], NONE))
 
     def _sorted(self, of: Ids) -> list[Ids]:
