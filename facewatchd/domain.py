@@ -337,7 +337,7 @@ class TakenPhoto:
 
 @dataclass(frozen=True, slots=True)
 class SamePhoto:
-    """A file whose picture was taken in before: moved, copied back, or with other tags now."""
+    """A file with a picture that was taken in before: moved, copied back, or with other tags now."""
 
     seen: SeenFile
     content_hash: bytes

@@ -85,7 +85,7 @@ class InsightEngine:
                 files.recognition,
             )
         self._template = arcface_template(self._size)
-        # a model whose batch is fixed takes one face at a time
+        # a model with a fixed batch size takes one face at a time
         self._batch = 1 if isinstance(self._recogniser.input_shape[0], int) else provider.batch
         if provider.batch > 1:
             self._take_batches(files, provider)

@@ -218,7 +218,7 @@ def _centres(vectors: Vectors, rows: Rows, count: int) -> NDArray[np.float32]:
 
 
 def _nearest_cells(vectors: Vectors, rows: Rows, centres: NDArray[np.float32], most: int) -> NDArray[np.int32]:
-    """The cells whose centres are most similar to each row, int32, shape (n_rows, most), the nearest first."""
+    """The cells with the centres most similar to each row, int32, shape (n_rows, most), the nearest first."""
     found = np.empty((len(rows), min(most, len(centres))), np.int32)
 
     def nearest(start: int) -> None:

@@ -92,7 +92,7 @@ class PhotoDates:
             for photo_id, root_id, root, path, beside, *row in rows
         ]
 
-    # --- what is to be looked for again
+    # --- dates that must be looked for again
 
     def due(self, roots: Collection[RootId], limit: int) -> list[DatedPhoto]:
         """Photos of these roots that must be dated again, as in `dated`."""

@@ -84,12 +84,12 @@ class Folders:
 @dataclass(frozen=True, slots=True)
 class DateMarking:
     """
-    The photos of a state and the rules that they are dated by, as texts that are the same for the same rules.
+    The rules by which the photos of a state are dated, as texts. The same rules have the same text.
 
     Attributes:
-        before: What all photos were dated by; empty where that is not known.
-        towards: What they are being held against; empty where they have been.
-        next: The photos up to this number have been.
+        before: The rules by which all photos were dated. Empty if they are not known.
+        towards: The rules with which the photos are compared now. Empty if that is done.
+        next: The photos up to this number are compared.
     """
 
     before: str = ""
@@ -300,7 +300,7 @@ class Store:
         self._set("stacks.told", "1")
 
     def date_marking(self) -> DateMarking:
-        """How far the photos have been held against what dates hang on."""
+        """How far the photos are compared with the present rules for dates."""
         text = self._get("dates.marking")
         return DateMarking(**json.loads(text)) if text else DateMarking()
 

@@ -30,7 +30,7 @@ def copies(faces: Iterable[PicturedFace]) -> dict[FaceId, FaceId]:
     Which faces are copies of others.
 
     Args:
-        faces: In the order in which they are to be chosen.
+        faces: In the order in which they are chosen.
 
     Returns:
         Face -> the first face of the same picture at the same place. Those first faces, and faces without copies, are not

@@ -104,7 +104,7 @@ def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: G
         graph: The nearest neighbours, where they are known already.
 
     Returns:
-        Labels; all -1 where there are too few faces to speak of density.
+        Labels; all -1 if there are too few faces for a density.
     """
     if len(embeddings) <= max(settings.min_faces, settings.min_samples):
         return np.full(len(embeddings), -1, np.int64)

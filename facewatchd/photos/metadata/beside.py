@@ -35,8 +35,8 @@ def names_beside(photo: bytes) -> tuple[bytes, ...]:
 
 def beginning_of_photos(name: bytes) -> bytes:
     """
-    What the names of all photos begin with that a file of this name may speak of: the other way round of `names_beside`,
-    but for photos with `-edited` in the middle of their names.
+    The beginning of the names of all photos to which a file with this name may belong. This is the reverse of
+    `names_beside`, except for photos with `-edited` in the middle of their names.
     """
     stem = os.path.splitext(name)[0]
     if name.endswith(b".json"):

@@ -1,9 +1,9 @@
 """
 Finds the Exif block of a photo and reads the few tags that are needed, without decoding the picture.
 
-The directories are walked here and not by Pillow or piexif: piexif gives up the whole block at the first broken tag, and
-Pillow speaks of broken tags through `warnings`, which no thread can catch for itself. Here a broken tag costs that tag,
-and what is wrong is said. Nothing is followed but the three directories that hold the tags, so nothing can loop.
+The directories are walked here and not by Pillow or piexif. piexif gives up the whole block at the first broken tag. Pillow
+reports broken tags through `warnings`, which no thread can catch for itself. Here a broken tag loses only that tag, and is
+reported. Only the three directories with the tags are followed, so no loop is possible.
 
 Layout: TIFF 6.0, section 2; tags: Exif 2.32 (CIPA DC-008), tables 4-8.
 """

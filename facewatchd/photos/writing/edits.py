@@ -22,7 +22,7 @@ def applied(data: bytes, edits: Sequence[Edit]) -> bytes:
     The bytes after the edits.
 
     Raises:
-        ValueError: What is to be replaced is not there.
+        ValueError: The bytes to replace are not there.
     """
     parts: list[bytes] = []
     done = 0

@@ -1,8 +1,7 @@
 """
-Date fields for a photo whose Exif block has none, or that has no block: what of the container must change for it.
+Adding date fields to a photo without an Exif block, or with one without date fields: the changes in the container.
 
-Everything that points at something else in the file keeps pointing at it. Where that cannot be proven, there is no edit, and
-the date goes into a sidecar.
+All pointers within the file must stay right. If that is not certain, there is no edit, and the date goes into a sidecar.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 Whether a changed photo is still the same photo, but for its date (R14). Asked before a change is written, about the bytes
 in memory, and afterwards, about those on disk.
 
-The changed bytes are held against the edits, which lie in date fields or in one new segment; that alone leaves pictures
+The changed bytes are compared with the edits, which are in date fields or in one new segment; that alone leaves pictures
 behind the first, trailers, and everything that points at them, as they were. Then the picture: a JPEG's coded parts are
 compared byte for byte, which is more than equal pixels; other formats are decoded twice, as their directories hold both
 dates and pictures. Last, Pillow, which shares no code with the writer, must read the new date and all other tags as
@@ -50,9 +50,9 @@ def flaw(old: bytes, new: bytes, edits: Sequence[Edit], value: datetime, max_meg
 
     Args:
         old: The whole file as it was.
-        new: The whole file as it is to be.
-        edits: What was to change.
-        value: The date that was to be written.
+        new: The whole file after the change.
+        edits: The wanted changes.
+        value: The date to write.
         max_megapixels: See `decode`.
     """
     if not edits:
