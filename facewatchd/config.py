@@ -43,7 +43,7 @@ def _ranking(sources: tuple[str, ...]) -> tuple[str, ...]:
         if sources.count(source) > 1:
             raise ValueError(f"{source} is named twice")
     if "mtime" in sources[:-1]:
-        raise ValueError("mtime comes last, as every file has one: what stands behind it would never be asked")
+        raise ValueError("mtime must come last: every file has one, so sources after it would never be used")
     if not set(sources) - {"mtime"}:
         raise ValueError("name at least one source besides mtime; dates.mode: off does not look at dates")
     return sources
@@ -157,7 +157,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_default(cls, values: object) -> object:
-        """A heading whose keys are all commented out is None in YAML."""
+        """In YAML, a heading is None if all its keys are comments."""
         return {} if values is None else values
 
 
@@ -213,7 +213,7 @@ class AssignConfig(Section):
 
 
 class ReclusterConfig(Section):
-    """When everything is grouped anew."""
+    """When all faces are grouped again."""
 
     every_days: Annotated[Number, Field(gt=0)] = 1
     when_new: Annotated[Number, Field(gt=0)] = 0.2

@@ -1,5 +1,5 @@
 """
-A configuration file as values, and where in the file each of them stands.
+A configuration file as values, with the place of each in the file.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _MERGE = "tag:yaml.org,2002:merge"
 _PROBLEMS = (
     (r"found character '\\t'", "a tab stands there; indent with spaces"),
     (r"found character '(.)' that cannot start", r"no value can begin with \1; put it in quotes"),
-    (r"mapping values are not allowed", "there is one ':' too many; give each key its own line, and quote text with ': '"),
+    (r"mapping values are not allowed", "there is one ':' too many; put each key on its own line, and text with ': ' into quotes"),
     (r"expected ',' or '([\]}])'", r"a \1 is missing, or a comma"),
     (r"found unexpected end of stream|while scanning a quoted", "a quotation mark is missing"),
     (r"unknown escape|escape sequence", 'a \\ means something in "double quotes"; use \'single quotes\''),
     (r"could not determine a constructor for the tag '(?:tag:yaml\.org,2002:)?!?([^']*)'", r"a tag such as !\1 cannot be used"),
     (r"could not find expected ':'", "a ':' is missing behind a key"),
-    (r"undefined alias '(.*)'", r"\1 stands behind a *, and nothing is called &\1; put text that begins with * in quotes"),
-    (r"but found '?<block mapping start>|expected <block end>", "this line does not belong to what is above it; look at how far each line is indented"),
-    (r"found another document", "a second '---' begins another document; there is one only"),
+    (r"undefined alias '(.*)'", r"*\1 refers to &\1, which is not in the file; put text that begins with * in quotes"),
+    (r"but found '?<block mapping start>|expected <block end>", "this line does not fit to the lines above it; check how far each line is indented"),
+    (r"found another document", "a second '---' begins another document; only one is allowed"),
     (r"unhashable key", "a key must be a word"),
     (r"expected the node content", "a value is missing there, or a bracket or comma is too many"),
-    (r"special characters are not allowed", "special characters are not allowed; write it anew with a text editor"),
+    (r"special characters are not allowed", "special characters are not allowed; write it again with a text editor"),
 )  # fmt: skip
-"""What the reader of YAML says, and what it comes to for people; anything else is told as it is."""
+"""Messages of the YAML reader, and what they mean for people. All others are shown as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
     """
     Attributes:
-        path: The file; None where there is none.
-        values: What it says, as nested mappings and lists; empty where it says nothing.
+        path: The file. None if there is none.
+        values: Its content, as nested mappings and lists. Empty if it has none.
     """
 
     path: Path | None
@@ -50,10 +50,10 @@ class ConfigFile:
 
     def line_of(self, key: Sequence[str | int]) -> int | None:
         """
-        The line, from 1, on which a key or an entry of a list stands, or the innermost one around it that is there.
+        The line, from 1, of a key or an entry of a list, or of the innermost one around it that is in the file.
 
         Args:
-            key: Keys and positions from the outside in: `("dates", "rules", 0, "path")`.
+            key: Keys and positions, the outermost first: `("dates", "rules", 0, "path")`.
         """
         node, line = self._root, None
         for part in key:
@@ -65,7 +65,7 @@ class ConfigFile:
 
 
 def _below(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
-    """Keys or positions, the lines that they are on, and what is below them; what a `<<` takes in comes last."""
+    """Keys or positions, their lines, and the nodes below them. The keys of a `<<` come last."""
     if isinstance(node, yaml.SequenceNode):
         for at, item in enumerate(node.value):
             yield str(at), item.start_mark.line + 1, item
@@ -79,12 +79,12 @@ def _below(node: yaml.Node | None) -> Iterator[tuple[str, int, yaml.Node]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, where plain YAML silently lets the last one win (R28)."""
+    """Refuses a key that is there twice. Plain YAML silently uses the last one (R28)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            # `<<` takes in another mapping, whose keys may be given anew
+            # `<<` includes another mapping, and its keys may be set again
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
@@ -98,7 +98,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (ValueError, AttributeError, OverflowError) as error:  # a 13th month; no number behind !!int
             raise yaml.constructor.ConstructorError(
-                problem=f"{node.value} is no such date or number; put text in quotes", problem_mark=node.start_mark
+                problem=f"{node.value} is not a valid date or number; put text in quotes", problem_mark=node.start_mark
             ) from error
 
 
@@ -107,13 +107,13 @@ def read_config_file(path: Path) -> ConfigFile:
     Read a file of YAML.
 
     Raises:
-        ConfigError: It cannot be read, is no YAML, or holds no keys.
+        ConfigError: It cannot be read, is not YAML, or has no keys.
     """
     text = _text(path)
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        # a document that is there and says nothing is as good as none
+        # an empty document counts as none
         values = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         raise _not_yaml(path, error, text) from error
@@ -124,7 +124,7 @@ def read_config_file(path: Path) -> ConfigFile:
     if not isinstance(values, dict):
         raise ConfigError(
             "The configuration cannot be used",
-            "The file must hold keys such as 'photos:', each with a space behind its colon.",
+            "The file must have keys such as 'photos:', each with a space after its colon.",
             path,
         )
     return ConfigFile(path, values, root)

@@ -1,5 +1,5 @@
 """
-What is wrong with a configuration, in words: which key, what it may be, and what it is.
+What is wrong with a configuration, as sentences: the key, the allowed values, and its value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEAST_LIKENESS = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What a key may be, where its type does not tell: "the path of a folder". Stands among what is `Annotated`."""
+    """The allowed values of a key, if its type does not tell them: "the path of a folder". Used in `Annotated`."""
 
     what: str
 
@@ -52,12 +52,12 @@ def problem_said(schema: type[BaseModel], problem: ErrorDetails) -> str:
 
 
 def _fields(schema: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The keys of a section as they are written."""
+    """The keys of a section, as they are in the file."""
     return {field.alias or name: field for name, field in schema.model_fields.items()}
 
 
 def _allowed(schema: type[BaseModel], key: Sequence[str | int]) -> str:
-    """What a key may be, for the sentence '... must be ...'."""
+    """The allowed values of a key, for the sentence '... must be ...'."""
     kind: Any = schema
     metadata: Sequence[Any] = ()
     for part in key:
@@ -71,7 +71,7 @@ def _allowed(schema: type[BaseModel], key: Sequence[str | int]) -> str:
 
 
 def _unwrapped(kind: Any, metadata: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """A type without what is written around it, and all of that."""
+    """A type without its annotations, and these annotations."""
     found = list(metadata)
     while get_origin(kind) is Annotated:
         kind, *more = get_args(kind)
@@ -116,7 +116,7 @@ def _either(words: Sequence[str]) -> str:
 
 
 def _value_said(value: object) -> str:
-    """A value as it stands in the file, or what kind of thing it is."""
+    """A value as it is in the file, or its type."""
     match value:
         case None | "":
             return "empty"
@@ -142,7 +142,7 @@ def _value_said(value: object) -> str:
 
 
 def _nearest(schema: type[BaseModel], key: Sequence[str | int]) -> str:
-    """Which key was meant, as a question; empty where none is like it."""
+    """The key that was probably meant, as a question. Empty if none is similar."""
     *above, last = key
     beside = _section(schema, above)
     wanted = str(last).casefold().replace("-", "_")
@@ -161,7 +161,7 @@ def _nearest(schema: type[BaseModel], key: Sequence[str | int]) -> str:
 
 
 def _section(schema: type[BaseModel], above: Sequence[str | int]) -> list[str]:
-    """The keys that there are below these."""
+    """The keys that are allowed below these."""
     kind: Any = schema
     for part in above:
         kind = get_args(kind)[0] if isinstance(part, int) else _unwrapped(_fields(kind)[part].annotation, ())[0]

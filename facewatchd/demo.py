@@ -182,7 +182,7 @@ def _shot(rng: random.Random, source: tuple[str, str], image: Image, faces: Sequ
         y0 = max(0.0, top - tall * rng.uniform(0.4, 1.2))
         y1 = min(image.shape[0], bottom + tall * rng.uniform(0.4, 2.5))
         if not any(0.2 < _seen(other, x0, y0, x1, y1) < 0.9 for other in others):
-            break  # half a face looks like nobody and like everybody: a photographer would not cut so either
+            break  # half a face resembles no person, and a photographer would not cut it either
     scale = side * rng.uniform(1, 1.8) / max(x1 - x0, y1 - y0)
     width, height = round((x1 - x0) * scale), round((y1 - y0) * scale)
     centre = ((x0 + x1) / 2, (y0 + y1) / 2)

@@ -13,7 +13,7 @@ import os
 
 def displayable(path: bytes | str | os.PathLike[str]) -> str:
     """
-    A path as text that any terminal and any log can take: undecodable bytes and control characters are escaped.
+    A path as text for any terminal and any log: undecodable bytes and control characters are escaped.
     """
     try:
         raw = os.fsencode(path)
@@ -28,31 +28,31 @@ _REMEDIES = {
     errno.ENOENT: "check the path",
     errno.ENOTDIR: "a part of the path is a file: check the path",
     errno.EISDIR: "it is a folder: name a file",
-    errno.EEXIST: "there is something of this name already: choose another",
+    errno.EEXIST: "there is something with this name already: choose another name",
     errno.EACCES: "check the owner and the permissions",
     errno.EPERM: "check the owner and the permissions",
     errno.ENOSPC: "free some space there",
-    errno.EDQUOT: "your quota is used up: delete something of yours there, or have it raised",
+    errno.EDQUOT: "your quota is used up: delete files there, or ask for a larger quota",
     errno.EROFS: "mount the file system writable, or choose another place",
-    errno.EFBIG: "raise the limit of the size of files (ulimit -f), or choose another file system",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f), or choose another file system",
     errno.EIO: "check the disk: `dmesg` says more",
     errno.ESTALE: "mount the share again",
     errno.ENOTCONN: "mount the share again",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ELOOP: "its symbolic links lead round in a circle: correct them",
+    errno.ELOOP: "its symbolic links form a loop: correct them",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENOMEM: "free some memory",
 }
 
 
 def remedy(error: OSError) -> str:
-    """What the system says and what to do about it, as a sentence."""
+    """The message of the system and what to do, as a sentence."""
     why = error.strerror or str(error)
     return f"{why}; {_REMEDIES.get(error.errno or 0, 'check its path and permissions')}."
 
 
 def cause(error: BaseException) -> str:
-    """What an error says of itself, without a full stop; a file that the system names as a path for people."""
+    """The message of an error, without a full stop. A file name in it is made readable."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({displayable(error.filename)})" if error.filename else error.strerror
     if len(error.args) == 1 and isinstance(error.args[0], bytes):
@@ -62,12 +62,12 @@ def cause(error: BaseException) -> str:
 
 class FacewatchError(Exception):
     """
-    Something that the user can read and act on.
+    An error for the user, with what to do.
 
     Args:
-        title: What could not be done, without a full stop: "The state cannot be opened".
-        message: Why, and what to do about it, in one sentence each.
-        path: The file or folder that it is about, where there is one.
+        title: What failed, without a full stop: "The state cannot be opened".
+        message: The reason, and what to do, in one sentence each.
+        path: The file or folder, if there is one.
     """
 
     exit_code = 1
@@ -98,11 +98,11 @@ class PhotoBusyError(PhotoError):
 
 
 class PhotoTroubleError(PhotoError):
-    """Taking this photo in went wrong in a way that says more about the program or the machine than about the photo."""
+    """Taking in this photo failed, probably because of the program or the machine and not of the photo."""
 
 
 class PhotoRefusedError(PhotoError):
-    """This photo's picture ended its decoder before, and is left alone."""
+    """The picture of this photo ended its decoder before. It is not decoded again."""
 
 
 class PhotoRoomError(PhotoError):
@@ -114,10 +114,10 @@ class PhotoCrashError(PhotoError):
     Decoding this photo ended the process that did it.
 
     Args:
-        why: What became of the decoder, as the end of a sentence about it.
+        why: What happened to the decoder, as the end of a sentence about it.
         path: The file.
-        content_hash: Of the picture that did it, whatever file it is in.
-        slow: Whether it was ended for taking too long.
+        content_hash: Of the picture, which may be in several files.
+        slow: Whether it was ended because it took too long.
     """
 
     def __init__(self, why: str, path: bytes, content_hash: bytes, *, slow: bool) -> None:
@@ -141,14 +141,14 @@ class StoreError(FacewatchError):
 
 class StoreFullError(StoreError):
     """
-    The state cannot be written for now: its disk is full or fails, or another program holds it. Nothing is lost, and it
-    may pass by itself.
+    The state cannot be written now: its disk is full or fails, or another program holds it. Nothing is lost, and the trouble
+    may end by itself.
 
     Args:
         title: See `FacewatchError`.
         message: See there.
         path: See there.
-        waits_for: What the work waits for, behind 'waiting': "for space".
+        waits_for: What the work waits for, as the text after 'waiting': "for space".
     """
 
     def __init__(
@@ -171,8 +171,8 @@ class RunningError(FacewatchError):
 
 
 class NotAnsweringError(RunningError):
-    """Another instance holds this state, and could not be asked: nothing was done."""
+    """Another instance holds this state, and did not answer. Nothing was done."""
 
 
 class InterruptedRunError(FacewatchError):
-    """A run that was to do everything was told to stop before."""
+    """A run that should do everything was stopped before the end."""

@@ -1,5 +1,5 @@
 """
-Logging: one line an event on stderr, with the time unless the journal adds its own.
+Logging: one line per event on stderr, with the time unless the journal adds it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def set_up_logging(level: str) -> None:
     in_journal = bool(os.environ.get("JOURNAL_STREAM"))
     form = "%(levelname)s %(message)s" if in_journal else "%(asctime)s %(levelname)-7s %(message)s"
     handler.setFormatter(logging.Formatter(form, "%H:%M:%S"))
-    # a name may hold anything; what the terminal cannot show must not cost the line, nor end the command
+    # a name may contain anything; characters that the terminal cannot show must not lose the line or end the command
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -27,5 +27,5 @@ def set_up_logging(level: str) -> None:
     for chatty in ("apscheduler", "PIL", "watchdog", "matplotlib", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if level != "debug":
-        # libraries' deprecations are for developers, who see them as errors in the tests
+        # deprecations of libraries are for developers, who see them as errors in the tests
         warnings.simplefilter("ignore")

@@ -1,8 +1,8 @@
 """
-What a photo is: by name for the watcher, by content for the decoder, and how the containers are built.
+What a photo is: by name for the watcher, and by content for the decoder. And how the containers are built.
 
-The name only decides whether a file is looked at; the content alone decides how it is read (R23), so a PNG called `.jpg`
-is read as the PNG it is, and a text called `.jpg` is refused. The walkers yield positions and copy nothing.
+The name decides only whether a file is looked at. The content decides how it is read (R23): a PNG with the name `.jpg` is read
+as a PNG, and a text with the name `.jpg` is refused. The functions that walk a container yield positions and copy nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXTENSIONS = (
 """Lower case, with the dot."""
 
 SNIFF_BYTES = 512
-"""How much of a file's beginning `kind_of` may need: a `ftyp` box lists its brands behind one another."""
+"""How many bytes from the beginning of a file `kind_of` may need: a `ftyp` box has a list of brands."""
 
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -30,15 +30,15 @@ AVIF_BRANDS = frozenset({b"avif", b"avis"})
 JPEG_SOI, JPEG_EOI, JPEG_SOS = 0xD8, 0xD9, 0xDA
 JPEG_APP0, JPEG_APP1, JPEG_APP14, JPEG_APP15, JPEG_COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
 JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""The frame headers, which hold the size; C4, C8 and CC are tables that share the range (ITU T.81, table B.1)."""
+"""The frame headers, which hold the size. C4, C8 and CC in the same range are tables (ITU T.81, table B.1)."""
 
-# behind FF: 00 is a stuffed data byte, D0-D7 restart inside a scan, FF is padding; anything else is a marker
+# after FF: 00 is a stuffed data byte, D0-D7 restart inside a scan, FF is padding; anything else is a marker
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class PhotoKind(StrEnum):
-    """A format that can be decoded, told from the content."""
+    """A format that can be decoded, recognised by content."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -59,9 +59,9 @@ class Part:
 
     Attributes:
         name: JPEG: the marker's second byte; otherwise the four letters.
-        start: Where it begins, its own header included.
+        start: Where it begins, with its own header.
         body: Where its payload begins.
-        end: Behind its payload (PNG: before the checksum; JPEG scan: behind the coded data).
+        end: After its payload (PNG: before the checksum; JPEG scan: after the coded data).
     """
 
     name: bytes
@@ -71,16 +71,16 @@ class Part:
 
 
 def is_photo_name(path: bytes) -> bool:
-    """Whether a file of this name is looked at. Which of those to ignore is the watcher's affair."""
+    """Whether a file with this name is looked at. The watcher decides which of them to ignore."""
     return os.path.splitext(os.path.basename(path))[1].lower() in EXTENSIONS
 
 
 def kind_of(data: bytes) -> PhotoKind | None:
     """
-    The format of a file, or None for anything that is not on the list.
+    The format of a file. None if it is not one of ours.
 
-    The first `SNIFF_BYTES` are enough to tell whether it is on the list; camera RAW that is made like a TIFF is only told
-    from one by the whole file, and taken for one before.
+    The first `SNIFF_BYTES` are enough to know whether there is one. Camera RAW in the form of a TIFF is recognised only by
+    the whole file. By its first bytes it counts as a TIFF.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return PhotoKind.JPEG
@@ -94,7 +94,7 @@ def kind_of(data: bytes) -> PhotoKind | None:
         return PhotoKind.TIFF
     if data.startswith((b"GIF87a", b"GIF89a")):
         return PhotoKind.GIF
-    # 'BM' alone begins many a text; the four bytes at 6 are reserved and zero in every BMP
+    # some texts begin with 'BM'; the four bytes at 6 are reserved, and zero in every BMP
     if data.startswith(b"BM") and data[6:10] == bytes(4):
         return PhotoKind.BMP
     if data[4:8] == b"ftyp":
@@ -105,7 +105,7 @@ def kind_of(data: bytes) -> PhotoKind | None:
 
 
 def _heif_kind(data: bytes) -> PhotoKind | None:
-    """`mif1` and the like say only 'an image'; the compatible brands then say which codec."""
+    """Brands such as `mif1` mean only 'an image'. The compatible brands then tell the codec."""
     size = min(int.from_bytes(data[:4], "big"), SNIFF_BYTES, len(data))
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))]
     for brand in brands:
@@ -118,7 +118,7 @@ def _heif_kind(data: bytes) -> PhotoKind | None:
 
 def jpeg_segments(data: bytes) -> Iterator[Part]:
     """
-    The segments of a JPEG's primary image, from SOI to EOI. What follows EOI (second images, films, padding) is left out.
+    The segments of a JPEG's primary image, from SOI to EOI. Data after EOI (second images, films, padding) is left out.
 
     Raises:
         ValueError: The data end before EOI does; raised when the iteration gets there.
@@ -149,7 +149,7 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
 
 
 def jpeg_header_end(data: bytes) -> int:
-    """Where a JPEG's coded picture begins, so that all metadata stand before; where the data end, if that comes first."""
+    """Where a JPEG's coded picture begins. All metadata are before it. The end of the data if there is no picture."""
     at = 2
     while (found := _JPEG_MARKER.search(data, at)) is not None:
         start, marker = found.start(), data[found.start() + 1]
@@ -163,7 +163,7 @@ def jpeg_header_end(data: bytes) -> int:
 
 def png_chunks(data: bytes) -> Iterator[Part]:
     """
-    The chunks of a PNG, IEND included.
+    The chunks of a PNG, with IEND.
 
     Raises:
         ValueError: The data end before IEND does; raised when the iteration gets there.
@@ -201,9 +201,9 @@ def riff_chunks(data: bytes) -> Iterator[Part]:
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
     """
-    Width and height in pixels as a WebP's header has them, or None where the header is not understood.
+    Width and height in pixels from the header of a WebP, or None if the header is not understood.
 
-    The WebP library reserves the whole canvas before it can be asked, so this is read beforehand.
+    The WebP library reserves memory for the whole canvas before it tells the size, so this is read first.
     """
     name, body = data[12:16], data[20:30]
     if len(body) < 10:

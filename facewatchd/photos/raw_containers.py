@@ -1,9 +1,9 @@
 """
-Camera RAW files as containers: telling them from what they look like, and where their Exif tags are. Decodes nothing.
+Camera RAW files as containers: how they are recognised, and where their Exif tags are. Nothing is decoded.
 
-Most are TIFFs with other content: DNG names its version (DNG 1.7, chapter 4), the others hold colour-filter mosaics,
-which no plain TIFF does (TIFF/EP, ISO 12234-2); some change the number behind the byte order. CR3 is an ISO base media file,
-RAF is Fujifilm's own. Everything is bounded: at most a few directories are looked into, and nothing is followed twice.
+Most are TIFFs with other content. DNG has a version tag (DNG 1.7, chapter 4). The others hold colour-filter mosaics, which no
+plain TIFF does (TIFF/EP, ISO 12234-2). Some have another number after the byte order. CR3 is an ISO base media file. RAF is
+Fujifilm's own format. All reading is bounded: at most a few directories are read, and none twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ RAF_MAGIC = b"FUJIFILMCCD-RAW "
 
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 RAW_BYTE_ORDERS = {b"IIRO": "<", b"IIRS": "<", b"MMOR": ">", b"IIU\0": "<"}
-"""First bytes of Olympus's and Panasonic's files, which are TIFF structures otherwise."""
+"""First bytes of the files of Olympus and Panasonic. The rest is a TIFF structure."""
 
 _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 262, 330, 50706
 _MOSAIC, _LINEAR_RAW = 32803, 34892
@@ -29,13 +29,13 @@ _CANON_UUID = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 
 def is_raw(data: bytes) -> bool:
     """
-    Whether a file is camera RAW. Of a file's beginning only, the answer may be No although it is.
+    Whether a file is camera RAW. With only the beginning of a file the answer may be a wrong False.
     """
     if data[:4] in RAW_BYTE_ORDERS or data.startswith(RAF_MAGIC):
         return True
     if data[4:8] == b"ftyp":
         return data[8:12] == CR3_BRAND
-    # Canon's CR2: a TIFF with a mark of its own in front of the first directory
+    # Canon's CR2: a TIFF with a mark before the first directory
     return data[:4] in BYTE_ORDERS and (data[8:10] == b"CR" or _is_raw_tiff(data))
 
 
@@ -59,7 +59,7 @@ def _is_raw_tiff(data: bytes) -> bool:
 
 
 def _numbers(data: bytes, order: str, offset: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The directory's few tags that matter here, each with its whole numbers."""
+    """The few tags of the directory that are needed here, each with its whole numbers."""
     if offset + 2 > len(data):
         return
     (count,) = struct.unpack_from(order + "H", data, offset)

@@ -1,7 +1,7 @@
 """
 How a command reaches the running daemon: one JSON line each way over a socket in the state directory.
 
-The daemon is the only writer of its state: what is to be changed while it runs, it is asked for.
+The daemon is the only writer of its state. While it runs, commands ask it for every change.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_BYTES = 1 << 21
 """A request may be so long: some hundred thousand face ids. An answer may be of any length: the daemon is believed."""
 
 _SILENT = "The running facewatchd does not answer"
-_SILENT_ADVICE = "It may be starting or stopping; try again in a moment."
+_SILENT_ADVICE = "It may be starting or stopping. Try again in a moment."
 
 Answer = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 """Takes the name of an operation and its parameters, returns its result, raises FacewatchError."""
@@ -150,7 +150,7 @@ def ask(
     if not line.endswith(b"\n"):
         raise RunningError(
             "The running facewatchd ended before it answered",
-            "It may have done what you asked for: see whether it has, and ask again.",
+            "It may have done what you asked for. Check, and ask again if it has not.",
             state_dir,
         )
     reply: Mapping[str, Any] = json.loads(line)

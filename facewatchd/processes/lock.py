@@ -1,5 +1,5 @@
 """
-One writer a state: an advisory lock that the kernel drops with the process, however it ends (R31).
+One writer per state: an advisory lock. The kernel releases it when the process ends, in any way (R31).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def single_instance(state_dir: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             "The state folder cannot be used",
-            f"{error.strerror}; make it writable, or choose another by --state.",
+            f"{error.strerror}. Make it writable, or choose another folder with --state.",
             state_dir,
         ) from error
     try:
@@ -42,7 +42,7 @@ def single_instance(state_dir: Path) -> Iterator[None]:
         except OSError as error:
             raise RunningError(
                 "facewatchd is running already on this state",
-                f"{_holder(handle)}stop it first, or name another state by --state.",
+                f"{_holder(handle)}stop it first, or give another state with --state.",
                 state_dir,
             ) from error
         os.ftruncate(handle, 0)

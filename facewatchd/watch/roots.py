@@ -109,7 +109,7 @@ def excluded_in(root: Root, own: Iterable[bytes]) -> frozenset[bytes]:
 
 
 def _is_empty(path: bytes) -> bool:
-    """Whether nothing of the user's is there; a fresh file system has a lost+found."""
+    """Whether the folder has no files of the user. A new file system has a lost+found."""
     with os.scandir(path) as entries:
         return all(is_ignored_file(entry.name) or is_ignored_folder(entry.name) for entry in entries)
 

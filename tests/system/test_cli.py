@@ -478,7 +478,7 @@ def test_a_state_folder_that_cannot_be_written(tmp_path_factory: pytest.TempPath
     home.state.chmod(0o500)
     line = home.once(code=1, strict=True).err.splitlines()[-1]
     assert str(home.state) in line
-    assert "make it writable, or choose another by --state" in line
+    assert "Make it writable, or choose another folder with --state" in line
 
 
 def test_a_state_folder_that_cannot_be_read(mine: Home) -> None:

@@ -139,7 +139,7 @@ def test_a_socket_left_over_is_replaced(tmp_path: Path) -> None:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     """The error says what to do, and names the folder."""
-    with pytest.raises(RunningError, match="try again in a moment") as caught:
+    with pytest.raises(RunningError, match="Try again in a moment") as caught:
         ask(tmp_path, "x", {})
     assert caught.value.path == tmp_path
 

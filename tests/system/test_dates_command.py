@@ -202,10 +202,7 @@ def test_the_report_for_people(home: Home) -> None:
     assert "\nnothing" in everything
     assert "to tell" not in everything
     assert "patch: 2019-08-17T12:34:56 (its name): 0000:00:00 00:00:00 is no date" in text
-    assert (
-        "(the file's time; zone +00:00 by dates.timezone): no date; nothing but the file's own time speaks of a date"
-        in text
-    )
+    assert "(the file's time; zone +00:00 by dates.timezone): no date; only the file's own time gives a date" in text
 
 
 def test_the_report_as_a_table(home: Home) -> None:

@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     """It is a file: the error says so and what to do."""
     (tmp_path / "state").touch()
     with (
-        pytest.raises(StoreError, match="choose another by --state"),
+        pytest.raises(StoreError, match="hoose another folder with --state"),
         single_instance(tmp_path / "state"),
     ):
         pass

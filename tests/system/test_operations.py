@@ -358,7 +358,7 @@ def test_one_that_holds_the_state_and_does_not_listen(place: Place) -> None:
     """It starts, or stops, or is another command: one sentence; nothing was done."""
     with (
         single_instance(place.path),
-        pytest.raises(NotAnsweringError, match=r"does not answer .*try again in a moment"),
+        pytest.raises(NotAnsweringError, match=r"does not answer .*Try again in a moment"),
     ):
         Client(place.config).call(state.RETRY)
 

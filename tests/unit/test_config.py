@@ -201,7 +201,7 @@ class TestRefusals:
             ("dates: {sources: [exif, names]}\n", ("dates.sources.1 must be xmp, exif, takeout, name-time,", "it is 'names'.")),
             ("dates: {sources: exif}\n", ("dates.sources must be a list of sources", "such as [exif, xmp]; it is 'exif'.")),
             ("dates: {sources: [exif, xmp, exif]}\n", ("it is ['exif', 'xmp', 'exif']: exif is named twice.",)),
-            ("dates: {sources: [mtime, exif]}\n", ("it is ['mtime', 'exif']: mtime comes last",)),
+            ("dates: {sources: [mtime, exif]}\n", ("it is ['mtime', 'exif']: mtime must come last",)),
             ("dates: {sources: []}\n", ("it is []: name at least one source",)),
             ("dates: {shift: [{model: A, by: later}]}\n", ("dates.shift.0.by must be a difference of time", "it is 'later'.")),
             ("dates: {shift: [{model: A, by: +1d, from: x}]}\n", ("dates.shift.0.from must be a date", "it is 'x'.")),

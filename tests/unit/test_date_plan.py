@@ -64,7 +64,7 @@ DECISIONS = {
     "a satellite's": (decide(UNDATED, replace(SPOILT, gps="2019:08:17 10:34:56")), Act.PATCH, ""),
     "a name with a day": (decide(DAY), Act.REPORT, "only the day is known"),
     "a folder": (decide(b"2016/DSC1.jpg"), Act.REPORT, "only the folder's name"),
-    "the mtime": (decide(UNDATED), Act.REPORT, "nothing but the file's own time"),
+    "the mtime": (decide(UNDATED), Act.REPORT, "only the file's own time"),
     "the last change": (decide(UNDATED, replace(SPOILT, modified="2019:08:17 12:34:56")), Act.REPORT, "last change"),
     # --- a name with a day, where the user has asked for it
     "a name with a day, asked for": (decide(DAY, write_date_only=True), Act.PATCH, ""),

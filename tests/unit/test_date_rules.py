@@ -161,5 +161,5 @@ def test_differences_of_time(text: str, by: timedelta) -> None:
 @pytest.mark.parametrize("text", ["", "+", "1d", "+1", "+1y", "+1d2d", "+1:0"])
 def test_differences_that_are_none(text: str) -> None:
     """Refused when the configuration is read."""
-    with pytest.raises(ValueError, match="no difference of time"):
+    with pytest.raises(ValueError, match="not a difference of time"):
         shift_by(text)

@@ -1,6 +1,6 @@
 """
-What a date finding hangs on besides the photo: the rules of the configuration and the time zone. Where they change, which
-photos may be dated otherwise. Pure.
+What a date finding depends on besides the photo: the rules of the configuration and the time zone. And which photos may get
+another date when these change. Pure.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _LATE = frozenset({CONFIDENCE_DIGITIZED, CONFIDENCE_MODIFIED})
 @dataclass(frozen=True, slots=True)
 class Basis:
     """
-    What photos are dated by.
+    The rules for dates.
 
     Attributes:
-        rules: The user's word; None where dates are not looked at.
-        timezone: Name of the zone of moments known in UTC only; another text is another zone.
+        rules: The rules of the user. None if dates are not looked at.
+        timezone: Name of the zone for moments that are known in UTC only. Another text is another zone.
     """
 
     rules: DateRules | None
@@ -32,13 +32,13 @@ class Basis:
 
 def may_change(before: Basis, after: Basis, path: bytes, date: DateFinding | None) -> bool:
     """
-    Whether a photo may be dated otherwise than before. Where in doubt it may: looking is cheap.
+    Whether a photo may get another date than before. In doubt the answer is yes, because looking costs little.
 
     Args:
-        before: What it was dated by.
-        after: What holds now.
+        before: The rules by which it was dated.
+        after: The rules that hold now.
         path: Relative to its root.
-        date: What was found; None where nothing was looked for.
+        date: The finding. None if no date was looked for.
     """
     if before == after:
         return False
@@ -54,18 +54,18 @@ def may_change(before: Basis, after: Basis, path: bytes, date: DateFinding | Non
         return True
     if old.sources != new.sources and not _ranked_alike(old.sources, new.sources, date):
         return True
-    # a moment on our clock may fall on another day, and be earlier or later than what was not believed
+    # in another zone a moment may be on another day, and be earlier or later than a date that was not believed
     hangs = date.zone_source in _BY_OUR_ZONE or date.source is DateSource.MTIME or _is_late(date)
     return before.timezone != after.timezone and hangs
 
 
 def _is_late(date: DateFinding) -> bool:
-    """Whether it is believed only where nothing speaks of an earlier day."""
+    """Whether the date is believed only if there is no evidence for an earlier day."""
     return date.source in {DateSource.EXIF, DateSource.XMP} and date.confidence in _LATE
 
 
 def _may_shift(shift: ClockShift, date: DateFinding) -> bool:
-    """Whether a date is, or was made of, one by a camera's clock in the time of a shift."""
+    """Whether a date comes from a camera's clock, within the time of a shift."""
     if date.source is DateSource.USER:
         return True
     if date.precision is not Precision.SECOND or date.source not in {DateSource.EXIF, DateSource.NAME_TIME}:
@@ -74,7 +74,7 @@ def _may_shift(shift: ClockShift, date: DateFinding) -> bool:
 
 
 def _ranked_alike(old: Sequence[DateSource], new: Sequence[DateSource], date: DateFinding) -> bool:
-    """Whether all that was asked before a date was found is asked in the same order still."""
+    """Whether all sources before the one of the date are still asked, in the same order."""
     if date.source not in old or _is_late(date) or (DateSource.EXIF in old) is not (DateSource.EXIF in new):
         return False
     asked = old.index(date.source) + 1

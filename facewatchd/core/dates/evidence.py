@@ -1,12 +1,12 @@
 """
-Everything that speaks of a photo's date -> one `DateFinding`. Pure: no files, no clock.
+The evidence for a photo's date -> one `DateFinding`. Pure: no files, no clock.
 
-The order of belief is requirement R19's: XMP sidecar, Exif, Takeout, file name with a time, file name with a day, folder,
-mtime; the user may rank the sources otherwise (`dates.sources`), and one that they leave out is not listened to. Of the
-photo's own tags, Exif's DateTimeOriginal is the date of the picture; XMP and IPTC inside the photo, the satellite's stamp,
-DateTimeDigitized and DateTime follow, the last two with a reservation: a scan is digitized, and an edit made, after the picture was taken, so they are
-believed only where no name or folder speaks of an earlier day. The satellite's stamp is the last fix, which may be days old:
-it is believed only where nothing else says otherwise.
+The order of the sources is that of requirement R19: XMP sidecar, Exif, Takeout, file name with a time, file name with a day,
+folder, mtime. The user may choose another order (`dates.sources`); a source that they leave out is not used. Among the photo's
+own tags, Exif's DateTimeOriginal is the date of the picture. XMP and IPTC inside the photo, the satellite's stamp,
+DateTimeDigitized and DateTime follow. The last two are believed only if no name or folder has an earlier day, because a scan is
+digitized, and an edit is made, after the picture was taken. The satellite's stamp is the last fix, which may be days old. It is
+believed only if no other source differs.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ SOURCES = (
     DateSource.NAME_DATE,
     DateSource.FOLDER,
 )
-"""R19's order of belief, for those who rank nothing themselves. Before them is the user's word; the mtime is what is left."""
+"""The order of R19, if the user sets none. Rules of the user come before them; the mtime comes last."""
 
-# How often such a source is right: judgement, not measurement, ordered as R19 orders the sources.
-CONFIDENCE_XMP = 0.97  # someone, or a program on their behalf, has set it on purpose
+# How often such a source is right. This is estimated, not measured, and follows the order of R19.
+CONFIDENCE_XMP = 0.97  # a person, or a program for them, has set it on purpose
 CONFIDENCE_ORIGINAL = 0.95  # the camera's clock, at the moment itself
 CONFIDENCE_EMBEDDED = 0.94  # XMP or IPTC inside the photo: what a program copied from Exif, or somebody typed
-CONFIDENCE_GPS = 0.9  # of an exact clock, and believed only where nothing says otherwise
-CONFIDENCE_TAKEOUT = 0.9  # mostly Exif at second hand; sometimes the day of the upload
-CONFIDENCE_NAME_TIME = 0.85  # the same clock as the camera's; copies keep it
+CONFIDENCE_GPS = 0.9  # of an exact clock, and believed only if no other source differs
+CONFIDENCE_TAKEOUT = 0.9  # mostly copied from Exif; sometimes the day of the upload
+CONFIDENCE_NAME_TIME = 0.85  # from the clock of the camera; copies keep it
 CONFIDENCE_DIGITIZED = 0.8  # equal to DateTimeOriginal in cameras, the scanner's day in scans
 CONFIDENCE_NAME_DATE = 0.75
-CONFIDENCE_RECEIVED = 0.6  # a messenger names by the day of receipt, mostly the day itself
+CONFIDENCE_RECEIVED = 0.6  # messengers use the day of receipt, which is mostly the day of the picture
 CONFIDENCE_MODIFIED = 0.5
-CONFIDENCE_FOLDER = 0.5  # people file by event, and programs by import
+CONFIDENCE_FOLDER = 0.5  # people make folders by event, and programs by import
 CONFIDENCE_SUSPECT = 0.3
-CONFIDENCE_MTIME = 0.1  # mostly the day of a copy
+CONFIDENCE_MTIME = 0.1  # mostly the day of a copy of the file
 CONFIDENCE_NONE = 0.0
 
-# A satellite's stamp and the camera's clock differ by the zone; the rest must be this small for it to be believed.
+# A satellite's stamp and the camera's clock differ by the zone. It is believed if the rest is at most this.
 _ZONE_SLACK = timedelta(minutes=2)
 _ZONE_STEP = timedelta(minutes=15)
 _FIRST_GPS_YEAR = (
@@ -140,7 +140,7 @@ class Sidecar:
 @dataclass(frozen=True, slots=True)
 class Takeout:
     """
-    What Google Takeout's JSON says of a photo.
+    The date in Google Takeout's JSON of a photo.
 
     Attributes:
         taken: photoTakenTime in seconds since 1970, or None where it is missing.
@@ -154,7 +154,7 @@ class Takeout:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """
-    Everything that speaks of a photo's date, but for the user's word.
+    The evidence for a photo's date, without the rules of the user.
 
     Attributes:
         path: Relative to the root.
@@ -176,9 +176,9 @@ class _Candidate:
     source: DateSource
     confidence: float
     stamp: Stamp
-    # later than the picture by nature: not believed against an earlier date
+    # always later than the picture: not believed against an earlier date
     late: bool = False
-    # not certainly of this picture: not believed against any other date
+    # perhaps of another picture: not believed against any other date
     weak: bool = False
     zone_source: ZoneSource = ZoneSource.NONE
 
@@ -192,13 +192,13 @@ def date_of(
     Args:
         evidence: What is known of the photo.
         now: Seconds since 1970.
-        timezone: The zone of moments that are known in UTC only (`dates.timezone`); None for the machine's. A zone of
-            the photo's own (offset tags, else satellite time) goes before it.
-        sources: What to listen to, the most believed first; see `SOURCES`.
+        timezone: The zone for moments that are known in UTC only (`dates.timezone`). None for the machine's zone. The
+            photo's own zone (offset tags, else satellite time) comes first.
+        sources: The sources to use, the most believed first; see `SOURCES`.
 
     Returns:
-        Always a finding: at worst the mtime, or the present with no confidence where even that is nonsense. Never
-        before 1826 or more than 24 hours ahead of `now`.
+        Always a finding: the mtime if there is nothing better, or the present with confidence 0 if the mtime is nonsense
+        too. It is never before 1826 or more than 24 hours after `now`.
     """
     zone, zone_source = _own_zone(evidence.tags, now) if DateSource.EXIF in sources else _NO_ZONE
     if not zone:
@@ -207,7 +207,7 @@ def date_of(
     possible: list[_Candidate] = []
     for candidate in _ranked(_candidates(evidence, now), sources):
         if fault(candidate.stamp, now):
-            continue  # nonsense in UTC is no longer to be seen on the wall clock
+            continue  # a nonsense date in UTC cannot be recognised in wall-clock time
         given = candidate.stamp
         stamp = local(given, zone if given.utc or candidate.source is DateSource.EXIF else "", timezone)
         if stamp is not None and not fault(stamp, now):
@@ -240,8 +240,8 @@ _PREFIX_LENGTH = {Precision.YEAR: 4, Precision.MONTH: 7, Precision.DAY: 10, Prec
 
 
 def date_prefix(finding: DateFinding | KnownDate) -> str:
-    """The date as link names carry it: as fine as it is known, at most to the day."""
-    # When a copy was made says nothing of when the picture was taken, and a wrong date in a name is worse than none.
+    """The date for link names: as precise as it is known, at most to the day."""
+    # The time of a copy does not tell when the picture was taken, and a wrong date in a name is worse than none.
     if finding.source is DateSource.MTIME:
         return ""
     return finding.value.date().isoformat()[: _PREFIX_LENGTH[finding.precision]]
@@ -262,7 +262,7 @@ def standing(source: DateSource, *, has_problem: bool, written: bool) -> Standin
     Args:
         source: Where its date comes from.
         has_problem: Whether something is wrong with the photo's own.
-        written: Whether one that we wrote stands.
+        written: Whether we wrote a date that holds.
     """
     if written:
         return Standing.FIXED
@@ -270,7 +270,7 @@ def standing(source: DateSource, *, has_problem: bool, written: bool) -> Standin
 
 
 def tag_problem(tags: Tags, now: float) -> str:
-    """What is wrong with the photo's own capture date (DateTimeOriginal), in a few words; empty where nothing is."""
+    """What is wrong with the photo's own capture date (DateTimeOriginal), in a few words. Empty if it is right."""
     text = tags.original.strip(" \0")
     if not text:
         return tags.problems[0] if tags.problems else "no date"
@@ -284,7 +284,7 @@ def tag_problem(tags: Tags, now: float) -> str:
 
 
 def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
-    """All that yields a date, best first, not yet validated."""
+    """All possible dates, best first, not yet validated."""
     tags, sidecar, takeout = evidence.tags, evidence.sidecar, evidence.takeout
     if sidecar is not None:
         for text in (sidecar.original, sidecar.created):
@@ -312,13 +312,13 @@ def _candidates(evidence: Evidence, now: float) -> Iterator[_Candidate]:
 
 
 def _ranked(candidates: Iterator[_Candidate], sources: Sequence[DateSource]) -> list[_Candidate]:
-    """Those of the sources listened to, the most believed first."""
+    """Those of the used sources, the most believed first."""
     place = {source: at for at, source in enumerate(sources)}
 
     def rank(candidate: _Candidate) -> tuple[int, bool]:
         if candidate.confidence != CONFIDENCE_MODIFIED or candidate.source is not DateSource.EXIF:
             return place[candidate.source], False
-        # the day of the last change, though a tag, is believed less than any name
+        # the day of the last change is a tag, but is believed less than any name
         names = (DateSource.EXIF, DateSource.NAME_TIME, DateSource.NAME_DATE)
         return max(place[source] for source in names if source in place), True
 
@@ -326,7 +326,7 @@ def _ranked(candidates: Iterator[_Candidate], sources: Sequence[DateSource]) -> 
 
 
 def _overruled(tags: Tags, chosen: _Candidate) -> str:
-    """What is wrong with a valid capture date which the user's ranking puts behind another that says otherwise."""
+    """What is wrong with a valid capture date, if a source that the user prefers has another date."""
     own = parse_stamp(tags.original)
     if own is None or SOURCES.index(chosen.source) <= SOURCES.index(DateSource.EXIF):
         return ""
@@ -355,7 +355,7 @@ def _gps_stamp(tags: Tags) -> Stamp | None:
 
 
 def _own_zone(tags: Tags, now: float) -> tuple[str, ZoneSource]:
-    """The photo's own zone: its offset tags, else how far its clock stands from the satellites' (R22)."""
+    """The photo's own zone: its offset tags, else the difference of its clock to the satellite time (R22)."""
     for offset in (tags.original_offset, tags.digitized_offset, tags.modified_offset):
         if zone := parse_zone(offset):
             return zone, ZoneSource.TAG
@@ -370,13 +370,13 @@ def _own_zone(tags: Tags, now: float) -> tuple[str, ZoneSource]:
 
 
 def _earlier(one: Stamp, other: Stamp) -> bool:
-    """Whether `one` speaks of an earlier day than `other`, as far as both are known: 2019 is not before May 2019."""
+    """Whether `one` is an earlier day than `other`, as far as both are known: 2019 is not before May 2019."""
     keep = min({Precision.YEAR: 1, Precision.MONTH: 2}.get(stamp.precision, 3) for stamp in (one, other))
     return one.value.timetuple()[:keep] < other.value.timetuple()[:keep]
 
 
 def _finer(chosen: _Candidate, possible: Sequence[_Candidate]) -> _Candidate:
-    """IPTC mostly knows the day only: a name that knows the time of the same day says the same more finely."""
+    """IPTC mostly has the day only. A name with a time on the same day is the same date, more precisely."""
     if chosen.confidence != CONFIDENCE_EMBEDDED or chosen.stamp.precision is Precision.SECOND:
         return chosen
     return next(
@@ -394,8 +394,8 @@ def _finer(chosen: _Candidate, possible: Sequence[_Candidate]) -> _Candidate:
 
 def _says_otherwise(other: _Candidate, weak: _Candidate) -> bool:
     """
-    Whether another candidate is to be believed instead of a weak one: it knows the time, or names another day. The day of
-    the last change is later by nature, and says otherwise only where it is earlier.
+    Whether another candidate is believed instead of a weak one: it has a time, or another day. The day of the last change
+    is always later, so it counts only if it is earlier.
     """
     if other.confidence == CONFIDENCE_MODIFIED and other.late:
         return _earlier(other.stamp, weak.stamp)
@@ -411,5 +411,5 @@ def _from_mtime(mtime_ns: int, now: float, timezone: tzinfo | None, problem: str
         if stamp is not None and moment is not None and not (fault(moment, now) or fault(stamp, now)):
             by = ZoneSource.MACHINE if timezone is None else ZoneSource.CONFIG
             return DateFinding(stamp.value, stamp.precision, DateSource.MTIME, confidence, stamp.zone, problem, by)
-    # only where the machine's own clock is nonsense
+    # only if the machine's clock is nonsense
     return DateFinding(wall_clock(FIRST_YEAR), Precision.YEAR, DateSource.MTIME, CONFIDENCE_NONE, "", problem)

@@ -1,9 +1,9 @@
 """
-Dates that people, cameras and messengers put into file and folder names (R20). Pure, and table-driven: a name is held
-against the rows from top to bottom, and the first row that yields a possible date wins.
+Dates that people, cameras and messengers put into file and folder names (R20). Pure, and by a table: a name is compared with
+the rows from top to bottom, and the first row that gives a possible date wins.
 
-Beware of false friends: a number is not a date because it could be one. Identifiers are struck out before the table is
-looked at, every row wants its digits to stand alone, and a date that does not exist or lies in the future is none.
+A number is not a date only because it could be one. Identifiers are removed before the table is used, the digits of every row
+must stand alone, and a date that does not exist or is in the future is none.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ FIRST_COMPACT_YEAR = 1900
 
 
 class Reading(Enum):
-    """What a matching row says."""
+    """What a matching row holds."""
 
     LOCAL = auto()  # wall-clock time
     UTC = auto()
     EPOCH_MS = auto()  # milliseconds since 1970
     EPOCH_S = auto()  # seconds since 1970
-    RECEIVED = auto()  # when a messenger got the photo: good for the day at best
+    RECEIVED = auto()  # when a messenger received the photo: right to the day at best
     DAY = auto()
 
 
@@ -209,7 +209,7 @@ def date_in_folders(path: bytes, now: float) -> Stamp | None:
     the same more finely.
 
     Args:
-        path: The photo's path relative to its root: what stands above the root says nothing of the photos.
+        path: The photo's path relative to its root. Folders above the root do not count.
         now: Seconds since 1970; later dates are none.
     """
     folders = [part.decode("utf-8", "replace") for part in posixpath.dirname(path).split(b"/") if part]

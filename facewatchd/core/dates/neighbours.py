@@ -1,6 +1,6 @@
 """
-What the neighbours of an undated photo suggest: DSC00017 lies between DSC00016 and DSC00018. For reports only, as people
-copy and rename. Pure.
+The date that the neighbours of an undated photo suggest: DSC00017 is between DSC00016 and DSC00018. For reports only, because
+people copy and rename. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from facewatchd.domain import DateFinding, DateSource, Precision
 
 MOST_APART = timedelta(days=2)
-"""Further apart, the neighbours say too little."""
+"""If they are further apart, the neighbours tell too little."""
 
 MOST_STEPS = 20
 """Numbers between an undated photo and the dated ones around it."""

@@ -24,7 +24,7 @@ FIELD_BYTES = 20
 """Of a date field: `2019:08:17 12:34:56` and a NUL."""
 
 _NOON = 12
-# what cameras and programs fill a date field with, dates or not; anything else may be somebody's own bytes
+# bytes that cameras and programs write into a date field; any others may belong to another program
 _DATE_BYTES = frozenset(b"0123456789:/.-? \0T")
 
 
@@ -51,7 +51,7 @@ class Act(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DateField:
     """
-    A date tag whose value can be overwritten where it stands.
+    A date tag with a value that can be overwritten in place.
 
     Attributes:
         tag: 306, 36867 or 36868.
@@ -135,9 +135,9 @@ def unwritable(evidence: Evidence, finding: DateFinding, *, write_date_only: boo
     if source is DateSource.USER:
         return ""
     if source is DateSource.FOLDER:
-        return "only the folder's name speaks of this date"
+        return "only the folder's name gives this date"
     if source is DateSource.MTIME:
-        return "nothing but the file's own time speaks of a date"
+        return "only the file's own time gives a date"
     if source is DateSource.EXIF and finding.confidence < CONFIDENCE_DIGITIZED:
         return "only the date of the last change is known"
     if finding.confidence == CONFIDENCE_DIGITIZED and not _by_camera(evidence):
@@ -151,8 +151,8 @@ def unwritable(evidence: Evidence, finding: DateFinding, *, write_date_only: boo
 
 def may_correct(written: DateSource, found: DateFinding, sources: Sequence[DateSource]) -> bool:
     """
-    Whether a date that we wrote gives way to one found since: only to the user's word, and to a source that is believed
-    more than the one it came from. A photo that merely got another name keeps what was written by its former one.
+    Whether a date that we wrote is replaced by one found since: only by a rule of the user, or by a source that is believed
+    more than its own. A photo that only got another name keeps the date from its former name.
 
     Args:
         written: Where the date that we wrote came from.
@@ -166,7 +166,7 @@ def may_correct(written: DateSource, found: DateFinding, sources: Sequence[DateS
 
 
 def without_write(evidence: Evidence, value: datetime, *, in_sidecar: bool) -> Evidence:
-    """What spoke of a photo's date before we wrote one, as far as that is to be seen in what speaks of it now."""
+    """The evidence for a photo's date before we wrote one, as far as the present evidence shows it."""
     if in_sidecar:
         return replace(evidence, sidecar=None)
 

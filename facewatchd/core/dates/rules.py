@@ -1,6 +1,6 @@
 """
-The user's word about dates: whole folders of one date (`dates.rules`), and cameras whose clocks were wrong
-(`dates.shift`); both go before everything else (R19). And what else is believed before what (`dates.sources`). Pure.
+The rules of the user for dates: whole folders of one date (`dates.rules`), and cameras with wrong clocks (`dates.shift`). Both
+come before everything else (R19). And the order of the other sources (`dates.sources`). Pure.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _KEEP = {Precision.YEAR: 1, Precision.MONTH: 2, Precision.DAY: 3, Precision.SECO
 @dataclass(frozen=True, slots=True)
 class FolderRule:
     """
-    Everything under a path is of one date.
+    All photos under a path have one date.
 
     Attributes:
-        path: Relative to the photo folder; `*`, `?` and `[...]` stand for what they do in a shell, within one name.
+        path: Relative to the photo folder. `*`, `?` and `[...]` mean the same as in a shell, within one name.
         value: The date.
         precision: Finest part of it that is known.
     """
@@ -38,7 +38,7 @@ class FolderRule:
     precision: Precision
 
     def covers(self, path: bytes) -> bool:
-        """Whether the rule is about this photo, or a folder that it lies in."""
+        """Whether the rule is for this photo, or for a folder that contains it."""
         wanted = self.path.strip("/").split("/")
         parts = path.decode("utf-8", "surrogateescape").split("/")[: len(wanted)]
         return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
@@ -65,7 +65,7 @@ class ClockShift:
 @dataclass(frozen=True, slots=True)
 class DateRules:
     """
-    All that the user says of dates.
+    All rules of the user for dates.
 
     Attributes:
         folders: The first that fits a photo holds.
@@ -78,7 +78,7 @@ class DateRules:
     sources: tuple[DateSource, ...] = SOURCES
 
     def finding(self, evidence: Evidence, now: float, timezone: tzinfo | None) -> DateFinding:
-        """`core.dates.evidence.date_of`, under these rules; and whether it hangs on the clock."""
+        """`core.dates.evidence.date_of`, under these rules, and whether the result depends on the clock."""
         found = self._found(evidence, now, timezone)
         return found if self._found(evidence, _FAR, timezone) == found else replace(found, hangs=True)
 
@@ -168,14 +168,14 @@ def rule_date(text: str, precision: str = "") -> tuple[datetime, Precision]:
 
 def shift_by(text: str) -> timedelta:
     """
-    How much a clock is to be put on or back: `+1d 02:00:00`, `-00:30`, `+365d`.
+    How much a clock is changed: `+1d 02:00:00`, `-00:30`, `+365d`.
 
     Raises:
         ValueError: It is none of these.
     """
     found = _SHIFT.fullmatch(text.strip())
     if found is None or not (found["days"] or found["h"]):
-        raise ValueError(f"{text!r} is no difference of time; they look like +1d 02:00:00 or -00:30:00")
+        raise ValueError(f"{text!r} is not a difference of time; examples: +1d 02:00:00, -00:30:00")
     parts = {key: int(found[key] or 0) for key in ("days", "h", "m", "s")}
     by = timedelta(days=parts["days"], hours=parts["h"], minutes=parts["m"], seconds=parts["s"])
     return -by if found["sign"] == "-" else by

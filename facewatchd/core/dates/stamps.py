@@ -253,7 +253,7 @@ def fault(stamp: Stamp, now: float) -> str:
     Why a date cannot be when a photo was taken, in words that follow the date; empty where it can.
 
     Args:
-        stamp: The date. A mere year or month is never one of the nonsense values: nobody's camera writes "1970".
+        stamp: The date. A year or month alone is never one of the nonsense values: no camera writes "1970".
         now: Seconds since 1970.
     """
     if stamp.precision in {Precision.SECOND, Precision.DAY} and stamp.value in NONSENSE:

@@ -1,5 +1,5 @@
 """
-Dates and where they come from, in words for the user. Pure.
+Dates and their sources, as texts for the user. Pure.
 """
 
 from __future__ import annotations

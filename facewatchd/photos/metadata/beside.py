@@ -1,6 +1,6 @@
 """
-The files beside a photo that speak of its date, XMP sidecars and Takeout's JSON: whose they are, and whether they are
-still those that were read.
+The files beside a photo that hold its date, XMP sidecars and Takeout's JSON: to which photo they belong, and whether they have
+changed since they were read.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _DIGEST_BYTES = 16
 
 
 def is_beside_name(name: bytes) -> bool:
-    """Whether a file of this name may speak of a photo beside it."""
+    """Whether a file with this name may hold the date of a photo beside it."""
     return name.endswith(_ENDINGS)
 
 
 def names_beside(photo: bytes) -> tuple[bytes, ...]:
-    """The names that sidecars and JSON of the photo `photo` may have."""
+    """The names that the sidecars and JSON of `photo` may have."""
     return (*sidecar_names(photo), *takeout_names(photo))
 
 
@@ -48,14 +48,14 @@ def beginning_of_photos(name: bytes) -> bytes:
 
 def fingerprint(photo: bytes, beside: Mapping[bytes, FileStat]) -> bytes:
     """
-    What shows that a file beside a photo has come, changed or gone.
+    A fingerprint of the files beside a photo. It changes if such a file comes, changes or goes.
 
     Args:
         photo: The photo's name.
-        beside: Files in its folder by name, at least those that may be the photo's.
+        beside: Files in its folder by name, at least those that may belong to the photo.
 
     Returns:
-        Some bytes, empty where nothing is beside it.
+        Some bytes. Empty if nothing is beside it.
     """
     found = [(name, beside[name]) for name in names_beside(photo) if name in beside]
     if not found:
@@ -65,7 +65,7 @@ def fingerprint(photo: bytes, beside: Mapping[bytes, FileStat]) -> bytes:
 
 
 def fingerprint_at(path: bytes) -> bytes:
-    """The same for the photo at `path`, of what is there now. To be taken before the files are read."""
+    """The same for the photo at `path`, from the files that are there now. Call this before the files are read."""
     folder, photo = os.path.split(path)
     beside = {}
     for name in names_beside(photo):

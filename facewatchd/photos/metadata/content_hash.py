@@ -1,5 +1,5 @@
 """
-A photo's fingerprint that survives re-tagging, so that a photo with a new caption or date is the same photo (R6).
+A hash of a photo that does not change with its tags, so that a photo with a new caption or date is the same photo (R6).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from facewatchd.photos.formats import (
 )
 
 HASH_BYTES = 32
-# ancillary by name, but it decides which pixels are seen
+# an ancillary chunk, but it decides which pixels are seen
 _PNG_TRANSPARENCY = b"tRNS"
 
 
 def content_hash(data: bytes, orientation: int = 1) -> bytes:
     """
-    A hash of what makes up the picture.
+    A hash of the data that makes up the picture.
 
-    JPEG: all segments of the primary image except APPn and comments (APP14 counts: it says how the colours are coded);
-    what follows the image, such as a film or a depth map, does not count. PNG: the critical chunks and tRNS. Every
-    other format, and anything damaged: the whole file, so that there a new tag makes a new photo.
+    JPEG: all segments of the primary image except APPn and comments. APP14 counts: it tells how the colours are coded. Data
+    after the image, such as a film or a depth map, does not count. PNG: the critical chunks and tRNS. Every other format, and
+    a damaged file: the whole file, so a new tag makes a new photo.
 
     Args:
         data: The whole file.
-        orientation: The Exif orientation, 1..8. It counts although it is a tag: a photo turned in a viewer is another
-            upright picture, and the places of its faces are other places.
+        orientation: The Exif orientation, 1..8. It counts although it is a tag: a photo that was turned in a viewer is
+            another upright picture, and its faces are at other places.
 
     Returns:
         32 bytes, BLAKE2b.

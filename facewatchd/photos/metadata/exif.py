@@ -1,5 +1,5 @@
 """
-Finds the Exif block of a photo and reads the few tags that are needed, without decoding the picture.
+Finding the Exif block of a photo, and reading the few tags that are needed, without decoding the picture.
 
 The directories are walked here and not by Pillow or piexif. piexif gives up the whole block at the first broken tag. Pillow
 reports broken tags through `warnings`, which no thread can catch for itself. Here a broken tag loses only that tag, and is
@@ -53,7 +53,7 @@ _EXIF_TAGS = frozenset(
 _GPS_TAGS = frozenset({GPS_TIME, GPS_DATE})
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 9: 4, 10: 8, 13: 4}
 _ASCII_TYPES = frozenset({1, 2, 7})
-# every wanted tag is short; a longer one is damage or bait
+# every wanted tag is short; a longer one is damaged or hostile
 _MAX_TAG_BYTES = 1024
 
 Value = str | tuple[int, ...]
@@ -76,20 +76,20 @@ class Exif:
     problems: tuple[str, ...] = ()
 
     def text(self, tag: int) -> str:
-        """A tag's text; empty where there is none."""
+        """The text of a tag. Empty if there is none."""
         value = self.tags.get(tag, "")
         return value if isinstance(value, str) else ""
 
     @property
     def orientation(self) -> int:
-        """1..8; 1 where the tag is missing or says anything else."""
+        """The orientation, 1..8. 1 if the tag is missing or has another value."""
         value = self.tags.get(ORIENTATION, (1,))
         return value[0] if isinstance(value, tuple) and len(value) == 1 and 1 <= value[0] <= 8 else 1
 
 
 def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
     """
-    The Exif block as a TIFF structure, or None where the photo has none, or several (CR3).
+    The Exif block as a TIFF structure. None if the photo has none, or several (CR3).
 
     Raises:
         ValueError: The container is damaged before the block could be found.
@@ -101,7 +101,7 @@ def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
         block = data
     elif kind is PhotoKind.JPEG:
         for part in jpeg_segments(data):
-            # metadata stand before the picture, and the walk through that is the long one
+            # metadata are before the picture, and walking through the picture takes long
             if part.name[0] == JPEG_SOS:
                 break
             if is_exif(data, part):
@@ -127,16 +127,16 @@ def _heif_block(data: bytes, kind: PhotoKind) -> bytes | None:
         if kind is PhotoKind.HEIC:
             block = pillow_heif.open_heif(data).info.get("exif")
         else:
-            # pillow-heif's library is built without a decoder for AVIF and opens none of them
+            # the library of pillow-heif is built without a decoder for AVIF, and opens no such file
             block = AvifImagePlugin.AvifImageFile(io.BytesIO(data)).info.get("exif")
-    except Exception as error:  # the libraries name no base class, and the file is a stranger's
+    except Exception as error:  # the libraries have no common base class for errors, and the file may be hostile
         raise ValueError("the file is damaged") from error
     return block if isinstance(block, bytes) else None
 
 
 def read_exif(data: bytes, kind: PhotoKind) -> Exif:
     """
-    A photo's wanted tags; none where it has no Exif block.
+    The wanted tags of a photo. None are there if it has no Exif block.
 
     Raises:
         ValueError: As `exif_block`.
@@ -148,7 +148,7 @@ def read_exif(data: bytes, kind: PhotoKind) -> Exif:
 
 
 def _read_cr3(directories: Mapping[bytes, bytes]) -> Exif:
-    """Every directory is a TIFF structure of its own, with its tags in the first place."""
+    """The tags of a CR3: every directory is a TIFF structure of its own, with its tags in the first directory."""
     problems: list[str] = []
     found: list[dict[int, Value]] = []
     for name, wanted in ((b"CMT1", _MAIN_TAGS), (b"CMT2", _EXIF_TAGS), (b"CMT4", _GPS_TAGS)):
@@ -164,7 +164,7 @@ def _read_cr3(directories: Mapping[bytes, bytes]) -> Exif:
 
 
 def parse_exif(block: bytes) -> Exif:
-    """Read the wanted tags. Never raises: what does not parse is among the problems."""
+    """Read the wanted tags. This never raises: what cannot be read is among the problems."""
     order = BYTE_ORDERS.get(block[:4]) or RAW_BYTE_ORDERS.get(block[:4])
     if order is None or len(block) < 8:
         return Exif(problems=("the Exif block has no valid header",))
@@ -195,7 +195,7 @@ def _read_directory(
             problems.append("an Exif directory is cut off")
             break
         tag, type_, number, where = struct.unpack_from(order + "HHII", block, at)
-        # the first of two equal tags counts, as it does for every reader
+        # the first of two equal tags counts, as in other readers
         if tag not in wanted or tag in found:
             continue
         size = _TYPE_BYTES.get(type_, 0) * number

@@ -1,6 +1,6 @@
 """
-Where a photo keeps its dates, and what a changed date makes of its bytes. Works on bytes in memory and writes nothing:
-`photos.writing.write` does, after `photos.writing.verify` has agreed.
+Where a photo keeps its dates, and the changes of its bytes for another date. This works on bytes in memory and writes nothing:
+`photos.writing.write` writes, after `photos.writing.verify` has agreed.
 
 An existing date field is overwritten in place; an Exif block without one is extended behind its end; a photo without a block
 can be given one. Nothing else is ever changed: no library that takes an Exif block apart and puts it together again comes near
@@ -41,11 +41,11 @@ _ANY_DATE, _ANY_ZONE = bytes(FIELD_BYTES), "+00:00"
 
 def layout_of(data: bytes, kind: PhotoKind | None = None) -> Layout:
     """
-    How a photo keeps its dates. Never raises: what cannot be understood is `damage`.
+    Where a photo keeps its dates. This never raises: what cannot be understood is `damage`.
 
     Args:
         data: The whole file.
-        kind: Its format, where that is known already.
+        kind: Its format, if it is known already.
     """
     kind = kind or kind_of(data)
     try:
@@ -110,7 +110,7 @@ def _can_extend(data: bytes, kind: PhotoKind, block: Span) -> bool:
 
 
 def _agree_with_reader(data: bytes, kind: PhotoKind, block: Span) -> None:
-    """What is patched must be what is read."""
+    """Check that the fields to overwrite are the ones that readers read."""
     read = exif_block(data, kind)
     if read is None or data[block[0] : block[0] + len(read)] != read:
         raise DamagedError("the Exif block is not where it is read")
@@ -149,7 +149,7 @@ def _prefix_length(data: bytes, part: Part) -> int:
 
 def edits_for(data: bytes, plan: DatePlan, zone: str = "") -> tuple[Edit, ...]:
     """
-    The changes that a plan comes to, in the order of their places.
+    The changes of a plan, in the order of their places.
 
     Args:
         data: The whole file.
@@ -186,7 +186,7 @@ def _patches(data: bytes, kind: PhotoKind, fields: Sequence[DateField], text: by
 
 
 def exif_text(value: datetime) -> bytes:
-    """A date field's content; always `FIELD_BYTES` long."""
+    """The content of a date field. It is always `FIELD_BYTES` long."""
     text = (
         f"{value.year:04d}:{value.month:02d}:{value.day:02d} {value.hour:02d}:{value.minute:02d}:{value.second:02d}\0"
     )
@@ -196,7 +196,7 @@ def exif_text(value: datetime) -> bytes:
 
 def new_block(text: bytes, zone: str) -> bytes:
     """
-    An Exif block that says when the picture was taken, and nothing else.
+    An Exif block that holds only the date of the picture.
 
     Args:
         text: See `exif_text`.

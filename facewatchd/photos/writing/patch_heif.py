@@ -1,5 +1,5 @@
 """
-Where the Exif block of a HEIC or AVIF file lies, as strictly as overwriting parts of it demands.
+Where the Exif block of a HEIC or AVIF file is. The reading is strict, because parts of the block are overwritten.
 
 Layout: ISO/IEC 14496-12 (boxes, `meta`, `iinf`, `iloc`) and 23008-12 annex A (the Exif item).
 """
@@ -60,7 +60,7 @@ class ExifItem:
 
 
 class _Reader:
-    """Takes big-endian numbers from a span, and nothing from beyond it."""
+    """Reads big-endian numbers from a span, and nothing outside it."""
 
     def __init__(self, data: bytes, at: int, end: int) -> None:
         self._data, self.at, self._end = data, at, end
@@ -74,7 +74,7 @@ class _Reader:
 
 def heif_exif(data: bytes) -> Span | None:
     """
-    Where the TIFF structure of the only Exif item is; None where there is none, or none that lies in one piece.
+    Where the TIFF structure of the only Exif item is. None if there is none, or if it is not in one piece.
 
     Raises:
         DamagedError: As `heif_exif_item`.
@@ -145,7 +145,7 @@ def _items(data: bytes, box: _Box) -> Iterator[tuple[int, bytes]]:
         inner = _Reader(data, entry.body, entry.end)
         kind = inner.number(4) >> 24
         if entry.name != b"infe" or kind not in {2, 3}:
-            raise DamagedError("the file's list of items is of an unknown kind")
+            raise DamagedError("the file's list of items has an unknown version")
         item = inner.number(2 if kind == 2 else 4)
         inner.number(2)
         inner.number(4)
@@ -157,7 +157,7 @@ def _places(data: bytes, box: _Box) -> tuple[dict[int, _Place], tuple[int, int]]
     reader = _Reader(data, box.body, box.end)
     version = reader.number(4) >> 24
     if version > 2:
-        raise DamagedError("the file's table of places is of an unknown kind")
+        raise DamagedError("the file's table of places has an unknown version")
     sizes = reader.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     count = reader.number(2 if version < 2 else 4)

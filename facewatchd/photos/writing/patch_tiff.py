@@ -1,6 +1,6 @@
 """
-Finds the date fields of a TIFF structure so strictly that overwriting them cannot hurt anything else: every directory
-that a reader may come to is walked, and a field that shares a single byte with something else is not given out.
+Finding the date fields of a TIFF structure, so strictly that overwriting them cannot damage anything else. Every directory that
+a reader may read is walked, and a field that shares a byte with something else is refused.
 
 Unlike `photos.metadata.exif`, which reads what it can, this refuses a structure with any flaw.
 """
@@ -17,16 +17,16 @@ _DATE_TAGS = frozenset({DATE_TIME, ORIGINAL, DIGITIZED})
 _INTEROP_DIRECTORY, _SUB_DIRECTORIES = 40965, 330
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ASCII = 2
-# offsets and lengths of what lies outside the directories: strips, tiles, a JPEG preview
+# offsets and lengths of data outside the directories: strips, tiles, a JPEG preview
 _AREAS = ((273, 279), (324, 325), (513, 514))
-# real files have a handful; a multi-page scan has one a page
+# real files have a few; a multi-page scan has one per page
 _MOST_DIRECTORIES = 2000
 
 Span = tuple[int, int]
 
 
 class DamagedError(ValueError):
-    """The structure has a flaw, so nothing about it can be proven."""
+    """The structure has a fault, so nothing about it is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class _Entry:
     tag: int
     type: int
     count: int
-    start: int  # of the value, relative to the structure
+    start: int  # the place of the value, relative to the structure
     size: int
 
 
@@ -97,14 +97,14 @@ class _Walk:
         Args:
             offset: Where it begins.
             with_dates: Whether its date tags count.
-            is_linked: Whether it is one of a chain. The others' pointers to the next mean nothing, and writers such as
-                piexif leave them out.
+            is_linked: Whether it is part of a chain. In other directories the pointer to the next one means nothing, and
+                writers such as piexif leave it out.
 
         Returns:
-            Where the one that follows it is, or 0.
+            Where the next directory is, or 0.
         """
         if offset in self._seen:
-            raise DamagedError("the directories of the Exif block go round in a circle")
+            raise DamagedError("the directories of the Exif block form a loop")
         if len(self._seen) >= _MOST_DIRECTORIES:
             raise DamagedError("the Exif block has too many directories")
         self._seen.add(offset)
@@ -137,7 +137,7 @@ class _Walk:
     def _entry(self, at: int) -> _Entry:
         tag, type_, count = self._unpack("HHI", at, 8)
         if type_ not in _SIZES:
-            raise DamagedError(f"tag {tag} of the Exif block is of no known type")
+            raise DamagedError(f"tag {tag} of the Exif block has an unknown type")
         size = _SIZES[type_] * count
         start = at + 8 if size <= 4 else self._unpack("I", at + 8, 4)[0]
         if start + size > self._length:
@@ -166,7 +166,7 @@ class _Walk:
     def _numbers(self, entry: _Entry) -> tuple[int, ...]:
         letter = {3: "H", 4: "I", 13: "I"}.get(entry.type)
         if letter is None:
-            raise DamagedError(f"tag {entry.tag} of the Exif block is of the wrong type")
+            raise DamagedError(f"tag {entry.tag} of the Exif block has the wrong type")
         return self._unpack(f"{entry.count}{letter}", entry.start, entry.size)
 
     def _take(self, start: int, end: int) -> None:

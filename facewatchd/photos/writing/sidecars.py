@@ -1,9 +1,9 @@
 """
-A capture date in an XMP sidecar: a new packet, or one more property in the packet that is there, which otherwise keeps
-every byte (R12).
+A capture date in an XMP sidecar: a new packet, or one more property in the existing packet. All other bytes of that stay
+(R12).
 
-Programs name a sidecar `name.ext.xmp` (darktable, digiKam) or `name.xmp` (Adobe's), and the latter may belong to a RAW
-file of the same name. An existing one is added to, where it is this photo's alone; a new one gets the unmistakable name.
+Programs name a sidecar `name.ext.xmp` (darktable, digiKam) or `name.xmp` (Adobe). The latter may belong to a RAW file of the
+same name. An existing sidecar is used if it belongs to this photo alone. A new one gets the name that is never ambiguous.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NEW = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def xmp_text(value: datetime, precision: Precision, zone: str = "") -> str:
-    """A date as XMP writes it, as fine as it is known: `1987`, `1987-06`, `1987-06-05T04:03:02+02:00`."""
+    """A date in the form of XMP, as precise as it is known: `1987`, `1987-06`, `1987-06-05T04:03:02+02:00`."""
     text = f"{value.year:04d}"
     if precision is not Precision.YEAR:
         text += f"-{value.month:02d}"
@@ -57,13 +57,13 @@ def xmp_text(value: datetime, precision: Precision, zone: str = "") -> str:
 
 
 def new_sidecar(date: str) -> bytes:
-    """A packet that says when the picture was taken, and nothing else."""
+    """A packet that holds only the date of the picture."""
     return _NEW.format(date=date).encode()
 
 
 def sidecar_target(photo: bytes, beside: Iterable[bytes]) -> bytes:
     """
-    The name of the sidecar that a photo's date belongs into.
+    The name of the sidecar for the date of a photo.
 
     Args:
         photo: The photo's name.
@@ -81,7 +81,7 @@ def sidecar_target(photo: bytes, beside: Iterable[bytes]) -> bytes:
 
 
 def _shares(other: bytes, stem: bytes, photo: bytes) -> bool:
-    """Whether another picture of the same stem may own the sidecar: `IMG_1.CR2` beside `IMG_1.jpg`."""
+    """Whether the sidecar may belong to another picture with the same stem: `IMG_1.CR2` beside `IMG_1.jpg`."""
     base, ending = os.path.splitext(other)
     if other == photo or composed(base) != composed(stem) or ending.lower() in {b".xmp", b".json", b".txt", b".aae"}:
         return False
@@ -90,7 +90,7 @@ def _shares(other: bytes, stem: bytes, photo: bytes) -> bool:
 
 def merge(content: bytes, date: str, now: float) -> tuple[Edit, ...]:
     """
-    The edits that put a date into an existing packet: in the place of a nonsense one, else as one more attribute of the
+    The edits that put a date into an existing packet. It replaces a nonsense date, or becomes one more attribute of the
     first description.
 
     Args:
@@ -99,7 +99,7 @@ def merge(content: bytes, date: str, now: float) -> tuple[Edit, ...]:
         now: Seconds since 1970.
 
     Raises:
-        ValueError: It has a valid date already, or cannot be understood well enough; the message says why.
+        ValueError: It has a valid date already, or cannot be understood. The message says why.
     """
     declared = _DECLARED.match(content.removeprefix(_BOM))
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or (declared and declared[1].lower() not in {b"utf-8", b"us-ascii"}):
@@ -120,7 +120,7 @@ def merge(content: bytes, date: str, now: float) -> tuple[Edit, ...]:
 
 
 class _Places:
-    """Where a packet's descriptions and dates begin, in bytes."""
+    """Where the descriptions and dates of a packet begin, in bytes."""
 
     def __init__(self, content: bytes) -> None:
         self.descriptions: list[int] = []
@@ -151,7 +151,7 @@ class _Places:
 
 
 def _replacement(content: bytes, places: _Places, date: str) -> Edit:
-    """A nonsense date's text, attribute or element, becomes the date."""
+    """The text of a nonsense date, in an attribute or element, becomes the date."""
     if len(places.elements) + len(places.attributed) != 1:
         raise ValueError("the sidecar has several dates")
     if places.elements:
@@ -173,7 +173,7 @@ def _replacement(content: bytes, places: _Places, date: str) -> Edit:
 
 
 def _addition(content: bytes, places: _Places, date: str) -> Edit:
-    """One more attribute, with a declaration of its own where `exif` does not mean Exif there."""
+    """One more attribute. It has its own declaration if `exif` means something else there."""
     if not places.descriptions:
         raise ValueError("the sidecar has no description to add a date to")
     start, end = _tag_span(content, places.descriptions[0])
@@ -186,13 +186,13 @@ def _addition(content: bytes, places: _Places, date: str) -> Edit:
     elif declared:
         added = f' xmlns:exifdate="{_EXIF}" exifdate:DateTimeOriginal="{date}"'
     else:
-        # a second declaration in an outer element does no harm, one in this element would
+        # a second declaration is allowed in an outer element, but not in this one
         added = f' xmlns:exif="{_EXIF}" exif:DateTimeOriginal="{date}"'
     return Edit(name_end.start(), b"", added.encode())
 
 
 def _tag_span(content: bytes, start: int) -> tuple[int, int]:
-    """From `<` to behind `>` of a start tag; a `>` may stand in a value."""
+    """From `<` to after `>` of a start tag. A value may contain `>`."""
     at = start
     quote = b""
     while True:
@@ -209,16 +209,16 @@ def _tag_span(content: bytes, start: int) -> tuple[int, int]:
 
 
 def _check(old: bytes, new: bytes, date: str) -> None:
-    """The new packet says the date, and everything else as before."""
+    """Check that the new packet has the date, and everything else as before."""
     found = parse_xmp(new)
     if found.problem or found.original != date:
         raise ValueError("the sidecar would not say the date")
     if _events(old) != _events(new):
-        raise ValueError("the sidecar would say other things than before")
+        raise ValueError("other parts of the sidecar would change")
 
 
 def _events(content: bytes) -> list[object]:
-    """All that a packet says, but for the date."""
+    """Everything in a packet except the date."""
     events: list[object] = []
     inside: list[str] = []
 

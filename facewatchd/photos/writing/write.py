@@ -1,12 +1,12 @@
 """
-The only place where anything is written into or beside the user's photos.
+Writing into and beside the user's photos. No other module does.
 
-A change of equal length goes into the file with one `pwrite`, so that links, rights, owner and everything else of the
-file stay as they are; any other goes into a temporary file in the same folder that takes the old one's place (R13). Who
-calls has written down beforehand how to undo it (R15): should this process die half-way, `restore` leads back.
+A change of equal length is written with one `pwrite`, so links, permissions, owner and everything else of the file stay. Any
+other change goes into a temporary file in the same folder, which replaces the old one (R13). The caller has stored before how
+to undo it (R15). If this process ends half-way, `restore` undoes the change.
 
-Links, files with a second name, read-only files and files that have changed meanwhile are refused. Every folder on the way is
-opened by itself: one that was replaced by a symbolic link leads nowhere.
+Links, files with a second name, read-only files and files that have changed meanwhile are refused. Every folder on the path is
+opened by itself, so a folder that was replaced by a symbolic link is not followed.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from facewatchd.photos.decoding.read import MAX_BYTES
 from facewatchd.photos.writing.edits import Edit, applied
 
 TEMPORARY_PREFIX = b".facewatchd-date-"
-"""The watcher ignores what begins like this."""
+"""The watcher ignores names that begin like this."""
 
 _TITLE = "The date cannot be written"
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ACCESS_LIST = "system.posix_acl_access"
-# copied because the system would not by itself; all others are copied too, where that is allowed
+# these must be copied; all others are copied too, if that is allowed
 _NO_ATTRIBUTES = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def read_for_change(path: bytes, expected: FileStat | None = None) -> tuple[bytes, FileStat]:
     """
-    A file's whole content, if it may be changed at all.
+    The whole content of a file that may be changed.
 
     Args:
         path: Absolute.
-        expected: The file as it was last seen; another is refused. None takes it as it is.
+        expected: The file as it was last seen. Another one is refused. None accepts any.
 
     Raises:
-        PhotoBusyError: It is gone, or has changed.
-        PhotoError: It must not be changed: a link, a second name, read-only.
+        PhotoBusyError: The file is gone, or has changed.
+        PhotoError: The file must not be changed: it is a link, has a second name, or is read-only.
     """
     return _read_file(path, os.O_RDWR, expected)
 
 
 def read_file(path: bytes) -> tuple[bytes, FileStat]:
     """
-    The same for a file that need not be changed.
+    The same for a file that is only read.
 
     Raises:
         PhotoBusyError, PhotoError: As above.
@@ -79,7 +79,7 @@ def _read_file(path: bytes, flags: int, expected: FileStat | None) -> tuple[byte
 
 
 def obstacle(path: bytes) -> str:
-    """Why a file must not be changed, in a few words; empty where it may, as far as can be told without trying."""
+    """Why a file must not be changed, in a few words. Empty if it may be, as far as this is known without trying."""
     try:
         with _folder_of(path) as (folder, name):
             _refuse(os.lstat(name, dir_fd=folder), path)
@@ -99,15 +99,15 @@ def write_edits(path: bytes, stat: FileStat, data: bytes, edits: Sequence[Edit],
         stat: The file as `read_for_change` saw it.
         data: Its whole content then.
         edits: The change.
-        temporary: Name for a temporary file in the same folder, should one be needed; begins with
+        temporary: Name for a temporary file in the same folder, if one is needed. It begins with
             `TEMPORARY_PREFIX`.
 
     Returns:
         The file as it is now.
 
     Raises:
-        PhotoBusyError: It has changed meanwhile; it is as whoever changed it left it.
-        PhotoError: It could not be changed, and is as it was.
+        PhotoBusyError: Another program changed the file meanwhile. Its change stays.
+        PhotoError: The file could not be changed, and is as before.
     """
     new = applied(data, edits)
     if len(new) == len(data):
@@ -117,17 +117,17 @@ def write_edits(path: bytes, stat: FileStat, data: bytes, edits: Sequence[Edit],
 
 def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_result) -> FileStat:
     """
-    Make a file that is not there yet.
+    Make a new file.
 
     Args:
         path: Absolute.
-        content: What it holds.
+        content: Its content.
         temporary: As in `write_edits`.
-        like: Whose owner and rights it gets, as far as possible, without the right to execute.
+        like: It gets the owner and permissions of this file, as far as possible, but not the permission to execute.
 
     Raises:
-        PhotoBusyError: There is one now.
-        PhotoError: It cannot be made.
+        PhotoBusyError: There is such a file now.
+        PhotoError: The file cannot be made.
     """
     try:
         with _folder_of(path) as (folder, name), _holder(temporary, folder) as handle:
@@ -147,7 +147,7 @@ def write_new(path: bytes, content: bytes, temporary: bytes, like: os.stat_resul
 
 @contextlib.contextmanager
 def _holder(name: bytes, folder: int) -> Iterator[int]:
-    """A new file under a temporary name, open; gone afterwards, unless it was given another name."""
+    """A new open file with a temporary name. It is removed at the end, unless it got another name."""
     handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         yield handle
@@ -158,13 +158,13 @@ def _holder(name: bytes, folder: int) -> Iterator[int]:
 
 
 def _name(holder: bytes, name: bytes, folder: int, path: bytes) -> None:
-    """Give a new file its name, if nobody has it yet."""
+    """Give a new file its name, if no other file has it."""
     try:
         os.link(holder, name, src_dir_fd=folder, dst_dir_fd=folder)
     except FileExistsError as error:
         raise _changed(path) from error
     except OSError:
-        # no hard links here, as on memory cards: a file made in this very moment would be replaced
+        # a file system without hard links, as on memory cards: a file that is made at this moment would be replaced
         if _exists(name, folder):
             raise _changed(path) from None
         os.replace(holder, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -184,15 +184,15 @@ def restore(
     path: bytes, stat: FileStat, data: bytes, edits: Sequence[Edit], temporary: bytes, mtime_ns: int
 ) -> FileStat:
     """
-    Undo a change: `write_edits`, and the old mtime with it.
+    Undo a change, as `write_edits`, and restore the old mtime.
 
     Args:
         path: Absolute.
         stat: The file as `read_for_change` saw it.
         data: Its whole content then.
-        edits: The way back.
+        edits: The edits that undo the change.
         temporary: As in `write_edits`.
-        mtime_ns: When the file was last changed before the change, nanoseconds since 1970.
+        mtime_ns: The mtime before the change, nanoseconds since 1970.
     """
     if edits:
         write_edits(path, stat, data, edits, temporary)
@@ -210,7 +210,7 @@ def restore(
 
 
 def remove(path: bytes, stat: FileStat) -> None:
-    """Undo a `write_new`: the file goes, if it still is that file."""
+    """Undo a `write_new`: remove the file, if it is still the same."""
     try:
         with _folder_of(path) as (folder, name):
             if not FileStat.of(os.lstat(name, dir_fd=folder)).same_content(stat):
@@ -222,7 +222,7 @@ def remove(path: bytes, stat: FileStat) -> None:
 
 
 def _overwrite(path: bytes, stat: FileStat, data: bytes, new: bytes, edits: Sequence[Edit]) -> FileStat:
-    # one call from the first field to the last: it is carried out or not, whenever this process is killed
+    # one call from the first field to the last: if this process is killed, all of it is written or nothing
     start = edits[0].at
     end = max(edit.at + len(edit.new) for edit in edits)
     handle = _open(path, os.O_RDWR)
@@ -236,7 +236,7 @@ def _overwrite(path: bytes, stat: FileStat, data: bytes, new: bytes, edits: Sequ
             _put_back(handle, data[start:end], start, path, stat.mtime_ns)
             raise _converted(error, path) from error
         if written != new:
-            # somebody else writes too: only what is ours is taken back
+            # another program writes too: only our bytes are undone
             if written[start:end] == new[start:end]:
                 _put_back(handle, data[start:end], start, path)
             raise _changed(path)
@@ -248,7 +248,7 @@ def _overwrite(path: bytes, stat: FileStat, data: bytes, new: bytes, edits: Sequ
 
 
 def _put_back(handle: int, content: bytes, at: int, path: bytes, mtime_ns: int | None = None) -> None:
-    """The bytes as they were, and the mtime, so that nobody takes the file for another; unless it has become one."""
+    """Restore the bytes and the mtime, so that the file looks unchanged. A file that another program changed is left."""
     try:
         _pwrite(handle, content, at)
         if mtime_ns is not None:
@@ -257,7 +257,7 @@ def _put_back(handle: int, content: bytes, at: int, path: bytes, mtime_ns: int |
     except OSError as error:
         raise PhotoError(
             "A date was written only in part",
-            f"{error.strerror}; when the disk works again, 'facewatchd dates fix' puts back what was there.",
+            f"{error.strerror}. When the disk works again, 'facewatchd dates fix' restores the photo.",
             path,
         ) from error
 
@@ -287,23 +287,23 @@ def _replace(path: bytes, stat: FileStat, new: bytes, temporary: bytes) -> FileS
 
 
 def _copy_rights(source: int, target: int, path: bytes) -> None:
-    """Owner, mode and extended attributes, which hold the access lists; refused where one cannot be kept."""
+    """Copy owner, mode and extended attributes, which hold the access lists. This fails if one cannot be kept."""
     found, made = os.fstat(source), os.fstat(target)
     try:
         names = _attributes(source)
         if _ACCESS_LIST in _attributes(target) and _ACCESS_LIST not in names:
-            os.removexattr(target, _ACCESS_LIST)  # the folder's own gift to new files would let in others
+            os.removexattr(target, _ACCESS_LIST)  # the default access list of the folder would let others read the file
         if (found.st_uid, found.st_gid) != (made.st_uid, made.st_gid):
             os.fchown(target, found.st_uid, found.st_gid)
         os.fchmod(target, stat_module.S_IMODE(found.st_mode))
         for name in names:
             value = os.getxattr(source, name)
-            # some are set by the system itself, such as SELinux's label, and must not be set again
+            # the system sets some by itself, such as the label of SELinux
             if name not in _attributes(target) or os.getxattr(target, name) != value:
                 os.setxattr(target, name, value)
     except OSError as error:
         raise PhotoError(
-            _TITLE, f"A new file could not be given its owner, rights or attributes ({error.strerror}).", path
+            _TITLE, f"A new file could not get its owner, permissions or attributes ({error.strerror}).", path
         ) from error
 
 
@@ -328,19 +328,19 @@ def _open(path: bytes, flags: int) -> int:
 @contextlib.contextmanager
 def _folder_of(path: bytes) -> Iterator[tuple[int, bytes]]:
     """
-    The folder that a file lies in, open, and the file's name.
+    The folder of a file, open, and the name of the file.
 
     Args:
-        path: Absolute; a photo folder's path has no symbolic link in it when the daemon starts.
+        path: Absolute. The path of a photo folder has no symbolic link when the daemon starts.
 
     Raises:
-        OSError: It cannot be opened; ELOOP where it, or a folder above it, is a symbolic link by now.
+        OSError: It cannot be opened. ELOOP if it, or a folder above it, is a symbolic link now.
     """
     *above, name = path.lstrip(b"/").split(b"/")
     folder = os.open(b"/", _WAY if above else _FOLDER)
     try:
         for at, part in enumerate(above):
-            # the last one is read, as it is synced too; the others need not be readable for us
+            # the last folder must be readable, because it is synced; the others need not be
             below = _open_folder(part, folder, _FOLDER if at == len(above) - 1 else _WAY)
             os.close(folder)
             folder = below
@@ -362,7 +362,7 @@ def _refuse(found: os.stat_result, path: bytes) -> None:
     if not stat_module.S_ISREG(found.st_mode):
         raise PhotoError(_TITLE, "It is no regular file.", path)
     if found.st_nlink != 1:
-        raise PhotoError(_TITLE, "The file has several names (hard links), and would change under all of them.", path)
+        raise PhotoError(_TITLE, "The file has several names (hard links). A change would change all of them.", path)
     if not found.st_mode & 0o222:
         raise PhotoError(_TITLE, "The file is read-only: make it writable if that may change.", path)
     if found.st_size > MAX_BYTES:
@@ -378,7 +378,7 @@ def _check_same(handle: int, path: bytes, stat: FileStat) -> None:
 
 
 def _read_all(handle: int, size: int) -> bytes:
-    """Up to one byte more than `size`, so that growth shows."""
+    """Reads up to one byte more than `size`, so that growth is noticed."""
     chunks = []
     at = 0
     while at <= size and (chunk := os.pread(handle, min(_CHUNK, size + 1 - at), at)):
@@ -398,7 +398,7 @@ def _write_all(handle: int, content: bytes) -> None:
 
 
 def _changed(path: bytes) -> PhotoBusyError:
-    return PhotoBusyError(_TITLE, "The file has changed meanwhile; it is left as it is.", path)
+    return PhotoBusyError(_TITLE, "The file changed meanwhile. It is left as it is.", path)
 
 
 def _converted(error: OSError, path: bytes) -> PhotoError:
@@ -411,5 +411,5 @@ def _converted(error: OSError, path: bytes) -> PhotoError:
             _TITLE, f"{error.strerror}: let the user that runs facewatchd write the photo and its folder.", path
         )
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return PhotoError(_TITLE, "The disk is full: free some space, and run 'facewatchd dates fix'.", path)
+        return PhotoError(_TITLE, "The disk is full. Free some space, then run 'facewatchd dates fix'.", path)
     return PhotoError(_TITLE, f"{error.strerror or error}: check the disk.", path)
