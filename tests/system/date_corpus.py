@@ -590,8 +590,8 @@ def _hopeless() -> dict[str, Sample]:
         "cut off in a directory": (jpeg(app1(plain[:60])), "cut off"),
         "cut off in a value": (jpeg(app1(plain[: at + 10])), ""),
         "directory outside": (jpeg(app1(b"MM\0*\x7f\0\0\0")), "outside"),
-        "a directory in itself": (jpeg(app1(_loop(of_exif=True))), "circle"),
-        "a directory behind itself": (jpeg(app1(_loop(of_exif=False))), "circle"),
+        "a directory in itself": (jpeg(app1(_loop(of_exif=True))), "loop"),
+        "a directory behind itself": (jpeg(app1(_loop(of_exif=False))), "loop"),
         "date outside": (jpeg(app1(with_pointer(plain, DIGITIZED, 60_000))), "outside"),
         "date in the MakerNote": (
             jpeg(app1(with_pointer(noted, ORIGINAL, place_of(noted, MAKER_NOTE, 7) + 44))),
