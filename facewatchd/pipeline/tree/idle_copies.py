@@ -1,6 +1,6 @@
 """
-Copies of links that say nothing by themselves: where every face of the photo is somebody's for sure, a copy takes none. It
-waits for a while, as it may be half of a move (`core.tree.half_moves`), and is undone then.
+Idle copies of links: where every face of the photo is somebody's for sure, a copy takes none. It waits for a while, as it may
+be half of a move (`core.tree.half_moves`), and is removed then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from facewatchd.core.tree.half_moves import WHILE_S
 from facewatchd.domain import PersonId, PhotoId
 from facewatchd.errors import displayable
 from facewatchd.people.photo_files import PhotoFiles
-from facewatchd.pipeline.tree.read import Ours, links_in
+from facewatchd.pipeline.tree.links import Ours, links_in
 from facewatchd.store import Store
 
 Idle = tuple[bytes, PhotoId]
@@ -26,11 +26,11 @@ _MOST_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class RemovedCopies:
     """
     Attributes:
         present: The tree without the copies.
-        actions: What takes them away.
+        actions: What removes them.
         told: A sentence per folder.
     """
 
@@ -58,7 +58,7 @@ def next_due(store: Store) -> float | None:
 
 
 def is_idle(gesture: Gesture, idle: Collection[tuple[PhotoId, PersonId | bytes]]) -> bool:
-    """Whether a gesture says nothing: copies that take no face, by the photo and the person or folder that they came to."""
+    """Whether a gesture means nothing: copies that take no face, by the photo and the person or folder that they came to."""
     match gesture:
         case Moved(photo_id, None, to):
             return (photo_id, to) in idle
@@ -68,7 +68,7 @@ def is_idle(gesture: Gesture, idle: Collection[tuple[PhotoId, PersonId | bytes]]
             return False
 
 
-def undo_idle(
+def remove_idle(
     store: Store,
     tree: bytes,
     present: Present,
@@ -77,9 +77,9 @@ def undo_idle(
     idle: Collection[Idle],
     waiting: Collection[Idle],
     now: float,
-) -> Undone:
+) -> RemovedCopies:
     """
-    Let copies wait, and undo those that have waited long enough.
+    Let copies wait, and remove those that have waited long enough.
 
     Args:
         store: The state; written to.
@@ -111,7 +111,7 @@ def undo_idle(
         # byte for byte the photo, which is still there: no file of the user's own
         files.copies.update({link.signature: link.content for link in links if is_copy(link.content)})
         told.append(_sentence(store, path, sorted(photos)))
-    return Undone(replace(present, folders=there), tuple(actions), tuple(told))
+    return RemovedCopies(replace(present, folders=there), tuple(actions), tuple(told))
 
 
 def _sentence(store: Store, path: bytes, photos: Sequence[PhotoId]) -> str:

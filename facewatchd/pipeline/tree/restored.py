@@ -1,5 +1,5 @@
 """
-The first look at a people tree after a copy of the state was put back: what differs from the copy is no word of the user's.
+The first look at a people tree after a copy of the state was put back: what differs from the copy is no gesture of the user's.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from facewatchd.core.tree.entries import LinkMode
 from facewatchd.people.looked import Looked
 from facewatchd.people.tree import PeopleTree
 from facewatchd.pipeline.tree.files import photo_files
-from facewatchd.pipeline.tree.read import recover, take_over_all
+from facewatchd.pipeline.tree.take_over import recover, take_over_all
 from facewatchd.store import Store
 
 

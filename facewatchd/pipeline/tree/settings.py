@@ -1,0 +1,56 @@
+"""
+What the configuration says of the people tree.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from facewatchd.config import Config
+from facewatchd.core.tree.entries import LinkMode
+from facewatchd.core.tree.link_names import USUAL, Template, template
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSettings:
+    """
+    Attributes:
+        path: The people directory, absolute, without symlinks.
+        min_faces: An unnamed person must be in so many pictures that differ to get a folder.
+        links: What stands for a photo.
+        max_megapixels: For the photos that covers are cut out of.
+        max_deletions: More links than this share of the tree are not deleted by the user at once.
+        allow_same_photo: Whether two faces of a photo may be one person.
+        years: Whether people's links are in a folder per year.
+        together: Two people with so many photos in common have a folder of these; 0 for none.
+        name: How links are named.
+        pictures: So many of the newest unknown faces have a picture beside their link, and so has every face in `_review`;
+            0: none has.
+    """
+
+    path: bytes
+    min_faces: int
+    links: LinkMode
+    max_megapixels: float
+    max_deletions: float = 0.2
+    allow_same_photo: bool = False
+    years: bool = False
+    together: int = 0
+    name: Template = field(default_factory=lambda: template(USUAL))
+    pictures: int = 0
+
+    @classmethod
+    def of(cls, config: Config) -> TreeSettings:
+        return cls(
+            os.path.realpath(os.fsencode(config.people.dir)),
+            config.people.min_faces,
+            LinkMode(config.people.links),
+            config.ingest.max_megapixels,
+            config.people.max_deletions,
+            config.people.allow_same_photo,
+            config.people.years,
+            config.people.together,
+            template(config.people.link_name),
+            config.people.face_pictures,
+        )
