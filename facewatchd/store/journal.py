@@ -76,7 +76,7 @@ class Journal:
             at: Seconds since 1970.
             title: What the user did, as a sentence.
             faces: The faces that it changes.
-            people: The people whose rows or medoids it changes.
+            people: The people with rows or medoids that it changes.
             made: Of these, those who come into being by it.
             undoes: The entry that it undoes.
             kind: See `JournalEntry`.
@@ -177,7 +177,7 @@ class Journal:
             entry_id: The entry.
             title: Its title from now on, where it is about no other faces; None to keep its title.
             faces: The faces that it changes too.
-            people: The people whose rows or medoids it changes too.
+            people: Further people with rows or medoids that it changes.
             photos: The number of photos more that it is about.
             whole: Whether the title is about all of the entry.
             at: When the user did the last of it, seconds since 1970; None to keep that.
@@ -252,7 +252,7 @@ class Journal:
             at: Seconds since 1970.
 
         Returns:
-            The people whose folders change.
+            The people with folders that change.
         """
         self.finish()
         title, text, later, undoes = self._db.execute(
@@ -289,7 +289,7 @@ class Journal:
         for row in before[table]:
             other = now.get(row[0])
             for at, column in enumerate(columns, 1):
-                # older entries know nothing of reviews
+                # older entries have no reviews
                 value = row[at] if at < len(row) else None
                 if other is None or other[at] != value:
                     self._db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (value, row[0]))
@@ -302,7 +302,7 @@ class Journal:
         self._restore_constraint_rows(gone)
 
     def _restore_faces(self, before: Rows) -> None:
-        # older entries know nothing of reviews
+        # older entries have no reviews
         rows = [(*row, None)[:4] for row in before["faces"]]
         self._db.executemany("UPDATE faces SET person_id = ?2, ignored = ?3, review_of = ?4 WHERE face_id = ?1", rows)
         self._db.executemany("DELETE FROM constraints WHERE face_id = ?", [(row[0],) for row in before["faces"]])

@@ -16,7 +16,7 @@ from facewatchd.store.medoids import Medoids
 
 @dataclass(frozen=True, slots=True)
 class PersonSummary:
-    """A person with figures: faces and photos that are theirs, missing photos left out."""
+    """A person with figures: the faces and photos of the person, without missing photos."""
 
     person: Person
     faces: int
@@ -25,7 +25,7 @@ class PersonSummary:
 
 
 class PersonPhoto(NamedTuple):
-    """A photo that a person is in; `path` is absolute."""
+    """A photo of a person. `path` is absolute."""
 
     photo_id: PhotoId
     path: bytes
@@ -45,7 +45,7 @@ class PersonFace:
 _PATH = "CAST(r.path || x'2f' || p.path AS BLOB)"
 
 
-# how many pictures that differ somebody is in, counted up to a limit
+# in how many different pictures a person is, counted up to a limit
 _PICTURES = (
     "(SELECT count(*) FROM (SELECT DISTINCT q.content_hash FROM faces g JOIN photos q USING (photo_id)"
     " WHERE g.person_id = {} AND q.state != 'missing' LIMIT {}))"
@@ -90,7 +90,7 @@ class People:
         return cursor.lastrowid
 
     def get(self, person_id: PersonId) -> Person | None:
-        """The person; one who was merged is the person whom they were merged into."""
+        """The person. For one who was merged, the person into whom they were merged."""
         while True:
             row = self._db.execute(
                 "SELECT person_id, name, merged_into FROM people WHERE person_id = ?", (person_id,)
@@ -109,14 +109,14 @@ class People:
         self._db.execute("UPDATE people SET name = ? WHERE person_id = ?", (name, person_id))
 
     def hide(self, person_id: PersonId, *, hidden: bool) -> None:
-        """The user does not want to see them, or does again."""
+        """The user does not want to see them, or wants to again."""
         self._db.execute("UPDATE people SET hidden = ? WHERE person_id = ?", (hidden, person_id))
 
     def hidden(self) -> set[PersonId]:
         return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE hidden")}
 
     def founded(self) -> set[PersonId]:
-        """Whom the user made of faces of their choice."""
+        """The people that the user made from chosen faces."""
         return {person_id for (person_id,) in self._db.execute("SELECT person_id FROM people WHERE founded")}
 
     def refuse(self, faces: Collection[FaceId], person_id: PersonId) -> None:
@@ -133,7 +133,7 @@ class People:
         self._medoids.remove((person_id, face_id) for face_id in faces)
 
     def faces_concerned(self, person_id: PersonId) -> set[FaceId]:
-        """The faces that are a person's, or may be, or that the user said something of about this person."""
+        """The faces that belong or may belong to a person, or that have a correction about this person."""
         rows = self._db.execute(
             "SELECT face_id FROM faces WHERE person_id = ?1 OR review_of = ?1 UNION SELECT face_id FROM constraints WHERE person_id = ?1",
             (person_id,),
@@ -144,11 +144,11 @@ class People:
         self, person_id: PersonId, into: PersonId, *, allow_same_photo: bool = False, keeps_name: bool = True
     ) -> None:
         """
-        The two are one person, for good: the faces of the first are confirmed as the second's. Whoever was merged
-        stands for the person whom they were merged into; where the two are one already nothing happens. In photos of
-        both the second keeps their own face, and the other one is nobody's: two faces of a photo are two people. A face
-        that the user confirmed stays in any case, and every face does where two of a photo may be one person. Where the second
-        has no name, they get the first one's if `keeps_name`.
+        The two are one person, for good: the faces of the first are confirmed as faces of the second. A person who was merged
+        before means the person into whom they were merged. If the two are one already, nothing happens. In photos of both
+        the second keeps their own face, and the other one becomes unassigned, because two faces of a photo are two people. A face
+        that the user confirmed stays in any case, and every face does if two faces of a photo may be one person. If the second
+        has no name, they get the name of the first if `keeps_name`.
         """
         one, other = self.get(person_id), self.get(into)
         if one is None or other is None or one.person_id == other.person_id:
@@ -159,7 +159,7 @@ class People:
                 "UPDATE people SET name = (SELECT name FROM people WHERE person_id = ?) WHERE person_id = ? AND name = ''",
                 (person_id, into),
             )
-        # that they are one takes back that they are two, which is said of faces of both: it says nothing of single faces
+        # the merge undoes corrections that keep the two apart, which are about faces of both; corrections of other faces stay
         apart = (
             "SELECT c.face_id FROM constraints c JOIN faces f USING (face_id)"
             " WHERE c.kind = 'cannot-be' AND c.person_id = ? AND f.person_id = ?"
@@ -168,7 +168,7 @@ class People:
             self._db.execute(
                 f"DELETE FROM constraints WHERE person_id = ? AND face_id IN ({apart})", (person_id, person_id, into)
             )
-        # a refusal of one says nothing any more where the user confirmed the face as the other's
+        # a refusal for one does not count any more if the user confirmed the face as the other's
         self._db.execute(
             "UPDATE constraints SET kind = 'must-be' WHERE person_id = ? AND face_id IN"
             " (SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'must-be')",
@@ -176,7 +176,7 @@ class People:
         )
         self._db.execute("UPDATE OR IGNORE constraints SET person_id = ? WHERE person_id = ?", (into, person_id))
         self._db.execute("DELETE FROM constraints WHERE person_id = ?", (person_id,))
-        # what the program took for the second's and the user had refused to the first is neither's
+        # a face that the program gave to the second, and that the user refused for the first, belongs to neither
         refused = "SELECT face_id FROM constraints WHERE person_id = ? AND kind = 'cannot-be'"
         self._db.execute(
             f"UPDATE faces SET person_id = NULL WHERE person_id = ? AND face_id IN ({refused})", (into, into)
@@ -200,23 +200,23 @@ class People:
         self._medoids.merge(person_id, into)
         self._db.execute("UPDATE people SET merged_into = ? WHERE person_id = ?", (into, person_id))
 
-    # --- the user's word
+    # --- the corrections of the user
 
     def say(self, constraints: Iterable[Constraint]) -> None:
         """
-        Remember; a later word about the same face and person replaces the earlier one. A face is one person's: that it
-        is somebody's takes back that it is anybody else's.
+        Store corrections. A later one about the same face and person replaces the earlier one. A face belongs to one person: to
+        confirm it for one removes its confirmation for any other.
         """
-        for word in constraints:
-            if word.kind is ConstraintKind.MUST_BE:
+        for constraint in constraints:
+            if constraint.kind is ConstraintKind.MUST_BE:
                 self._db.execute(
                     "DELETE FROM constraints WHERE face_id = ? AND person_id != ? AND kind = 'must-be'",
-                    (word.face_id, word.person_id),
+                    (constraint.face_id, constraint.person_id),
                 )
             self._db.execute(
                 "INSERT INTO constraints (kind, face_id, person_id) VALUES (?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET kind = excluded.kind",
-                (word.kind, word.face_id, word.person_id),
+                (constraint.kind, constraint.face_id, constraint.person_id),
             )
 
     def constraints(self) -> list[Constraint]:
@@ -224,7 +224,7 @@ class People:
         return [Constraint(ConstraintKind(kind), face_id, person_id) for kind, face_id, person_id in rows]
 
     def constraints_on(self, face_ids: Iterable[FaceId]) -> list[Constraint]:
-        """The user's word about these faces."""
+        """The corrections about these faces."""
         return [
             Constraint(ConstraintKind(kind), face, person_id)
             for face in face_ids
@@ -269,8 +269,8 @@ class People:
 
     def unknown_photos(self, least: int, among: Collection[PhotoId] | None = None) -> Iterator[PersonPhoto]:
         """
-        Photos with a good face of nobody that is not in review, or of somebody unnamed who is in fewer than `least`
-        pictures that differ, and has no folder; only those `among` these, where any are named.
+        Photos with an unassigned good face that is not in review, or with a face of an unnamed person who is in fewer than
+        `least` different pictures and has no folder. Only those `among` these, if any are given.
         """
         chosen = "" if among is None else f"f.photo_id IN ({','.join(str(int(photo)) for photo in among)}) AND "
         return photos_where(
@@ -280,16 +280,16 @@ class People:
         )
 
     def is_in(self, person_id: PersonId, least: int) -> bool:
-        """Whether somebody is in so many pictures that differ."""
+        """Whether a person is in so many different pictures."""
         row = self._db.execute(f"SELECT {_PICTURES.format('?1', '?2')} >= ?2", (person_id, least)).fetchone()
         return bool(row[0])
 
     def ignored_photos(self) -> Iterator[PersonPhoto]:
-        """Photos with a face that the user does not want to see."""
+        """Photos with an ignored face."""
         return photos_where(self._db, "f.ignored", ())
 
     def cover(self, person_id: PersonId) -> FaceId | None:
-        """The face that stands for a person: the best of the medoids, else the best face; never a poor one."""
+        """The face for a person's cover: the best of the medoids, else the best face. It is never of low quality."""
         row = self._db.execute(
             "SELECT f.face_id FROM faces f JOIN photos p USING (photo_id)"
             " LEFT JOIN medoids m ON m.face_id = f.face_id AND m.person_id = f.person_id"

@@ -30,8 +30,10 @@ OWN_CTIME = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs", "nilfs2", "ubifs",
     "tmpfs", "ramfs", "overlay",
 ))  # fmt: skip
-"""File systems whose ctime is this machine's time of the last change and cannot be set. Not FAT (creation time), not
-FUSE (whatever the program says), not shares (another machine's clock)."""
+"""
+File systems with a ctime that is the last change by this machine's clock and that no program can set. Not FAT (creation time), FUSE
+(any value), or shares (the clock of another machine).
+"""
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from facewatchd.core.grouping import union_find as parts
+from facewatchd.core.grouping import union_find
 from facewatchd.core.grouping.cannot_link import Ties
 from facewatchd.core.grouping.clusters import LinkRule
 from facewatchd.core.grouping.graph import _BLOCK, neighbours
@@ -21,11 +21,11 @@ from facewatchd.domain import Embeddings
 seeds = st.integers(0, 10_000)
 
 
-@pytest.fixture(scope="module", autouse=True, params=[1, parts.TOGETHER], ids=["many parts", "one part"])
+@pytest.fixture(scope="module", autouse=True, params=[1, union_find.TOGETHER], ids=["many pieces", "one piece"])
 def together(request: pytest.FixtureRequest) -> Iterator[None]:
     """However an archive is divided to be worked on, everything holds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "TOGETHER", request.param)
+        patch.setattr(union_find, "TOGETHER", request.param)
         yield
 
 

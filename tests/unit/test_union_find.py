@@ -1,4 +1,4 @@
-"""Parts: what is connected stays together, and nothing is lost or counted twice."""
+"""Components: what is connected stays together, and nothing is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facewatchd.core.grouping import union_find as parts
-from facewatchd.core.grouping.union_find import NONE, Parts
+from facewatchd.core.grouping import union_find
+from facewatchd.core.grouping.union_find import NONE, Components
 
 
 @given(data=st.data(), count=st.integers(0, 40), together=st.sampled_from([1, 3, 10, 1000]))
@@ -19,8 +19,8 @@ def test_every_pair_is_in_one_part(data: st.DataObject, count: int, together: in
     pairs = [(a, b) for a, b in pairs if a < b]
     a, b = np.array(pairs, np.int64).reshape(-1, 2).T
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "TOGETHER", together)
-        found = Parts.connected(a, b, count)
+        patch.setattr(union_find, "TOGETHER", together)
+        found = Components.connected(a, b, count)
     assert sorted(np.concatenate([*found.rows, np.empty(0, np.int64)]).tolist()) == sorted({*a.tolist(), *b.tolist()})
     assert sorted(np.concatenate([*found.split(a, b), np.empty(0, np.int64)]).tolist()) == list(range(len(pairs)))
     for number, (rows, chosen) in enumerate(zip(found.rows, found.split(a, b), strict=True)):
@@ -35,15 +35,15 @@ def test_every_pair_is_in_one_part(data: st.DataObject, count: int, together: in
 def test_small_parts_are_gone_through_together() -> None:
     """A thousand couples are one part, unless that would be too many at once."""
     a = np.arange(0, 2000, 2)
-    assert len(Parts.connected(a, a + 1, 2000).rows) == 1
+    assert len(Components.connected(a, a + 1, 2000).rows) == 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "TOGETHER", 100)
-        assert [len(rows) for rows in Parts.connected(a, a + 1, 2000).rows] == [100] * 20
+        patch.setattr(union_find, "TOGETHER", 100)
+        assert [len(rows) for rows in Components.connected(a, a + 1, 2000).rows] == [100] * 20
 
 
 def test_a_part_of_some() -> None:
     """The others are in none, and pairs with them are left out."""
-    some = Parts.single(np.array([1, 3]), 5)
+    some = Components.single(np.array([1, 3]), 5)
     assert some.of.tolist() == [NONE, 0, NONE, 0, NONE]
     assert [chosen.tolist() for chosen in some.split(np.array([0, 1, 1]), np.array([1, 3, 4]))] == [[1]]
-    assert [rows.tolist() for rows in Parts.single(np.empty(0, np.int64), 2).rows] == [[]]
+    assert [rows.tolist() for rows in Components.single(np.empty(0, np.int64), 2).rows] == [[]]

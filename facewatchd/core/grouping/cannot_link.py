@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facewatchd.core.grouping.graph import distinct
-from facewatchd.core.grouping.union_find import Parts
+from facewatchd.core.grouping.union_find import Components
 from facewatchd.domain import PersonId
 
 Ids = NDArray[np.int64]
@@ -63,14 +63,16 @@ class Apart:
         photo = distinct(pair_keys(*_same(ties.photo), len(owner)))
         return cls(photo, owner, np.array(sorted(said), np.int64).reshape(-1, 2))
 
-    def split(self, parts: Parts) -> list[Apart]:
+    def split(self, components: Components) -> list[Apart]:
         """The cannot-links within each component, by the places of the clusters there."""
         x, y = np.divmod(self._photo, max(self._count, 1))
         said = self._refused[:, 0]
         found = []
-        for rows, shared, refused in zip(parts.rows, parts.split(x, y), parts.split(said, said), strict=True):
-            photo = pair_keys(parts.place[x[shared]], parts.place[y[shared]], len(rows))
-            here = np.column_stack([parts.place[said[refused]], self._refused[refused, 1]])
+        for rows, shared, refused in zip(
+            components.rows, components.split(x, y), components.split(said, said), strict=True
+        ):
+            photo = pair_keys(components.place[x[shared]], components.place[y[shared]], len(rows))
+            here = np.column_stack([components.place[said[refused]], self._refused[refused, 1]])
             found.append(Apart(photo, self.owner[rows], here))
         return found
 
@@ -130,7 +132,7 @@ class Apart:
         changed = became != np.arange(self._count)
         joined = np.flatnonzero(changed)
         self.follow(became[joined], joined, became, changed)
-        return self.split(Parts.single(rows, self._count))[0]
+        return self.split(Components.single(rows, self._count))[0]
 
 
 def pair_keys(a: Ids, b: Ids, count: int) -> Ids:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from facewatchd.core.grouping.cannot_link import Apart, Ties, pair_keys
 from facewatchd.core.grouping.clusters import Clusters, LinkRule
 from facewatchd.core.grouping.graph import Graph, distinct, neighbours
-from facewatchd.core.grouping.union_find import NONE, Parts
+from facewatchd.core.grouping.union_find import NONE, Components
 from facewatchd.domain import Embeddings
 
 Ids = NDArray[np.int64]
@@ -123,13 +123,15 @@ def _by_parts(clusters: Clusters, apart: Apart, pairs: _Pairs, k: int) -> tuple[
         For each cluster the one that it became part of; the clusters that may still be joined, ascending: of more than k
         faces, or in a pair; these clusters now; and the pairs that are left, by their places among these.
     """
-    parts = Parts.connected(pairs.a, pairs.b, len(clusters.sizes))
+    components = Components.connected(pairs.a, pairs.b, len(clusters.sizes))
     became = np.arange(len(clusters.sizes))
-    alone = np.flatnonzero((parts.of == NONE) & (clusters.sizes > k))
+    alone = np.flatnonzero((components.of == NONE) & (clusters.sizes > k))
     left, grown, waiting = [alone], [clusters.only(alone)], [pairs.only(np.empty(0, np.int64))]
-    for rows, own, chosen in zip(parts.rows, apart.split(parts), parts.split(pairs.a, pairs.b), strict=True):
+    for rows, own, chosen in zip(
+        components.rows, apart.split(components), components.split(pairs.a, pairs.b), strict=True
+    ):
         part, within = clusters.only(rows), pairs.only(chosen)
-        into, below = _agglomerate(part, own, within.at(parts.place))
+        into, below = _agglomerate(part, own, within.at(components.place))
         became[rows] = rows[into]
         may = part.sizes > k
         may[below.a] = may[below.b] = True

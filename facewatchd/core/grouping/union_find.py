@@ -23,7 +23,7 @@ NONE = -1
 """The piece of a cluster that is in no pair."""
 
 
-class Parts:
+class Components:
     """
     Args:
         of: The piece of each cluster, 0.. or `NONE`; int64, shape (n_clusters,).
@@ -44,7 +44,7 @@ class Parts:
             self.place[rows] = np.arange(len(rows))
 
     @classmethod
-    def connected(cls, a: Ids, b: Ids, count: int) -> Parts:
+    def connected(cls, a: Ids, b: Ids, count: int) -> Components:
         """
         Args:
             a: One cluster of each pair.
@@ -57,12 +57,12 @@ class Parts:
         sizes = np.bincount(number)
         sizes[sizes == 1] = 0
         numbers, of = np.unique((np.cumsum(sizes) - sizes)[sizes > 0] // TOGETHER, return_inverse=True)
-        parts = np.full(len(sizes), NONE)
-        parts[sizes > 0] = of
-        return cls(parts[number], len(numbers))
+        components = np.full(len(sizes), NONE)
+        components[sizes > 0] = of
+        return cls(components[number], len(numbers))
 
     @classmethod
-    def single(cls, rows: Ids, count: int) -> Parts:
+    def single(cls, rows: Ids, count: int) -> Components:
         """One piece of these clusters. The others are in none."""
         of = np.full(count, NONE)
         of[rows] = 0
