@@ -11,7 +11,7 @@ from facewatchd.store import Store
 
 
 def confirm(store: Store, face_id: FaceId, not_of: PersonId | None, person_id: PersonId) -> None:
-    """The face is this person's for good, and not that of `not_of`, whose it was believed to be."""
+    """The face is this person's for good, and not that of `not_of`, who it was believed to be."""
     constraints = [Constraint(ConstraintKind.MUST_BE, face_id, person_id)]
     other = not_of if not_of != person_id else None
     if other is not None:

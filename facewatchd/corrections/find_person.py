@@ -65,11 +65,11 @@ def _known(store: Store) -> list[Known]:
     return [Known(one, names.get(one, ""), folders.get(one, ""), one in hidden) for one in everybody]
 
 
-def _listed(people: Sequence[Known], word: str) -> str:
+def _listed(people: Sequence[Known], conjunction: str) -> str:
     """The people with their ids, as in 'Bob (id 3) or Bobby (id 7, hidden)'."""
     told = [
         f"{displayable(Person(person.person_id, person.name).title)}"
         f" (id {person.person_id}{', hidden' if person.hidden else ''})"
         for person in people
     ]
-    return f"{', '.join(told[:-1])} {word} {told[-1]}" if len(told) > 1 else told[0]
+    return f"{', '.join(told[:-1])} {conjunction} {told[-1]}" if len(told) > 1 else told[0]

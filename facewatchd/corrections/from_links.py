@@ -1,5 +1,5 @@
 """
-Gestures at links and at pictures of faces -> corrections: which faces are meant, whose they are, and whose they are not. Reads
+Gestures at links and at pictures of faces -> corrections: which faces are meant, who they are, and who they are not. Reads
 the state, changes nothing.
 """
 
@@ -129,7 +129,7 @@ def deleted(store: Store, photos: Sequence[PhotoId], source: Owner) -> Decision:
 def answered(
     store: Store, person_id: PersonId, photos: Sequence[PhotoId], to: Owner | None, *, allow_same_photo: bool
 ) -> Decision:
-    """One answer for all photos of a review: whose the faces are; None for not the person's."""
+    """One answer for all photos of a review: who the faces are; None for not the person."""
     source = Review(person_id)
     if to is None:
         return _rejected(store, photos, source)
@@ -188,7 +188,7 @@ def _not_ignored(store: Store, photos: Sequence[PhotoId]) -> Decision:
 
 
 def _chosen(face: Candidate, source: Owner | None) -> ChosenFace:
-    """The face, with the person whose it was by the folder that its link was in, or, where that does not tell, by the state."""
+    """The face, with the person that it was by the folder of its link, or, where that does not tell, by the state."""
     not_of = face.person_id if source is None or isinstance(source, Suggestion) else person_of(source)
     return ChosenFace(face.face_id, not_of, source if isinstance(source, int) else None)
 

@@ -48,7 +48,7 @@ class Entries:
             source: Where the correction comes from.
             title: What it says.
             faces: The faces that it changes.
-            people: The people whose rows or medoids it changes.
+            people: The people with rows or medoids that it changes.
             made: The people who come into being by it.
 
         Returns:

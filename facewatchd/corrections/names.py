@@ -53,7 +53,7 @@ def require_free(store: Store, name: str, person_id: PersonId, given_up: Collect
         store: The state.
         name: The name that the person is to have.
         person_id: The person.
-        given_up: People whose names are free.
+        given_up: People who leave their names to others.
 
     Raises:
         NameTakenError: Somebody else who is shown has the name.

@@ -76,7 +76,7 @@ class Rename:
     A person has this name.
 
     Attributes:
-        given_up: People whose names are free: they get another one, or are hidden, in the same transaction.
+        given_up: People who leave their names to others: they get another name, or are hidden, in the same transaction.
     """
 
     person_id: PersonId
@@ -158,7 +158,7 @@ class ChosenFace:
 
     Attributes:
         face_id: The face.
-        not_of: The person whose it was believed to be, and is not.
+        not_of: The person that it was believed to be, and is not.
         photo_not_of: The person who is in none of the other faces of the photo either: one of them that is like the person
             would bring the link back with the next grouping.
     """

@@ -91,7 +91,7 @@ class InDaemon(Writing):
 
     def bring_up_to_date(self, scope: Scope | None, *, rebuild: bool = False) -> Materialized:
         self._tree.touch(scope)
-        return self._tree.materialize(anew=rebuild)
+        return self._tree.materialize(rebuild=rebuild)
 
     def look_after(self, scope: Scope) -> None:
         self._tree.touch_people(scope)

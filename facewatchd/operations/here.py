@@ -37,7 +37,7 @@ class Here(Writing):
             materialize(self.store, self._settings, set())
 
     def bring_up_to_date(self, scope: Scope | None, *, rebuild: bool = False) -> Materialized:
-        return materialize(self.store, self._settings, scope, anew=rebuild)
+        return materialize(self.store, self._settings, scope, rebuild=rebuild)
 
     def look_after(self, scope: Scope) -> None:
         if scope:

@@ -1,5 +1,5 @@
 """
-Links and files inside one folder of the people tree, whose descriptor is open.
+Links and files inside one folder of the people tree that is open (by its descriptor).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Entries:
         self, folder: int, action: PutLink | RemoveLink | PutFile | RemoveFile, number: int
     ) -> bytes | Staged | None:
         """
-        Returns the signature of a file written, empty for other deeds; a file that is to be put in place, under a
+        Returns the signature of a file written, empty for other actions; a file that is to be put in place, under a
         temporary name with this number; None where nothing was done.
         """
         match action:
@@ -195,7 +195,7 @@ class Entries:
         return Staged(action, name, _signature(name, folder) or b"") if copied else None
 
     def _put_marker(self, folder: int, action: PutFile) -> bytes | None:
-        """In place at once: whoever finds it knows whose it is."""
+        """In place at once: whoever finds it can tell that it is ours."""
         staged = self._make(folder, action, TEMPORARY)
         return staged.signature if staged is not None and self.put_in_place(folder, staged) else None
 

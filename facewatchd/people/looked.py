@@ -29,7 +29,7 @@ class _Seen:
     """
     Attributes:
         stamp: None while a change may follow that the clock is too coarse to tell.
-        marker: Whose the folder is.
+        marker: The owner that the folder names.
         entries: What is in it.
         inner: The folders in it.
     """

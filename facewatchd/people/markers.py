@@ -98,7 +98,7 @@ def marker_text(owner: Owner, state_id: str) -> bytes:
 
 
 def read_marker(folder: int, state_id: str) -> Owner | None:
-    """Whose an open folder says to be; None where it says nothing, or is another state's."""
+    """The owner that an open folder names; None where it names none, or is another state's."""
     text = _read(MARKER, folder)
     owner, state = _MARKER_LINE.search(text), _STATE_LINE.search(text)
     if owner is None or state is None or state[1] != state_id.encode():

@@ -53,7 +53,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # folders in these, as in people's folders, are parts of them
 _PARTED = frozenset(pool.encode() for pool in Pool)
 
-# deeds that are written down together: a crash in between leaves links that the next plan adopts
+# actions that are written down together: a crash in between leaves links that the next plan adopts
 _TOGETHER = 256
 
 
@@ -71,7 +71,7 @@ class Done:
 
 WriteDown = Callable[[list[Done], list[Done]], None]
 """
-Remembers, all at once, deeds that are done, and files that are going to be put in place, as a crash may leave them there
+Remembers, all at once, actions that are done, and files that are going to be put in place, as a crash may leave them there
 when nobody could tell them as ours.
 """
 
@@ -113,7 +113,7 @@ class PeopleTree:
         self._looked = Looked() if looked is None else looked
         self._seen: set[bytes] = set()
         self.changed: set[bytes] = set()
-        """Folders that the last look had to list anew, or that were gone."""
+        """Folders that the last look had to list again, or that were gone."""
         with self._errors("The people tree cannot be opened"):
             os.makedirs(path, exist_ok=True)
             self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -307,7 +307,7 @@ class PeopleTree:
 
     def _do(self, action: Action, number: int) -> bytes | Staged | None:
         """
-        Returns the signature of a file written, empty for other deeds; a file that is to be put in place, under a
+        Returns the signature of a file written, empty for other actions; a file that is to be put in place, under a
         temporary name with this number; None where nothing was done.
         """
         match action:

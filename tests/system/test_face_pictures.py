@@ -185,7 +185,7 @@ def test_nothing_is_cut_twice(tree: Archive, monkeypatch: pytest.MonkeyPatch) ->
     assert names(tree, "_review/Ada?") == {"r0.jpg", "r0 face.jpg", "r1.jpg", "r1 face.jpg"}
     shutil.rmtree(at(tree, "."))
     pictures_made = len(os.listdir(tree.folder / "state" / FOLDER))
-    materialize(tree.store, tree.tree, anew=True)
+    materialize(tree.store, tree.tree, rebuild=True)
     assert names(tree, "_unknown") == {"x.jpg", "x face.jpg", "y.jpg", "y face.jpg", "y face (2).jpg"}
     assert len(os.listdir(tree.folder / "state" / FOLDER)) == pictures_made
     # covers of people are not kept

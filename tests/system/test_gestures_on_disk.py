@@ -510,7 +510,7 @@ def test_a_tree_that_is_not_mounted(archive: Archive, tree: Path, how: str) -> N
     away.rename(tree)
     assert settles(archive) == BEFORE
     shutil.rmtree(tree)
-    materialize(archive.store, archive.tree, anew=True)
+    materialize(archive.store, archive.tree, rebuild=True)
     assert shown(archive) == BEFORE
 
 

@@ -126,7 +126,7 @@ def test_it_keeps_its_name_for_good(album: Archive) -> None:
     assert shown_below(years)["Grandma/2019"] == {os.fsdecode(NAME), "2019-08-17 a1.jpg", "2019-08-17 a2.jpg"}
     rests(album)
     at(album, "").rename(at(album, "").with_name("gone"))
-    materialize(store, album.tree, anew=True)
+    materialize(store, album.tree, rebuild=True)
     assert NAME in shown(album)[b"Grandma"]
     for mode in LinkMode:
         rests(replace(album, tree=replace(album.tree, links=mode)))

@@ -16,7 +16,7 @@ from facewatchd.core.tree.owners import Owner, Review, Suggestion, Together, pla
 from facewatchd.domain import PhotoId, Pool
 
 MOVED_SHARE = 0.8
-"""A folder most of whose links are elsewhere was moved there, even if the file manager left out a few doubles."""
+"""A folder with most of its links elsewhere was moved there, even if the file manager left out a few doubles."""
 
 Target = Owner | bytes
 """An owner, or the path of a folder that the user made."""
@@ -28,7 +28,7 @@ class Answers:
     Attributes:
         homes: Where the folders that only ask are now.
         gestures: What was said by moving and renaming them.
-        answered: Those of whom all is said by that.
+        answered: The owners that nothing else is to be told of.
     """
 
     homes: dict[Owner, FoundFolder] = field(default_factory=dict)
@@ -43,7 +43,7 @@ def read_moved(left: Sequence[LeftFolder], found: Sequence[FoundFolder], people_
     Args:
         left: The tree as it was left.
         found: The folders that are there.
-        people_at: Whose folder is at a path.
+        people_at: The owner of the folder at a path.
     """
     at = {folder.path: folder for folder in found}
     answers = Answers()

@@ -23,7 +23,7 @@ RESERVED = frozenset({UNKNOWN, REVIEW, Pool.IGNORED.encode(), TOGETHER, b"index.
 """Names at the top of the tree that no person can have."""
 
 MARKER = b".facewatchd"
-"""Says whose a folder is, so that it is known by whatever name."""
+"""Names the owner of a folder, so that it is known by whatever name."""
 
 
 # --- how a file of the tree is known to be a photo's -----------------------------------------------------------------
@@ -34,7 +34,7 @@ _HARD = b"\0hard "
 _COPY = b"\0copy "
 
 INTENDED = b"\0intended"
-"""A file that was about to be put in place and may have been: whatever it is, it is ours and to be made anew."""
+"""A file that was about to be put in place and may have been: whatever it is, it is ours, and is made again."""
 
 
 class LinkMode(StrEnum):
@@ -108,7 +108,7 @@ class WantedPicture(NamedTuple):
 
     Attributes:
         face_id: The face.
-        photo_id: The photo whose link it stands beside; None for a picture that stands alone.
+        photo_id: The photo with the link that it stands beside; None for a picture that stands alone.
         name: The name wanted of one that stands alone.
     """
 
@@ -217,7 +217,7 @@ class Present:
 @dataclass(frozen=True, slots=True)
 class MakeFolder:
     """
-    Make the folder, unless it stands there (a pool's, whose name is fixed; one made before a crash), and start its
+    Make the folder, unless it stands there (a pool's, which has a fixed name; one made before a crash), and start its
     manifest afresh.
     """
 

@@ -1,7 +1,7 @@
 """
 Pictures of faces beside the links to their photos: how they are called, and how the manifest says what they are.
 
-A picture's name is that of its link with a word more, so that any file manager sorts the two together.
+A picture's name is that of its link with a suffix, so that any file manager sorts the two together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from facewatchd.core.tree.entries import WantedFile, WantedPicture, Written
-from facewatchd.core.tree.folder_names import fold, is_variant, unique, with_word
+from facewatchd.core.tree.folder_names import fold, is_variant, unique, with_suffix
 from facewatchd.domain import FaceId, PhotoId
 
 _VERSION = "face "
@@ -81,4 +81,4 @@ def name_pictures(
 
 def _beside(link: bytes) -> bytes:
     """The name of a picture beside a link."""
-    return with_word(posixpath.basename(link), _WORD, _ENDING)
+    return with_suffix(posixpath.basename(link), _WORD, _ENDING)

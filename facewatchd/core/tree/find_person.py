@@ -44,7 +44,7 @@ class Meant:
     """
     Attributes:
         people: Who can be meant: nobody, one, or several where it cannot be told.
-        similar: Whose names are like it, the most alike first; only where nobody can be meant.
+        similar: People with names like it, the most alike first; only where no person can be meant.
     """
 
     people: tuple[Known, ...]

@@ -51,7 +51,7 @@ def name_problem(name: str, person_id: PersonId) -> str:
 
     Args:
         name: See `person_name`.
-        person_id: Whose it would be.
+        person_id: The person who would have it.
     """
     if not name or not name.isprintable():
         return "Give at least one letter and no control characters."
@@ -171,9 +171,9 @@ def beginning(name: bytes) -> bytes:
     return _bytes(_split(_text(name))[0])
 
 
-def with_word(name: bytes, word: str, ending: bytes) -> bytes:
-    """A name with a word after it and another extension, for what stands beside it; as long as a name may be."""
-    return _bytes(_cut(_split(_text(name))[0], MAX_NAME_BYTES - _ROOM - len(word) - len(ending)) + word) + ending
+def with_suffix(name: bytes, suffix: str, ending: bytes) -> bytes:
+    """A name with a suffix and another extension, for what stands beside it; as long as a name may be."""
+    return _bytes(_cut(_split(_text(name))[0], MAX_NAME_BYTES - _ROOM - len(suffix) - len(ending)) + suffix) + ending
 
 
 def is_variant(name: bytes, base: bytes) -> bool:

@@ -7,7 +7,7 @@ now. Folders are sets of photos here; how a link leads to a photo is the shell's
 | renames a person's folder | that is the name |
 | moves a person's folder into another's, or lets the file manager merge them | the two are one |
 | moves a person's folder into `_ignored` | stop showing this person |
-| deletes a person's folder, or moves it out of the tree | hide the person, whose folder is in `_ignored` then |
+| deletes a person's folder, or moves it out of the tree | hide the person; the folder is in `_ignored` then |
 | moves a hidden person's folder out of `_ignored`, or brings one back | show them again, by the name that it has then |
 | renames a hidden person's folder in `_ignored` | that is the name |
 | deletes a hidden person's folder in `_ignored` | nothing: it comes back |
@@ -45,7 +45,7 @@ from facewatchd.domain import FaceId, PersonId, PhotoId, Pool
 @dataclass(frozen=True, slots=True)
 class LeftFolder:
     """
-    A folder as it was left: whose, where (relative to the tree), the photos that it surely linked to, and the faces that it
+    A folder as it was left: its owner, where (relative to the tree), the photos that it surely linked to, and the faces that it
     had pictures of, each with its photo.
     """
 
@@ -61,9 +61,9 @@ class FoundFolder:
     A folder as it is found.
 
     Attributes:
-        marker: Whose it says to be.
+        marker: The owner that it names.
         photos: Those that it links to.
-        again: Of these, those with more links than the person has faces in them, and those whose link somebody put there in
+        again: Of these, those with more links than the person has faces in them, and those with a link that the user put there in
             the place of ours.
         faces: Those that there are pictures of, each with its photo; of folders that are as they were left, none.
     """
@@ -173,8 +173,8 @@ class Pointed:
 @dataclass(frozen=True, slots=True)
 class Founded:
     """
-    A folder of the user's making with links in it; each photo with the owner whose link it was, if it was one. `faces` are
-    those whose pictures are in it.
+    A folder of the user's making with links in it; each photo with the owner of the folder that the link was in, if any. `faces` are
+    those with pictures in it.
     """
 
     path: bytes
@@ -185,7 +185,7 @@ class Founded:
 @dataclass(frozen=True, slots=True)
 class Answered:
     """
-    One answer for all faces that may be a person's: whose they are; `_ignored`; None for not the person's.
+    One answer for all faces that may be a person's: who they are; `_ignored`; None for not the person's.
     """
 
     person_id: PersonId
@@ -240,10 +240,10 @@ Gesture = (
 class Reading:
     """
     Attributes:
-        gestures: What to obey, in this order.
+        gestures: What to carry out, in this order.
         doubted: Deletions that were too many at once to be believed.
-        half: Folders that may be half of a move: to obey when nothing else came of them for a while.
-        copies: Folders with the marker of somebody who has another one, and whose copies they are.
+        half: Folders that may be half of a move: to carry out when nothing else came of them for a while.
+        copies: Folders with the marker of a person who has another one, and that person.
     """
 
     gestures: tuple[Gesture, ...]

@@ -32,10 +32,10 @@ class HalfKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class HalfMove:
     """
-    Half of what may be a move, which was obeyed.
+    Half of what may be a move, which was carried out.
 
     Attributes:
-        owner: Whose folder the link came to or went from.
+        owner: The owner of the folder that the link came to or went from.
         at: Seconds since 1970.
         entry_id: What it came to, in the journal.
         founded: Whether the link came to a folder that became somebody new by it.
@@ -52,11 +52,11 @@ class HalfMove:
 @dataclass(frozen=True, slots=True)
 class OpenHalves:
     """
-    The halves whose other half may come yet.
+    The halves that may be completed yet.
 
     Attributes:
-        came: Per photo whose folder a copy of its link came to.
-        went: Per photo whose links went; a person's before a pool's.
+        came: Per photo the person that a copy of its link came to.
+        went: Per photo the owners that its links went from; people before pools.
     """
 
     came: Mapping[PhotoId, PersonId] = field(default_factory=dict)

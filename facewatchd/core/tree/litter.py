@@ -1,7 +1,7 @@
 """
 What other programs leave in folders, by name: one table, for the people tree and, as far as folders go, for photo folders.
 
-What a file manager leaves is no word of the user's and keeps no folder: a folder that holds nothing else is empty. Names
+What a file manager leaves is no gesture of the user's and keeps no folder: a folder that holds nothing else is empty. Names
 are bytes and hold no slash.
 """
 
@@ -95,7 +95,7 @@ def litter_in(folder: bytes) -> re.Pattern[bytes] | None:
 
 
 def is_kept_by_others(folder: bytes) -> bool:
-    """Whether what is in a folder of this name is another program's business: nothing there is the user's word."""
+    """Whether what is in a folder of this name is another program's business: nothing there is a gesture."""
     return _FOLDERS.fullmatch(folder) is not None
 
 

@@ -21,7 +21,7 @@ class Candidate:
     Attributes:
         confirmed: Whether the user said before that it is `person_id`'s.
         embedding: None where the present models have not embedded it.
-        review: The person whose it may be, where it is nobody's.
+        review: The person that it may be, where it is unassigned.
         ignored: Whether the user does not want to see it, whoever it is.
         named: Whether `person_id` has a name.
         hidden: Whether the user does not want to see `person_id`.
@@ -41,8 +41,8 @@ class Candidate:
 
 def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
-    The faces that made a photo appear in an owner's folder: the person's; of a pool those of nobody. None, for a copy: those
-    of nobody and of people without a name, as nothing says that the named are not who they are. Poor faces only where
+    The faces that made a photo appear in an owner's folder: the person's; of a pool those of no person. None, for a copy: those
+    of no person and of people without a name, as nothing says that the named are not who they are. Poor faces only where
     there is no other, ignored ones only from `_ignored`.
     """
     if source is Pool.IGNORED:
@@ -50,8 +50,8 @@ def owned(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     faces = [face for face in faces if not face.ignored]
     match source:
         case Pool.UNKNOWN:
-            nobodys = [face for face in faces if face.person_id is None]
-            among = [face for face in nobodys if face.review is None] or nobodys
+            unassigned = [face for face in faces if face.person_id is None]
+            among = [face for face in unassigned if face.review is None] or unassigned
         case Review(person_id):
             among = [face for face in faces if face.person_id is None and face.review == person_id]
         case Suggestion(one, other):
@@ -83,8 +83,8 @@ def joins(faces: Sequence[Candidate], source: Owner | None) -> bool:
 
 def unwanted(faces: Sequence[Candidate], source: Owner | None) -> list[Candidate]:
     """
-    The faces that the user does not want to see, of a photo whose link they put away. Of those that it may have shown, see
-    `shown`, only one that it must have: another may be somebody whom they do want to see.
+    The faces that the user does not want to see, of a photo with a link that they put away. Of those that it may have shown, see
+    `shown`, only one that it must have: another may be a person that they do want to see.
     """
     perhaps = shown(faces, source)
     return owned(faces, source) or (perhaps if len(perhaps) == 1 else [])
@@ -98,7 +98,7 @@ def meant(
 
     Args:
         faces: All faces of the photo.
-        source: Whose link it was before; None for a copy.
+        source: The owner of the folder that the link was in; None for a copy.
         medoids: The person's, shape (n_medoids, dim); empty for somebody new.
         to: The person; None for somebody new.
 
@@ -108,7 +108,7 @@ def meant(
     """
     among = shown(faces, source)
     if source is None:
-        # somebody's link is still there: a face of nobody is the likelier one, if none is taken for the person's already
+        # somebody's link is still there: a face of no person is the likelier one, if none is taken for the person's already
         own = [face for face in faces if to is not None and face.person_id == to]
         among = own or [face for face in among if face.person_id is None] or among
     return max(among, key=lambda face: (_likeness(face, medoids), face.quality, -face.face_id), default=None)
@@ -122,7 +122,7 @@ def meant_together(
     alike over all of them.
 
     Args:
-        photos: Per photo its faces and whose link it was.
+        photos: Per photo its faces, and the owner of the folder that the link was in.
 
     Returns:
         Per photo the face; photos without a face that it may be are left out.

@@ -1,5 +1,5 @@
 """
-Whose a folder of the people tree is, where such folders lie, and how markers and the manifest say it.
+The owners of folders of the people tree, where such folders lie, and how markers and the manifest name them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ IGNORED = b"_ignored"
 """Where the folders of hidden people lie."""
 
 Owner = PersonId | Pool | Review | Suggestion | Together
-"""Whose folder of the people tree it is."""
+"""The owner of a folder of the people tree."""
 
 
 def place_of(owner: Owner) -> bytes:
@@ -56,7 +56,7 @@ def place_of(owner: Owner) -> bytes:
 
 
 def owner_text(owner: Owner) -> str:
-    """The owner in a word for markers and the manifest; `owner_of` reads it."""
+    """The owner as a text for markers and the manifest; `owner_of` reads it."""
     match owner:
         case Review(person_id):
             return f"review {person_id}"

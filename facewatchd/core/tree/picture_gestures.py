@@ -15,7 +15,7 @@ from facewatchd.core.tree.owners import Owner, Suggestion, Together, owner_text
 from facewatchd.domain import FaceId, PhotoId, Pool
 
 Removed = dict[PhotoId, set[Owner]]
-"""Per photo, whose links are gone."""
+"""Per photo, the owners of the folders that its links are gone from."""
 
 Added = dict[PhotoId, set[Target]]
 """Per photo, where new links are."""
@@ -25,9 +25,9 @@ Added = dict[PhotoId, set[Target]]
 class PictureGestures:
     """
     Attributes:
-        moved: Faces whose pictures went to somebody, or to `_ignored`.
-        deleted: Faces whose pictures are gone, or went back to `_unknown`.
-        founding: Per folder of the user's making, the faces whose pictures are in it.
+        moved: Faces with pictures that went to a person, or to `_ignored`.
+        deleted: Faces with pictures that are gone, or went back to `_unknown`.
+        founding: Per folder of the user's making, the faces with pictures in it.
     """
 
     moved: list[Pointed] = field(default_factory=list)
@@ -98,7 +98,7 @@ def _changes(
     homes: Mapping[Owner, FoundFolder],
     done: Collection[Owner],
 ) -> tuple[dict[FaceId, set[Owner]], dict[FaceId, set[Target]]]:
-    """Per face, from whose folders its picture went, and where it came to."""
+    """Per face, the owners of the folders that its picture went from, and where it came to."""
     went: dict[FaceId, set[Owner]] = defaultdict(set)
     came: dict[FaceId, set[Target]] = defaultdict(set)
     before = {folder.owner: folder.faces for folder in left}

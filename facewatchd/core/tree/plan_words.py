@@ -1,5 +1,5 @@
 """
-What `tree --dry-run` would do, and what it would obey, as sentences.
+What `tree --dry-run` would do, and the gestures that it would carry out, as sentences.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def gesture_said(gesture: Gesture) -> str:
 
 
 def owner_said(owner: Owner) -> str:
-    """Whose a folder is."""
+    """The owner of a folder, in words."""
     match owner:
         case Pool():
             return owner.value

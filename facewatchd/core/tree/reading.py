@@ -100,7 +100,7 @@ def read_gestures(
     emptied = list(_emptied(left, homes, answers.answered, added))
     deletions += [gesture for gesture in emptied if isinstance(gesture, Parted)]
     said = [*answers.gestures, *(gesture for gesture in emptied if isinstance(gesture, Merged))]
-    # whose own folder says more goes by that
+    # what happened to a person's own folder counts for more
     fates = {g.person_id for g in (*gestures, *deletions) if isinstance(g, Renamed | Merged | Hidden)}
     gestures += [gesture for gesture in said if not (isinstance(gesture, Merged) and gesture.person_id in fates)]
     again = {photo: owner for owner, home in homes.items() if isinstance(owner, int) for photo in home.again}
@@ -175,7 +175,7 @@ def _homes(
             homes[folder.owner] = here
         else:
             lost.append(folder)
-    whose = {home.path: owner for owner, home in homes.items() if isinstance(owner, int)}
+    owner_at = {home.path: owner for owner, home in homes.items() if isinstance(owner, int)}
     moved = [
         # of several copies of a folder that is gone itself, the one at the top is the one that was renamed
         (min(marked[folder.owner], key=lambda seen: (seen.path.count(b"/"), seen.path)), folder, folder.owner)
@@ -185,11 +185,11 @@ def _homes(
     # from the top down: what a folder was moved into may have been renamed or moved itself
     for now, folder, person in sorted(moved, key=lambda move: (move[0].path.count(b"/"), move[1].path)):
         parent = posixpath.dirname(now.path)
-        if (into := whose.get(parent)) is not None:
-            whose[now.path] = into
+        if (into := owner_at.get(parent)) is not None:
+            owner_at[now.path] = into
             moves.append(Merged(person, into, now.path))
             continue
-        homes[person], whose[now.path] = now, person
+        homes[person], owner_at[now.path] = now, person
         is_hidden = person in hidden
         if parent == (IGNORED if is_hidden else b""):
             moves.append(Renamed(person, folder.path, now.path))
@@ -218,7 +218,7 @@ def _shown(
     homes: Mapping[Owner, FoundFolder],
     hidden: Collection[PersonId],
 ) -> Iterable[Shown]:
-    """Whose folder is back from elsewhere: deleted and restored, or moved out of the tree and in again."""
+    """The people with a folder that is back from elsewhere: deleted and restored, or moved out of the tree and in again."""
     shown: set[PersonId] = set()
     # hidden by command, and the folder has not gone yet: nobody moved it
     still = {(folder.owner, folder.path) for folder in left}
@@ -241,7 +241,7 @@ def _changes(
     homes: Mapping[Owner, FoundFolder],
     done: Collection[Owner],
 ) -> tuple[dict[PhotoId, set[Owner]], dict[PhotoId, set[Target]]]:
-    """Per photo, whose links are gone and where new ones are; of owners that are not done with yet."""
+    """Per photo, the owners of the folders that its links are gone from, and where new ones are; of owners that are not done with yet."""
     removed: dict[PhotoId, set[Owner]] = defaultdict(set)
     added: dict[PhotoId, set[Target]] = defaultdict(set)
     parked: set[PhotoId] = set()
@@ -284,7 +284,7 @@ def _merged_into(
     added: Mapping[PhotoId, set[Target]],
     halves: OpenHalves,
 ) -> PersonId | None:
-    """The person whose folder has nearly all links of a folder that is gone, but for those that it had before."""
+    """The person with a folder that has nearly all links of a folder that is gone, but for those that it had before."""
     votes: dict[PersonId, int] = defaultdict(int)
     for photo in folder.photos:
         for target in _now_at(photo, added, halves):
@@ -352,7 +352,9 @@ def _links(
 
 
 def _source(sources: list[Owner], target: Target) -> Owner | None:
-    """Whose link became the one at the target, taken from those that are gone: who was asked about it, else the first."""
+    """The owner of the link that became the one at the target, taken from those that are gone: the person that was asked about,
+    else the first.
+    """
     asked = next((source for source in sources if isinstance(source, Review) and source.person_id == target), None)
     source = asked or (sources[0] if sources else None)
     if source is not None:

@@ -179,9 +179,9 @@ class TreeKeeper:
             with contextlib.suppress(TreeError):
                 self.materialize()
 
-    def materialize(self, *, anew: bool = False) -> Materialized:
+    def materialize(self, *, rebuild: bool = False) -> Materialized:
         """
-        Do what is to be done now; `anew`: even where nothing is left of the tree.
+        Do what is to be done now; `rebuild`: even where nothing is left of the tree.
 
         Raises:
             TreeError: It cannot be; it stays to be done.
@@ -190,7 +190,7 @@ class TreeKeeper:
             self._store,
             self.settings,
             self._scope,
-            anew=anew,
+            rebuild=rebuild,
             looked=self._looked,
             cut=self._cut,
             now=self._wall(),

@@ -124,8 +124,8 @@ def _sentence(store: Store, path: bytes, photos: Sequence[PhotoId]) -> str:
     name = displayable(posixpath.basename(store.photos.path_of(photos[0]) or b"?"))
     people = {face.person_id for face in store.faces.of_photo(photos[0]) if face.person_id is not None}
     titles = sorted(person.title for person in map(store.people.get, people) if person is not None)
-    whose = " and ".join(titles) if 0 < len(titles) <= _MOST_NAMES else f"{len(titles)} people"
+    owners = " and ".join(titles) if 0 < len(titles) <= _MOST_NAMES else f"{len(titles)} people"
     return (
-        f"{name} was copied to {folder}, but every face in it is somebody's already ({whose}): the link is gone again. To "
+        f"{name} was copied to {folder}, but every face in it is somebody's already ({owners}): the link is gone again. To "
         f"say that one of them is {folder}, move the link out of that person's folder."
     )

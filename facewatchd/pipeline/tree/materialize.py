@@ -63,7 +63,7 @@ def materialize(
     scope: Scope | None = None,
     *,
     dry_run: bool = False,
-    anew: bool = False,
+    rebuild: bool = False,
     looked: Looked | None = None,
     cut: Cutter | None = None,
     now: float | None = None,
@@ -76,7 +76,7 @@ def materialize(
         settings: See there.
         scope: What has to be looked after, all where None; what the gestures are about is looked after in any case.
         dry_run: Only say what would be done.
-        anew: Build the tree even where none of it is left.
+        rebuild: Build the tree even where none of it is left.
         looked: What was found at earlier looks, kept by the caller.
         cut: Cuts covers; None: here and now.
         now: Seconds since 1970; None for the clock's.
@@ -91,7 +91,7 @@ def materialize(
     now = time.time() if now is None else now
     if not dry_run:
         scope = _prepare(store, settings, scope)
-    if not anew and not os.path.isdir(settings.path) and store.manifest.names():
+    if not rebuild and not os.path.isdir(settings.path) and store.manifest.names():
         raise lost_tree(settings)
     files = photo_files(store, settings.links, looked.compared)
     kept = KeptPictures(store.folder)
@@ -104,7 +104,7 @@ def materialize(
         tree_owner_text(owner) if owner is not None else b"",
     )
     with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
-        read = read_tree(store, settings, tree, now, everything=scope is None, rebuild=anew, dry_run=dry_run)
+        read = read_tree(store, settings, tree, now, everything=scope is None, rebuild=rebuild, dry_run=dry_run)
         corrected = as_read(read) if dry_run else correct(store, settings, files, read, now)
         plan = plan_tree(store, settings, read, corrected, scope)
         if not dry_run:

@@ -1,5 +1,5 @@
 """
-One people folder belongs to one state (requirement R40): two daemons would take each other's links for the user's doing.
+One people folder belongs to one state (requirement R40): two daemons would take each other's links for gestures of the user.
 """
 
 from __future__ import annotations

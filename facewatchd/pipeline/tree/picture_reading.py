@@ -75,7 +75,7 @@ def read_pictures(
 
 
 def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[FaceId]:
-    """Faces whose picture is a file of the user's now: whoever changes a picture takes nothing away."""
+    """Faces with a picture that is a file of the user's now: a picture that was changed takes no face away."""
     for name, face in pictures_in(was.entries if was is not None else ()).items():
         now = folder.entries.get(name)
         if now is not None and now.signature is not None and now.face is None:

@@ -295,8 +295,8 @@ def _photos(store: Store, tree: bytes, path: bytes, folder: PresentFolder, ours:
 
 def _saved_over(folder: PresentFolder, was: WrittenFolder | None) -> Iterator[PhotoId]:
     """
-    Photos whose link is a file of the user's now, or another photo's link: an editor saves by putting a new file in the old
-    one's place, another link is given its name, and neither takes anybody out of the photo.
+    Photos with a link that is a file of the user's now, or another photo's link: an editor saves by putting a new file in the old
+    one's place, another link is given its name, and neither takes a person out of the photo.
     """
     own = {entry.content for entry in was.entries if entry.photo_id is not None} if was is not None else set()
     for entry in was.entries if was is not None else ():

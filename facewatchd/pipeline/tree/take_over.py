@@ -106,7 +106,7 @@ def restore(store: Store, tree: bytes, present: Present, path: bytes, ours: Ours
 
 
 def recover(store: Store, present: Present) -> None:
-    """A folder whose renaming a crash kept out of the manifest is known by its marker, with all that is ours in it."""
+    """A crash may keep the renaming of a folder out of the manifest: its marker tells it, with all that is ours in it."""
     names = store.manifest.names()
     for name in store.manifest.busy() - present.folders.keys():
         owner = next(owner for owner, known in names.items() if known == name)
