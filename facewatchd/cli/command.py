@@ -96,8 +96,8 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
 
 def end_when_told(code: int = 0) -> None:
     """
-    Until the daemon's loop listens to signals itself, there is nothing to finish first; that the configuration is to be read
-    again is kept for it.
+    Until the daemon's loop handles signals itself, there is nothing to finish first. A request to read the configuration again
+    is kept for it.
 
     Args:
         code: To end with: not 0 where something was to be done once.

@@ -137,7 +137,7 @@ class Client:
             yield Here(self.config, store)
 
     def _refuse_new(self) -> None:
-        """A state that is not there yet is not made by the way."""
+        """A state that does not exist is not made."""
         Store(self.config.state.dir, read_only=True).close()
 
 

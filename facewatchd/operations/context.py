@@ -153,7 +153,7 @@ class Writing(ABC):
         Bring the people tree up to date, now.
 
         Args:
-            scope: Whose folders have changed; None for everything.
+            scope: What has changed. None for everything.
             rebuild: Also where nothing is left of the tree.
 
         Raises:

@@ -54,7 +54,7 @@ class UnreadableDate(Record):
 
 class DateChange(Record):
     """
-    A photo with a date that is not right, or that is to be written.
+    A photo with a date that is not right, or that will be written.
 
     Attributes:
         photo: Absolute path.
@@ -96,7 +96,7 @@ class DatesFolder(Record):
         first: The day of the first right date; None where there is none.
         last: The day of the last.
         writable: How many dates would be written.
-        changes: Those with dates that are not right, or that are to be written.
+        changes: Those with dates that are not right, or that will be written.
     """
 
     folder: str

@@ -42,7 +42,7 @@ class IdentifiedFace(Record):
         w: Width.
         h: Height.
         score: How sure the detector is, 0..1.
-        quality: How fit the face is to be grouped, 0..1.
+        quality: How good the face is for grouping, 0..1.
         poor: Why it is not; empty where it is.
         person_id: Who it is; None where that is not sure enough.
         person: What they are called; empty where `person_id` is None.

@@ -46,8 +46,6 @@ HELD = (
     "corrections/",
     "pipeline/",
     "daemon/",
-    "operations/",
-    "cli/",
     "core/grouping/cohesion",
     "core/grouping/suggestions",
 )
