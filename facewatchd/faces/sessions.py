@@ -129,7 +129,7 @@ def build_session(model: bytes, provider: Provider) -> Any:
 
 
 def onnxruntime() -> Any:
-    """The module, imported late (75 ms, 75 MB). It reads at import that it sends no telemetry."""
+    """The module, imported late (75 ms, 75 MB). The setting against telemetry is made before, because it is read at import."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime as runtime  # noqa: PLC0415 - see above
 
