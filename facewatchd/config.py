@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from facewatchd.config_file import ConfigFile, read_config_file
-from facewatchd.config_words import Says, problem_said
-from facewatchd.errors import ConfigError, displayable
+from facewatchd.config_words import RealPath, Says, problem_said, refuse_overlaps
+from facewatchd.errors import ConfigError
 
 
 def _absolute(path: Path) -> Path:
@@ -322,7 +322,9 @@ class Config(Section):
     log: LogConfig = Field(default_factory=LogConfig)
 
 
-def with_folders(config: Config, photos: tuple[Path, ...], people: Path | None) -> Config:
+def with_folders(
+    config: Config, photos: tuple[Path, ...], people: Path | None, real_path: RealPath = os.path.realpath
+) -> Config:
     """
     The configuration with the folders that its state knows, where it names none itself.
 
@@ -330,6 +332,7 @@ def with_folders(config: Config, photos: tuple[Path, ...], people: Path | None) 
         config: What the file and the command line say.
         photos: The photo folders of the state.
         people: Its people folder, None where it has none.
+        real_path: See `load_config`.
 
     Raises:
         ConfigError: These folders and the others lie in one another.
@@ -342,7 +345,7 @@ def with_folders(config: Config, photos: tuple[Path, ...], people: Path | None) 
     if not change:
         return config
     config = config.model_copy(update=change)
-    _refuse_overlaps(config)
+    refuse_overlaps(config.people.dir, config.state.dir, config.photos, real_path)
     return config
 
 
@@ -363,13 +366,16 @@ def find_config(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     return next((path for path in usual if path.is_file()), None)
 
 
-def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    path: Path | None, overrides: Mapping[str, Any] | None = None, real_path: RealPath = os.path.realpath
+) -> Config:
     """
     Read a configuration.
 
     Args:
         path: A YAML file, or None for the defaults.
         overrides: Values that win over the file's, as nested mappings (the command line's).
+        real_path: Resolves symbolic links; one that does not touch what does not answer never waits.
 
     Raises:
         ConfigError: The file cannot be read, is not YAML, or holds a key or value that is not allowed.
@@ -383,7 +389,7 @@ def load_config(path: Path | None, overrides: Mapping[str, Any] | None = None) -
         raise ConfigError(
             "Your home folder is unknown", "Set $HOME, or set people.dir, state.dir and models.root.", path
         ) from error
-    _refuse_overlaps(config)
+    refuse_overlaps(config.people.dir, config.state.dir, config.photos, real_path)
     return config
 
 
@@ -421,26 +427,3 @@ def _is_given(key: Sequence[str | int], overrides: Mapping[str, Any]) -> bool:
             return False
         below = below[part]
     return True
-
-
-def _refuse_overlaps(config: Config) -> None:
-    """Nested roots would take every photo in twice; a root in the people tree would watch our own links (R28, R35)."""
-    people = Path(os.path.realpath(config.people.dir))  # Path.resolve raises where links go round in a circle
-    state = Path(os.path.realpath(config.state.dir))
-    if state == people or people in state.parents:
-        raise ConfigError(
-            "The state lies in the people tree", f"Move one of them: people.dir is {displayable(people)}.", state
-        )
-    roots = [Path(os.path.realpath(root)) for root in config.photos]
-    for at, root in enumerate(roots):
-        if root == people or people in root.parents:
-            raise ConfigError(
-                "A photo folder lies in the people tree",
-                f"Move one of them: people.dir is {displayable(people)}.",
-                config.photos[at],
-            )
-        for other in roots[:at]:
-            if root == other or other in root.parents or root in other.parents:
-                raise ConfigError(
-                    "Two photo folders overlap", f"Keep the outer one only: {displayable(other)}.", config.photos[at]
-                )

@@ -5,8 +5,9 @@ What is wrong with a configuration, as sentences: the key, the allowed values, a
 from __future__ import annotations
 
 import difflib
+import os
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from facewatchd.errors import displayable
+from facewatchd.errors import ConfigError, displayable
 
 _MOST_SHOWN = 60
 _LEAST_LIKENESS = 0.6
@@ -174,3 +175,34 @@ def _paths(schema: type[BaseModel], above: str = "") -> Iterator[str]:
         yield above + name
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _paths(field.annotation, f"{above}{name}.")
+
+
+RealPath = Callable[[bytes], bytes]
+"""Resolves symbolic links."""
+
+
+def refuse_overlaps(people_dir: Path, state_dir: Path, photos: Sequence[Path], real_path: RealPath) -> None:
+    """
+    Nested roots would take every photo in twice; a root in the people tree would watch our own links (R28, R35).
+
+    Raises:
+        ConfigError: Two of the folders lie in one another.
+    """
+    folders = (people_dir, state_dir, *photos)
+    people, state, *roots = (Path(os.fsdecode(real_path(os.fsencode(path)))) for path in folders)
+    if state == people or people in state.parents:
+        raise ConfigError(
+            "The state lies in the people tree", f"Move one of them: people.dir is {displayable(people)}.", state
+        )
+    for at, root in enumerate(roots):
+        if root == people or people in root.parents:
+            raise ConfigError(
+                "A photo folder lies in the people tree",
+                f"Move one of them: people.dir is {displayable(people)}.",
+                photos[at],
+            )
+        for other in roots[:at]:
+            if root == other or other in root.parents or root in other.parents:
+                raise ConfigError(
+                    "Two photo folders overlap", f"Keep the outer one only: {displayable(other)}.", photos[at]
+                )

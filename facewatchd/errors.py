@@ -131,6 +131,10 @@ class PhotoCrashError(PhotoError):
         self.slow = slow
 
 
+class LeftBehindError(BaseException):
+    """This thread waited for too long, and another does its work by now: it must do nothing more. Not to be handled."""
+
+
 class ModelError(FacewatchError):
     """The face models are missing, damaged, or not the ones that the state was made with."""
 

@@ -26,7 +26,17 @@ from facewatchd.log import set_up_logging
 if TYPE_CHECKING:
     from facewatchd.operations.base import Record
 
-FILE = click.Path(path_type=Path)
+
+class FileName(click.ParamType[Path]):
+    """A file or folder. Click's own looks whether it can be read, and so waits for a share that does not answer."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002
+        return Path(os.fsdecode(value))
+
+
+FILE = FileName()
 
 
 class FaceNumber(click.ParamType[int]):
@@ -66,8 +76,12 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         kwargs.pop("photos", None)
         kwargs.pop("people", None)
 
+        from facewatchd.operations.paths import resolver  # noqa: PLC0415 - not at the top, as below
+
+        real_path = resolver()
+
         def read() -> Config:
-            return load_config(find_config(config_file, os.environ), overrides)
+            return load_config(find_config(config_file, os.environ), overrides, real_path)
 
         # who goes on for long may have to read it again
         click.get_current_context().obj = read

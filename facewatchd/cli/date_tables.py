@@ -5,7 +5,6 @@ What the commands of `dates` print.
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -19,6 +18,7 @@ from facewatchd.core.dates.words import SOURCE_WORDS, ZONE_WORDS
 from facewatchd.domain import DateSource, ZoneSource
 from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.operations.dates import DateChange, DatesDone, DatesReport, UnreadableDate
+from facewatchd.operations.paths import resolved
 
 _Change = DateChange | UnreadableDate
 
@@ -90,7 +90,7 @@ def _below(path: str, root: str) -> str:
 
 def show_plan(report: DatesReport, photos: Sequence[Path]) -> None:
     """`dates fix --dry-run`, of these photos or of all."""
-    named = {os.path.realpath(photo) for photo in photos}
+    named = {*resolved(photos)}
     console = Console(highlight=False)
     changes = [
         change

@@ -4,7 +4,6 @@ The commands `dates`: capture dates.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +75,9 @@ def dates_undo(client: Client, *, photo: tuple[Path, ...]) -> None:
 def _done(client: Client, operation: Write[BatchParameters, DatesDone], photos: Sequence[Path]) -> list[DatesDone]:
     """Do it for these photos, or for all; a line is printed for each photo that is written, as soon as it is."""
     from facewatchd.operations.dates import BatchParameters  # noqa: PLC0415
+    from facewatchd.operations.paths import resolved  # noqa: PLC0415
 
-    asked = [BatchParameters(photo=os.path.realpath(photo)) for photo in photos] or [BatchParameters()]
+    asked = [BatchParameters(photo=photo) for photo in resolved(photos)] or [BatchParameters()]
     parts = []
     for parameters in asked:
         for part in client.parts(operation, parameters):

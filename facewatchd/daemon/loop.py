@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import queue
+import threading
 import time
 from collections.abc import Callable
 
@@ -31,15 +32,17 @@ from facewatchd.daemon.folders.sources import Sources
 from facewatchd.daemon.grouping import Grouping
 from facewatchd.daemon.intake.date_keeper import DateKeeper
 from facewatchd.daemon.intake.intake import Intake
+from facewatchd.daemon.once import refuse_unfinished
 from facewatchd.daemon.pause import Pause
 from facewatchd.daemon.process.older_state import tell_stacks
 from facewatchd.daemon.process.service import notify, notify_reloading
 from facewatchd.daemon.requests import InDaemon, Requests
 from facewatchd.daemon.reread import Prepared
+from facewatchd.daemon.steady import Steady
 from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.daemon.turns import TurnWatch, kind_of
-from facewatchd.errors import FacewatchError, InterruptedRunError, StoreFullError, displayable
+from facewatchd.errors import FacewatchError, StoreFullError, displayable
 from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.photos.decoding.isolated import Decoders
 from facewatchd.pipeline.dates.look import DateSettings
@@ -80,8 +83,9 @@ class Daemon:
         once: bool = False,
         read_again: Callable[[], Prepared | None] = lambda: None,
     ) -> None:
-        config, engine = prepared.config, prepared.engine
+        config, engine, answers = prepared.config, prepared.engine, prepared.answers
         self._config = config
+        self._answers = answers
         self._read_again = read_again
         self.successor: Prepared | None = None
         self._store = store
@@ -89,12 +93,12 @@ class Daemon:
         self._once = once
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_in_use(config, store, engine.info)
-        decoders = Decoders()
+        decoders, dates = Decoders(), DateSettings.of(config, answers)
         limits = decode_limits(config, engine.info.provider)
         kept = KeptPictures(store.folder)
-        self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)), kept)
+        self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)), kept, answers)
         self._covers.calm = False
-        self._tree = TreeKeeper(store, TreeSettings.of(config), self._covers.cut)
+        self._tree = TreeKeeper(store, TreeSettings.of(config, answers), self._covers.cut)
         self._grouping = Grouping(
             store,
             engine.info.id,
@@ -104,21 +108,27 @@ class Daemon:
             config.recluster.max_moved,
             self.post,
         )
-        self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post)
-        self._intake = Intake(config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post)
+        self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post, answers)
+        self._intake = Intake(
+            config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post, answers
+        )
         self.progress = self._intake.progress
-        self._dates = DateKeeper(store, DateSettings.of(config), self._sources, self._tree)
+        self._dates = DateKeeper(store, dates, self._sources, self._tree)
         self._pause = Pause()
         self.condition = Condition(
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
         )
-        self._context = InDaemon(config, store, self._tree, self._grouping, self.condition.vitals, self._recalibrated)
+        self._context = InDaemon(
+            config, store, self._tree, self._grouping, self.condition.vitals, self._recalibrated, answers
+        )
         self._requests = Requests(self._context)
         self._turns = TurnWatch()
-        self._stopping = False
-        self._ended = False
+        self._steady = Steady(answers, lambda: self._stopping)
+        self._begun = self._stopping = self._ended = False
         self._ready = False
         self._grouped_once = False
+        self.watch_tree: Callable[[], None] = lambda: None
+        """Called now and then: the people tree may be there by now, and can be watched."""
 
     def post(self, event: Event) -> None:
         """Say that something happened; from any thread, and from a signal handler."""
@@ -146,53 +156,49 @@ class Daemon:
                 folder could be read, the faces could not be grouped, or the state or the people tree not be written.
         """
         try:
-            recover(self._store)
+            self._steady.run(self._work, self._left)
+        finally:
+            self._end()
+        if self._once:
+            refuse_unfinished(self._store, self._sources, self._grouping, self._tree, stopped=self._stopping)
+
+    def _work(self) -> None:
+        """All of it, in one thread; what is left of it, where that was left behind."""
+        if not self._begun:
+            self._begun = True
+            recover(self._store, self._answers)
             if not self._store.photos.any_taken():
                 self._intake.try_out()
             self._sources.start()
             notify("READY=1")
             tell_stacks(self._store, self._thresholds, lambda: self._stopping)
-            while True:
-                event = self._wait()
-                if self._stopping:
-                    # at once, however much is before it in the queue
-                    if event is not None:
-                        self._events.put(event)
-                    log.info("Stopping")
+        while True:
+            event = self._wait()
+            if self._stopping:
+                # at once, however much is before it in the queue
+                if event is not None:
+                    self._events.put(event)
+                log.info("Stopping")
+                break
+            try:
+                self._turn(event)
+                if self.successor is not None:
+                    return
+                if self._once and self._is_done():
                     break
-                try:
-                    self._turn(event)
-                    if self.successor is not None:
-                        return
-                    if self._once and self._is_done():
-                        break
-                except StoreFullError as error:
-                    if self._once:
-                        raise  # whoever started it is told; nothing is lost, and the next run goes on from here
-                    self._pause.begin(error)
-        finally:
-            self._end()
-        if self._once:
-            self._tell_what_was_not_done()
+            except StoreFullError as error:
+                if self._once:
+                    raise  # whoever started it is told; nothing is lost, and the next run goes on from here
+                self._pause.begin(error)
 
-    def _tell_what_was_not_done(self) -> None:
-        """
-        Raises:
-            FacewatchError: Not everything was done; why.
-        """
-        if self._stopping:
-            pending = self._store.photos.count_pending()
-            raise InterruptedRunError(
-                "The run was interrupted",
-                f"{pending} photos are not taken in yet, and the faces are not grouped. Start it again: it continues from here.",
-            )
-        if not self._sources.online():
-            status = self._sources.statuses()[0]
-            raise FacewatchError("No photo folder can be read", status.reason, status.path)
-        if self._grouping.problem:
-            raise FacewatchError("The faces were not grouped", self._grouping.problem)
-        if self._tree.failure is not None:
-            raise self._tree.failure
+    def _left(self, thread: threading.Thread, event: Event | None) -> None:
+        """A thread is left behind that waits for a file system: what it had in hand is dropped, and found again."""
+        self._store.leave(thread)
+        notify("READY=1")
+        self._sources.left()
+        self._tree.left()
+        self._drop(event, "A file system stopped answering while this was done")
+        self._events.put(Due(Chore.RESCAN))
 
     def _recalibrated(self) -> None:
         self._thresholds = thresholds_in_use(self._config, self._store, self._model)
@@ -203,43 +209,54 @@ class Daemon:
 
     def _turn(self, event: Event | None) -> None:
         """One event, and what is to be done where no other waits."""
+        if silent := self._sources.look_out():
+            self._intake.leave(silent)
         if self._pause.reason:
             self._turn_in_pause(event)
             return
         if event is not None:
             with self._turns.on(kind_of(event)):
                 self._handle(event)
+            self._steady.works()
         if event is None or self._events.empty():
             self._between()
 
     def _turn_in_pause(self, event: Event | None) -> None:
         """The state cannot be written. Nothing is begun; what is dropped here is found again by a scan afterwards."""
-        if isinstance(event, Taken):
-            self._intake.drop(event.seen)
-        elif isinstance(event, Clustered):
-            self._grouping.forget()
-            self._context.regrouped(None, self._pause.reason)
-        elif isinstance(event, Asked):
+        if isinstance(event, Asked):
             self._requests.take_in_pause(event, self._pause.reason)
         elif isinstance(event, Reread):
             self._reread()
-        elif event == Due(Chore.RECLUSTER):
-            self._grouping.wanted = True
+        else:
+            self._drop(event, self._pause.reason)
         if self._pause.is_over(self._store):
             self._sources.scan_all()
             self._tree.touch(None)
         else:
             notify("WATCHDOG=1")
 
+    def _drop(self, event: Event | None, why: str) -> None:
+        """An event that is not to be handled."""
+        if isinstance(event, Taken):
+            self._intake.drop(event.seen)
+        elif isinstance(event, Clustered):
+            self._grouping.forget()
+            self._context.regrouped(None, why)
+        elif isinstance(event, Asked):
+            self._requests.refuse(event, why)
+        elif event == Due(Chore.RECLUSTER):
+            self._grouping.wanted = True
+
     def _wait(self) -> Event | None:
         patience = self._patience()
         self._turns.end()
-        try:
-            return self._events.get(timeout=patience) if patience > 0 else self._events.get_nowait()
-        except queue.Empty:
-            return None
-        finally:
-            self._turns.begin()
+        self._steady.rests()
+        event: Event | None = None
+        with contextlib.suppress(queue.Empty):
+            event = self._events.get(timeout=patience) if patience > 0 else self._events.get_nowait()
+        self._steady.works(event)
+        self._turns.begin()
+        return event
 
     def _patience(self) -> float:
         """How long to wait for an event, seconds; 0 where there is something to do at once."""
@@ -321,6 +338,7 @@ class Daemon:
                 self._sources.poll()
             case Chore.SUPERVISE:
                 self._sources.supervise()
+                self.watch_tree()
             case Chore.RECHECK:
                 self._intake.recheck()
             case Chore.RETRY:

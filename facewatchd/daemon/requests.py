@@ -24,6 +24,7 @@ from facewatchd.operations.vitals import Vitals
 from facewatchd.pipeline.grouping.regroup import Regrouping
 from facewatchd.pipeline.tree.materialize import Materialized
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class InDaemon(Writing):
         grouping: Reclusters on demand.
         vitals: Says how things are.
         recalibrated: Called when other thresholds were stored.
+        answers: Tells whether the file systems of the folders answer.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class InDaemon(Writing):
         grouping: Grouping,
         vitals: Callable[[], Vitals],
         recalibrated: Callable[[], None],
+        answers: Answers,
     ) -> None:
         self.config = config
         self.store = store
@@ -84,6 +87,7 @@ class InDaemon(Writing):
         self._grouping = grouping
         self._vitals = vitals
         self._recalibrated = recalibrated
+        self.answers = answers
         self._waiting: list[Future[Reclustered]] = []
 
     def catch_up(self) -> None:

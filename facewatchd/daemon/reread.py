@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from facewatchd.pipeline.intake.folders import settle_folders, usable_folders
 from facewatchd.pipeline.models import engine_for
 from facewatchd.pipeline.tree.owner import refuse_other_owner
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +33,16 @@ class Prepared:
         config: Everything that can be set, with the folders that the state knows.
         engine: The face models.
         models_reason: Why these; empty where the user asked for them.
+        answers: Tells whether the file systems of the folders answer.
     """
 
     config: Config
     engine: FaceEngine
     models_reason: str
+    answers: Answers = field(default_factory=Answers)
 
 
-def prepare(config: Config, store: Store, before: Prepared | None = None) -> Prepared:
+def prepare(config: Config, store: Store, before: Prepared | None = None, answers: Answers | None = None) -> Prepared:
     """
     Settle with the state what the user wants.
 
@@ -47,19 +50,22 @@ def prepare(config: Config, store: Store, before: Prepared | None = None) -> Pre
         config: As read.
         store: The state, held and opened.
         before: What has been in use; its models stay where the same are asked for.
+        answers: See `Prepared`; None for those that have been in use, or new ones.
 
     Raises:
         FacewatchError: It cannot be used; nothing has changed.
     """
-    refuse_other_owner(config, store)
-    usable_folders(config, store)  # who mistyped a folder is told before models are fetched
+    if answers is None:
+        answers = before.answers if before is not None else Answers()
+    refuse_other_owner(config, store, answers)
+    usable_folders(config, store, answers)  # who mistyped a folder is told before models are fetched
     if before is not None and before.config.models == config.models:
         engine, reason = before.engine, before.models_reason
     else:
         engine, reason = engine_for(config, store)
-    config = settle_folders(config, store)
-    refuse_other_owner(config, store)
-    return Prepared(config, engine, reason)
+    config = settle_folders(config, store, answers)
+    refuse_other_owner(config, store, answers)
+    return Prepared(config, engine, reason, answers)
 
 
 def read_again(read: Callable[[], Config], store: Store, before: Prepared) -> Prepared | None:

@@ -21,6 +21,7 @@ from facewatchd.pipeline.intake.folders import remembered, tell_other_people_fol
 from facewatchd.processes.control import ask
 from facewatchd.processes.lock import is_running, single_instance
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 if TYPE_CHECKING:
     from facewatchd.operations.here import Here
@@ -49,7 +50,7 @@ class Client:
     """
 
     def __init__(self, config: Config, process_all: ProcessAll = _cannot) -> None:
-        self.config = remembered(config)
+        self.config = remembered(config, Answers())
         self._process_all = process_all
 
     def call(self, operation: Operation[P, R], parameters: P | None = None, progress: Progress = no_progress) -> R:

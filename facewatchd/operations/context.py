@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from facewatchd.operations.vitals import Vitals
     from facewatchd.pipeline.grouping.regroup import Regrouping
     from facewatchd.pipeline.tree.materialize import Materialized
+    from facewatchd.watch.answering import Answers
 
 Progress = Callable[[int, int | None], None]
 """Takes bytes so far, and bytes in all, None where that is not known."""
@@ -136,10 +137,12 @@ class Writing(ABC):
     Attributes:
         config: The configuration, with the folders that the state knows.
         store: The state, held and opened.
+        answers: Tells whether the file systems of the folders answer.
     """
 
     config: Config
     store: Store
+    answers: Answers
 
     @abstractmethod
     def catch_up(self) -> None:

@@ -300,7 +300,7 @@ def _undo(writing: Writing, parameters: BatchParameters) -> DatesDone:
 
 def _done(writing: Writing, parameters: BatchParameters, work: Callable[..., Batch]) -> DatesDone:
     photo = None if parameters.photo is None else os.fsencode(parameters.photo)
-    batch = work(writing.store, DateSettings.of(writing.config), photo=photo, after=parameters.after)
+    batch = work(writing.store, DateSettings.of(writing.config, writing.answers), photo=photo, after=parameters.after)
     writing.record(batch.said)
     writing.look_after(batch.scope)
     return DatesDone(counts=dict(batch.counts), troubles=tuple(batch.troubles), said=tuple(batch.said), next=batch.next)

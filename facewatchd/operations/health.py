@@ -19,6 +19,7 @@ from facewatchd.errors import FacewatchError, cause, displayable
 from facewatchd.libraries import load_error
 from facewatchd.operations.base import Nothing, Read, Record
 from facewatchd.operations.context import Reading
+from facewatchd.watch.answering import Answers
 
 
 class Verdict(StrEnum):
@@ -183,8 +184,11 @@ def _folders(reading: Reading) -> Iterator[Finding]:
     config = reading.config
     if not config.photos:
         yield _finding("photos", Verdict.WARNING, "no folder is configured", "Name one under 'photos:' or by --photos.")
+    answers = Answers()
     for folder in config.photos:
-        if not os.path.isdir(folder):
+        if not answers.answers(os.fsencode(folder), inside=True):
+            found, remedy = "does not answer", answers.why_not(os.fsencode(folder), inside=True)
+        elif not os.path.isdir(folder):
             found, remedy = "is not there", "Mount its disk, or correct the path."
         elif not os.access(folder, os.R_OK | os.X_OK):
             found, remedy = "cannot be read", "Give the user that facewatchd runs as the right to read it."
@@ -193,6 +197,10 @@ def _folders(reading: Reading) -> Iterator[Finding]:
             continue
         yield _finding("photos", Verdict.PROBLEM, f"{displayable(folder)} {found}", remedy)
     for what, folder in (("people tree", config.people.dir), ("state", config.state.dir)):
+        if not answers.answers(os.fsencode(folder)):
+            why = answers.why_not(os.fsencode(folder))
+            yield _finding(what, Verdict.PROBLEM, f"{displayable(folder)} does not answer", why)
+            continue
         there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
         if os.access(there, os.W_OK | os.X_OK):
             yield _finding(what, Verdict.OK, displayable(folder))
@@ -214,7 +222,9 @@ def _watches(reading: Reading) -> Iterator[Finding]:
     except (OSError, ValueError):
         yield _finding("inotify", Verdict.WARNING, "not available", "All folders are polled every watch.poll_s.")
         return
-    folders = sum(1 for root in reading.config.photos if os.path.isdir(root) for _ in os.walk(root))
+    answers = Answers()
+    answering = [root for root in reading.config.photos if answers.answers(os.fsencode(root), inside=True)]
+    folders = sum(1 for root in answering if os.path.isdir(root) for _ in os.walk(root))
     if folders >= limit:
         yield _finding(
             "inotify",

@@ -17,6 +17,7 @@ from facewatchd.operations.vitals import Vitals
 from facewatchd.pipeline.grouping.guarded import apply_guarded
 from facewatchd.pipeline.tree.materialize import Materialized, TreeSettings, materialize
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 
 class Here(Writing):
@@ -29,7 +30,8 @@ class Here(Writing):
     def __init__(self, config: Config, store: Store) -> None:
         self.config = config
         self.store = store
-        self._settings = TreeSettings.of(config)
+        self.answers = Answers()
+        self._settings = TreeSettings.of(config, self.answers)
 
     def catch_up(self) -> None:
         # it is raised again when the tree is brought up to date afterwards

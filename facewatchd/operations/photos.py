@@ -21,6 +21,7 @@ from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
 from facewatchd.pipeline.models import open_installed, refuse_others
 from facewatchd.pipeline.tree.pictures import read_picture
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 
 class IdentifyParameters(Record):
@@ -157,6 +158,9 @@ def _verify(reading: Reading, parameters: VerifyParameters) -> Verified:
 
 
 def _faces(config: Config, engine: FaceEngine, photo: str) -> tuple[FoundFace, ...]:
+    answers, path = Answers(), os.path.abspath(os.fsencode(photo))
+    if not answers.answers(path):
+        raise FacewatchError("The photo cannot be read", answers.why_not(path), photo)
     image = read_picture(os.fsencode(photo), PlainReader(config.ingest.max_megapixels))
     settings = IngestSettings.of(config)
     return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)

@@ -8,10 +8,11 @@ import dataclasses
 import os
 from pathlib import Path
 
-from facewatchd.errors import displayable
+from facewatchd.errors import FacewatchError, displayable
 from facewatchd.operations.base import Nothing, Read, Record, Sole, Text
 from facewatchd.operations.context import Alone, Reading
 from facewatchd.pipeline.intake.roots import move_root
+from facewatchd.watch.answering import Answers
 
 
 class RootEntry(Record):
@@ -62,12 +63,13 @@ class Moved(Record):
 
 
 def _list(reading: Reading, _: Nothing) -> Roots:
+    answers = Answers()
     return Roots(
         roots=tuple(
             RootEntry(
                 path=os.fsdecode(one.root.path),
                 watched=one.watched,
-                there=os.path.isdir(one.root.path),
+                there=answers.answers(one.root.path) and os.path.isdir(one.root.path),
                 photos=one.photos,
                 missing=one.missing,
             )
@@ -78,8 +80,11 @@ def _list(reading: Reading, _: Nothing) -> Roots:
 
 def _move(alone: Alone, parameters: MoveParameters) -> Moved:
     before, after = (Path(os.path.abspath(Path(path).expanduser())) for path in (parameters.old, parameters.new))
+    answers = Answers()
+    if not answers.answers(os.fsencode(after)):
+        raise FacewatchError("The folder cannot be looked at", answers.why_not(os.fsencode(after)), after)
     store = alone.store
-    count = move_root(store, os.path.realpath(os.fsencode(before)), os.path.realpath(os.fsencode(after)))
+    count = move_root(store, *(answers.real_path(os.fsencode(path)) for path in (before, after)))
     folders = store.folders()
     if before in folders.photos:
         photos = tuple(after if path == before else path for path in folders.photos)

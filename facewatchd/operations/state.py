@@ -4,12 +4,14 @@ The state: photos tried again, copies of it made and put back.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from facewatchd.operations.base import Nothing, Read, Record, Sole, Text, Write
 from facewatchd.operations.context import Alone, Reading, Writing
 from facewatchd.pipeline.intake.retry import retry
 from facewatchd.store.backup import back_up, restore
+from facewatchd.watch.answering import Answers
 
 
 class Retried(Record):
@@ -52,11 +54,15 @@ def _backup(reading: Reading, parameters: FileParameters) -> Nothing:
 def _restore(alone: Alone, parameters: FileParameters) -> Restored:
     kept = restore(alone.config.state.dir, Path(parameters.file))
     folders = alone.store.folders()
-    people = folders.people
+    people, answers = folders.people, Answers()
+
+    def is_missing(path: Path) -> bool:
+        return answers.answers(os.fsencode(path)) and not path.is_dir()
+
     return Restored(
         kept=str(kept) if kept else "",
-        photos=tuple(str(path) for path in folders.photos if not path.is_dir()),
-        people=str(people) if people is not None and not people.is_dir() else "",
+        photos=tuple(str(path) for path in folders.photos if is_missing(path)),
+        people=str(people) if people is not None and is_missing(people) else "",
     )
 
 

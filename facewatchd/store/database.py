@@ -8,11 +8,12 @@ import contextlib
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
-from facewatchd.errors import StoreError
+from facewatchd.errors import LeftBehindError, StoreError
 from facewatchd.store.schema import MIGRATIONS
 from facewatchd.store.trouble import converted
 
@@ -92,9 +93,19 @@ class _Connection(sqlite3.Connection):
     """Its errors name the file, as soon as that is known to be a state."""
 
     path: Path | None = None
+    # threads that may use it no more
+    left: frozenset[threading.Thread] = frozenset()
 
     def cursor(self, factory: Any = _Cursor) -> Any:
+        if self.left and threading.current_thread() in self.left:
+            raise LeftBehindError
         return super().cursor(factory)
+
+    def leave(self, thread: threading.Thread) -> None:
+        """This thread may use it no more; what it has not committed is undone."""
+        self.left |= {thread}
+        if self.in_transaction:
+            self.rollback()
 
     # since Python 3.11 the inherited methods make plain cursors
 
@@ -107,7 +118,7 @@ class _Connection(sqlite3.Connection):
 
 def connect(
     state_dir: Path, *, read_only: bool = False, check: bool = True, migrations: Sequence[str] = MIGRATIONS
-) -> sqlite3.Connection:
+) -> _Connection:
     """
     Open the state. It is made or migrated if needed.
 
@@ -139,7 +150,9 @@ def connect(
             be_private(path)
         mode = "ro" if read_only else "rwc"
         uri = f"file:{_quoted(path)}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, factory=_Connection)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_S, isolation_level=None, factory=_Connection, check_same_thread=read_only
+        )
         try:
             _prepare(connection, path, migrations, read_only=read_only, check=check)
             connection.path = path

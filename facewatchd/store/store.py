@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import sqlite3
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class HeldRecluster:
 
 class Store:
     """
-    The state, opened; see `connect`. Belongs to the thread that opened it; close it, or use it as a context manager.
+    The state, opened; see `connect`. Belongs to one thread at a time; close it, or use it as a context manager.
 
     Raises:
         StoreError: It cannot be opened; see `connect`.
@@ -186,6 +187,15 @@ class Store:
                 self.medoids.discard_index()
                 self.journal.give_up()
                 raise
+
+    def leave(self, thread: threading.Thread) -> None:
+        """
+        The thread that it belongs to waits for something else, and may never come back. What it has begun is undone, and it
+        is refused (LeftBehindError) where it comes back. It must not be using the state now.
+        """
+        self._db.leave(thread)
+        self.medoids.discard_index()
+        self.journal.give_up()
 
     def try_writing(self) -> None:
         """

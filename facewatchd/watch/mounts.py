@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from facewatchd.domain import WatchMode
 
@@ -47,11 +47,13 @@ class Mount:
         point: Where it is mounted, absolute.
         kind: File system type, such as "ext4" or "fuse.sshfs".
         source: Device, share or word that it was mounted from.
+        number: Tells it from what was mounted at the same point before; 0 where that does not matter.
     """
 
     point: bytes
     kind: str
     source: bytes
+    number: int = field(default=0, compare=False)
 
 
 def mounts_in(folder: bytes, mounts: Iterable[Mount]) -> list[Mount]:
@@ -78,7 +80,8 @@ def parse_mounts(text: bytes) -> tuple[Mount, ...]:
         fields, more = before.split(b" "), after.split(b" ")
         if separator and len(fields) >= 6 and len(more) >= 2:
             kind = _unescaped(more[0]).decode("ascii", "replace")
-            mounts.append(Mount(_unescaped(fields[4]), kind, _unescaped(more[1])))
+            number = int(fields[0]) if fields[0].isdigit() else 0
+            mounts.append(Mount(_unescaped(fields[4]), kind, _unescaped(more[1]), number))
     return tuple(mounts)
 
 

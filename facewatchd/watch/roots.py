@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from facewatchd.domain import FileStat, Health, Root
@@ -93,19 +93,22 @@ def is_another(root: Root, recorded: RootIdentity | None, sample: Sequence[tuple
     return recorded not in (None, here) and bool(sample) and not _is_any_there(root, sample)
 
 
-def excluded_in(root: Root, own: Iterable[bytes]) -> frozenset[bytes]:
+def excluded_in(
+    root: Root, own: Iterable[bytes], real_path: Callable[[bytes], bytes] = os.path.realpath
+) -> frozenset[bytes]:
     """
     Which of the daemon's own folders (people tree, state, models) lie in a root: not to be scanned or watched (R35).
 
     Args:
         root: The photo folder.
         own: Absolute paths; they need not exist yet.
+        real_path: Resolves symbolic links.
 
     Returns:
         Absolute paths without symlinks, as the scanner and the watcher want them.
     """
     inside = root.path.rstrip(b"/") + b"/"
-    return frozenset(path for path in map(os.path.realpath, own) if path.startswith(inside))
+    return frozenset(path for path in map(real_path, own) if path.startswith(inside))
 
 
 def _is_empty(path: bytes) -> bool:

@@ -22,6 +22,8 @@ from facewatchd.watch.scanner import explain
 
 _logger = logging.getLogger(__name__)
 
+_PATIENCE_S = 2.0
+
 _WATCH_LIMITS = {
     "fs.inotify.max_user_watches": "/proc/sys/fs/inotify/max_user_watches",
     "user.max_inotify_watches": "/proc/sys/user/max_inotify_watches",
@@ -87,7 +89,8 @@ class Watcher:
             tree.stop()
         if reader is not None:
             reader.stop()
-            reader.join()
+            # it may be waiting for a file system that does not answer
+            reader.join(_PATIENCE_S)
 
     def rescanned(self) -> None:
         """

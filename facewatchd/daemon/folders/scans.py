@@ -19,6 +19,7 @@ from facewatchd.photos.metadata.beside import is_beside_name
 from facewatchd.pipeline.intake.discover import Difference, differences
 from facewatchd.pipeline.intake.roots import SAMPLE
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 from facewatchd.watch.roots import RootCheck, RootIdentity, check_root
 from facewatchd.watch.scanner import scan
 
@@ -66,10 +67,15 @@ class Scans:
         state_dir: Of the state that is compared with, read through a connection of its own.
         excluded: Per root, the folders to leave out.
         post: Called in the scanning thread with each part and each end.
+        answers: Tells whether the file systems answer.
     """
 
     def __init__(
-        self, state_dir: Path, excluded: Callable[[Root], frozenset[bytes]], post: Callable[[ScanPart | ScanEnd], None]
+        self,
+        state_dir: Path,
+        excluded: Callable[[Root], frozenset[bytes]],
+        post: Callable[[ScanPart | ScanEnd], None],
+        answers: Answers,
     ) -> None:
         self._state_dir = state_dir
         self._excluded = excluded
@@ -77,8 +83,13 @@ class Scans:
         self._queue: queue.SimpleQueue[tuple[Root, bytes] | None] = queue.SimpleQueue()
         self._waiting: set[tuple[Root, bytes]] = set()
         self._lock = threading.Lock()
+        self._answers = answers
+        self._at: Root | None = None
+        self._begin()
+
+    def _begin(self) -> None:
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="scan", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(self._stopping,), name="scan", daemon=True)
         self._thread.start()
 
     def request(self, root: Root, below: bytes = b"") -> bool:
@@ -90,29 +101,48 @@ class Scans:
         self._queue.put((root, below))
         return True
 
+    def leave(self, root: Root) -> None:
+        """A root does not answer: where it is being scanned, that may take for ever, and another thread goes on without it."""
+        with self._lock:
+            if self._at != root:
+                return
+            self._at = None
+            self._stopping.set()
+            self._answers.leave(self._thread)
+            self._begin()
+
     def stop(self) -> None:
         """End soon; a scan under way is cut short and reports nothing missing."""
         self._stopping.set()
         self._queue.put(None)
         self._thread.join(2)
 
-    def _work(self) -> None:
-        while (job := self._queue.get()) is not None and not self._stopping.is_set():
+    def _work(self, stopping: threading.Event) -> None:
+        while (job := self._queue.get()) is not None and not stopping.is_set():
             with self._lock:
                 self._waiting.discard(job)
+                self._at = job[0]
             started = time.monotonic()
             check, problems, error = None, None, None
             try:
-                check, problems = self._scan(*job)
+                check, problems = self._scan(*job, stopping)
             except FacewatchError as caught:
                 error = caught
             except Exception as caught:  # the boundary of one scan: the next one may do
                 log.exception("A scan went wrong")
                 error = FacewatchError("The scan failed", f"{type(caught).__name__}: {cause(caught)}.", job[0].path)
-            if not self._stopping.is_set():
+            with self._lock:
+                if stopping.is_set():
+                    # another thread is in its place, or all of it ends
+                    return
+                self._at = None
                 self._post(ScanEnd(*job, check, time.monotonic() - started, problems, error))
 
-    def _scan(self, root: Root, below: bytes) -> tuple[RootCheck, tuple[tuple[bytes, str], ...] | None]:
+    def _scan(
+        self, root: Root, below: bytes, stopping: threading.Event
+    ) -> tuple[RootCheck, tuple[tuple[bytes, str], ...] | None]:
+        if not self._answers.answers(root.path, inside=True):
+            return RootCheck(Health.OFFLINE, self._answers.why_not(root.path, inside=True)), None
         with Store(self._state_dir, read_only=True) as store:
             check = self._check(store, root)
             if check.health is Health.OFFLINE:
@@ -123,17 +153,17 @@ class Scans:
                 is_photo_name,
                 below=below,
                 excluded=excluded,
-                stop=self._stopping.is_set,
+                stop=stopping.is_set,
                 is_beside=is_beside_name,
             )
             part = Difference()
             for part in differences(store, root, below, folders, _BATCH):
-                if not part.missing:
+                if not part.missing and not stopping.is_set():
                     self._post(ScanPart(root, part))
             check = self._check(store, root)
         # a scan cut short has not seen everything, and what lies on a root that went away is not gone
-        complete = check.health is Health.ONLINE and not self._stopping.is_set()
-        if part.missing:
+        complete = check.health is Health.ONLINE and not stopping.is_set()
+        if part.missing and not stopping.is_set():
             self._post(ScanPart(root, part if complete else replace(part, missing=())))
         return check, part.problems if complete else None
 

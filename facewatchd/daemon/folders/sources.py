@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from facewatchd.domain import Health, Root, RootId, RootStatus, WatchMode
 from facewatchd.errors import displayable
 from facewatchd.pipeline.intake.roots import SAMPLE, leave_out, settle_roots, unwatched
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import Mount, mounts_in, read_mounts, trusts_ctime, watch_mode
 from facewatchd.watch.roots import RootCheck, RootIdentity, check_root, excluded_in
@@ -26,6 +28,9 @@ from facewatchd.watch.ways import why_closed
 log = logging.getLogger(__name__)
 
 _MOST_FAILED_SCANS = 3
+
+_LOOK_OUT_S = 1.0
+"""So often, and before anything is done in them, folders that others serve are asked whether they answer."""
 
 
 class Sources:
@@ -37,6 +42,13 @@ class Sources:
         store: The state.
         on_hint: Called in a watcher's thread.
         on_scan: Called in the scanning thread.
+        answers: Tells whether the file systems answer.
+
+    Attributes:
+        roots: All of them.
+        trusted: Roots with ctimes that no program can set.
+        away: Roots that do not answer now. Nothing may be touched in them, since that may wait for ever; what is told of them is
+            dropped, as they are scanned when they answer again.
     """
 
     def __init__(
@@ -45,14 +57,19 @@ class Sources:
         store: Store,
         on_hint: Callable[[Root, Hint], None],
         on_scan: Callable[[ScanPart | ScanEnd], None],
+        answers: Answers | None = None,
     ) -> None:
+        self._answers = Answers() if answers is None else answers
         self._config = config
         self._store = store
         self._on_hint = on_hint
-        roots = settle_roots(store, [os.path.realpath(os.fsencode(path)) for path in config.photos])
+        paths = [self._answers.real_path(os.fsencode(path)) for path in config.photos]
+        roots = settle_roots(store, paths, self._answers)
         self._unwatched = unwatched(store)
         self.roots: dict[RootId, Root] = {root.root_id: root for root in roots}
         self.trusted: set[RootId] = set()
+        self.away: set[RootId] = set()
+        self._looked_out = float("-inf")
         self._modes: dict[RootId, WatchMode] = {}
         for root in roots:
             self._choose_mode(root)
@@ -68,7 +85,7 @@ class Sources:
 
     def start(self) -> None:
         """Watch all roots that are there, then scan them; in this order nothing slips in between."""
-        self._scans = Scans(Path(self._config.state.dir), self._excluded, self._on_scan)
+        self._scans = Scans(Path(self._config.state.dir), self._excluded, self._on_scan, self._answers)
         for root in self.roots.values():
             self._unscanned.add(root.root_id)
             self._take_up(root)
@@ -91,11 +108,40 @@ class Sources:
 
     def is_online(self, root_id: RootId) -> bool:
         check = self._checks.get(root_id)
-        return check is not None and check.health is Health.ONLINE
+        return check is not None and check.health is Health.ONLINE and root_id not in self.away
 
     def online(self) -> list[RootId]:
         """Roots whose photos can be read."""
         return [root_id for root_id in self.roots if self.is_online(root_id)]
+
+    def look_out(self) -> frozenset[RootId]:
+        """
+        Ask the roots whether they answer; to be called before anything is touched in them.
+
+        Returns:
+            Those that have stopped answering.
+        """
+        if time.monotonic() - self._looked_out < _LOOK_OUT_S:
+            return frozenset()
+        before = {*self.away}
+        for root_id, root in self.roots.items():
+            if self._answers.answers(root.path, inside=True):
+                if root_id in self.away:
+                    self.away.discard(root_id)
+                    self._take_up(root)
+                continue
+            self.away.add(root_id)
+            if self._scans is not None:
+                self._scans.leave(root)
+            silence = self._answers.silence(root.path, inside=True)
+            if silence and (root_id not in self._checks or self._checks[root_id].health is Health.ONLINE):
+                self._found(root, _away(silence))
+        self._looked_out = time.monotonic()
+        return frozenset(self.away - before)
+
+    def left(self) -> None:
+        """A thread that was at work here is left behind: something does not answer any more."""
+        self._looked_out = float("-inf")
 
     def scan(self, root: Root, below: bytes = b"") -> None:
         """Have a root, or a folder in it, scanned soon."""
@@ -125,6 +171,8 @@ class Sources:
         """
         mounts = read_mounts()
         for root in self.roots.values():
+            if root.root_id in self.away:
+                continue
             watcher = self._watchers.get(root.root_id)
             if not self.is_online(root.root_id) or watcher is None or watcher.lost:
                 self._take_up(root)
@@ -167,6 +215,8 @@ class Sources:
             return
         self._failed_scans[root_id] = 0
         self._found(end.root, end.check)
+        if root_id in self.away:
+            return
         if end.problems is not None:
             opened = self._troubles[root_id].scanned(end.below, end.problems)
             with self._store.transaction():
@@ -187,7 +237,8 @@ class Sources:
         """
         # one that was never there may be a link on a disk that is not mounted, to any folder that is known
         are_known = all(
-            os.path.isdir(root.path) or self._store.roots.identity(root.root_id) for root in self.roots.values()
+            self._store.roots.identity(root_id) or (root_id not in self.away and os.path.isdir(root.path))
+            for root_id, root in self.roots.items()
         )
         return are_known and leave_out(self._store, self._unwatched)
 
@@ -208,6 +259,8 @@ class Sources:
 
     def _status(self, root: Root) -> RootStatus:
         mode, check = self._modes[root.root_id], self._checks.get(root.root_id)
+        if root.root_id in self.away and (check is None or check.health is Health.ONLINE):
+            check = _away(self._answers.why_not(root.path, inside=True))
         if check is not None and check.health is not Health.ONLINE:
             return RootStatus(root.path, mode, check.health, check.reason)
         watcher = self._watchers.get(root.root_id)
@@ -229,6 +282,10 @@ class Sources:
 
     def _take_up(self, root: Root) -> None:
         """Look whether a root is there; if so watch it and scan it."""
+        if not self._answers.answers(root.path, inside=True):
+            self.away.add(root.root_id)
+            self._found(root, _away(self._answers.why_not(root.path, inside=True)))
+            return
         recorded = self._store.roots.identity(root.root_id)
         check = check_root(
             root, RootIdentity(*recorded) if recorded else None, self._store.photos.sample(root.root_id, SAMPLE)
@@ -264,4 +321,9 @@ class Sources:
                 log.warning("%s is %s: %s", displayable(root.path), check.health, check.reason)
 
     def _excluded(self, root: Root) -> frozenset[bytes]:
-        return excluded_in(root, self._own)
+        return excluded_in(root, self._own, self._answers.real_path)
+
+
+def _away(why: str) -> RootCheck:
+    """A root that does not answer."""
+    return RootCheck(Health.OFFLINE, f"{why} The photos in it are kept, and wait until it answers.")

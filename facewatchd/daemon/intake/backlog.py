@@ -5,10 +5,10 @@ Which photo is taken in next: what just arrived before what has been waiting, an
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from facewatchd.daemon.folders.sources import Sources
-from facewatchd.domain import PhotoState, SeenFile
+from facewatchd.domain import PhotoState, RootId, SeenFile
 from facewatchd.pipeline.intake.discover import Discovery
 from facewatchd.store import Store
 
@@ -59,6 +59,12 @@ class Backlog:
     def ended(self, seen: SeenFile) -> None:
         self._in_hand.discard(seen)
 
+    def leave(self, roots: Collection[RootId]) -> list[SeenFile]:
+        """These roots do not answer: the photos in hand there count as in hand no more. Returns which."""
+        left = [seen for seen in self._in_hand if seen.root_id in roots]
+        self._in_hand.difference_update(left)
+        return left
+
     def set_aside(self, seen: SeenFile) -> None:
         """A photo that is done with, but is not to be stored yet: it stays pending, and does not come again in this run."""
         self._aside.add(seen)
@@ -103,7 +109,7 @@ class Backlog:
         return bool(self._chunk)
 
     def _is_next(self, seen: SeenFile) -> bool:
-        if seen in self._in_hand or seen in self._aside:
+        if seen in self._in_hand or seen in self._aside or seen.root_id in self._sources.away:
             return False
         return not self._discovery.is_waiting(seen) and self.is_wanted(seen)
 

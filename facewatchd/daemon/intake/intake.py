@@ -7,10 +7,11 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from facewatchd.config import Config
 from facewatchd.core.matching.thresholds import Thresholds
+from facewatchd.core.tree.scope import Scope
 from facewatchd.daemon.events import Event, Taken
 from facewatchd.daemon.folders.scans import ScanPart
 from facewatchd.daemon.folders.sources import Sources
@@ -31,6 +32,7 @@ from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.intake.stacks import stand_down
 from facewatchd.pipeline.selftest import try_out
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 from facewatchd.watch.hints import Hint, HintKind
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Intake:
         sources: The photo folders.
         tree: Is told whose folders change.
         post: Called in a worker's thread for each photo that it is done with.
+        answers: Tells whether the file systems of the photos answer.
     """
 
     def __init__(
@@ -61,17 +64,18 @@ class Intake:
         sources: Sources,
         tree: TreeKeeper,
         post: Callable[[Event], None],
+        answers: Answers | None = None,
     ) -> None:
         self._store = store
         self._model = engine.info
-        self._dates = DateSettings.of(config)
+        self._dates = DateSettings.of(config, answers)
         self.thresholds = thresholds
         self._sources = sources
         self._tree = tree
         self._discovery = Discovery(
-            store, sources.roots, config.watch.settle_s, config.watch.settle_open_s, sources.trusted
+            store, sources.roots, config.watch.settle_s, config.watch.settle_open_s, sources.trusted, sources.away
         )
-        self._workers = Workers.of(config, decoders, engine, sources.roots, post)
+        self._workers = Workers.of(config, decoders, engine, sources.roots, post, sources.away)
         self._backlog = Backlog(store, self._discovery, sources, 2 * self._workers.count)
         self.progress = Progress(self._backlog.pending)
         self._doubts: dict[RootId, str] = {}
@@ -105,6 +109,8 @@ class Intake:
 
     def hinted(self, root: Root, hint: Hint) -> None:
         """A watcher heard of something."""
+        if root.root_id in self._sources.away:
+            return
         path = os.path.relpath(hint.path, root.path) if hint.path != root.path else b""
         if is_beside_name(path) and hint.kind is not HintKind.FOLDER:
             self._look_beside(root, path, closed=hint.closed)
@@ -122,6 +128,8 @@ class Intake:
 
     def scanned(self, part: ScanPart) -> None:
         """A scan found differences."""
+        if part.root.root_id in self._sources.away:
+            return
         now = time.time()
         with self._store.transaction():
             for seen in part.difference.files:
@@ -135,6 +143,9 @@ class Intake:
     def look_again(self) -> None:
         """Look at the files that may be complete by now."""
         for root, path in self._discovery.due(time.time()):
+            if root.root_id in self._sources.away:
+                self._discovery.forget(root, path)
+                continue
             look_at = self._look_beside if is_beside_name(path) else self._look_at
             look_at(root, path, closed=False)
 
@@ -142,6 +153,8 @@ class Intake:
         """Look once more for photos that were not seen; believe that they are gone, or say why not."""
         for status in self._sources.statuses():
             root = self._sources.at(status.path)
+            if root.root_id in self._sources.away:
+                continue
             with self._store.transaction():
                 found = self._discovery.recheck(root, status.health, time.time())
             self._tree.touch_people(found.scope)
@@ -166,6 +179,12 @@ class Intake:
             self._discovery.forget(root, path)
         elif self._discovery.is_settled(root, path, closed=closed, now=now):
             self._tree.touch_people(accompanied(self._store, self._dates, root, path, now))
+
+    def leave(self, silent: Collection[RootId]) -> None:
+        """These roots do not answer: the photos in hand there are taken in when they do, and nobody waits for them."""
+        for seen in self._backlog.leave(silent):
+            self.progress.ended(seen)
+        self._workers.leave(silent)
 
     # --- what the photos come to
 
@@ -194,6 +213,8 @@ class Intake:
         """
         seen = end.seen
         self.drop(seen)
+        if seen.root_id in self._sources.away:
+            return False
         if not self._backlog.is_wanted(seen):
             # the file changed, or went, while it was looked into: what is there now has its own turn
             return False
@@ -232,6 +253,9 @@ class Intake:
         for each in self._trial.sound():
             self._keep(each)
 
+    def _kept(self, taken: TakenPhoto) -> Scope:
+        return keep(self._store, taken, self._model.id, self._model.dim, self.thresholds, self._sources.away)
+
     def _keep(self, end: Taken) -> bool:
         """
         Store what a photo came to.
@@ -241,12 +265,12 @@ class Intake:
         """
         seen, result = end.seen, end.result
         if isinstance(result, TakenPhoto):
-            self._tree.touch_people(keep(self._store, result, self._model.id, self._model.dim, self.thresholds))
+            self._tree.touch_people(self._kept(result))
             self._tree.touch_people(arrived(self._store, self._dates, seen, time.time()))
             self.progress.took(len(result.faces), end.seconds)
             return True
         if isinstance(result, SamePhoto):
-            scope = keep_same(self._store, result, self.thresholds)
+            scope = keep_same(self._store, result, self.thresholds, self._sources.away)
             if scope is None:
                 # the picture has turned up where it was: this is another copy
                 self._backlog.take_for_itself(seen)

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -59,6 +59,7 @@ class Workers:
         roots: Where the photos are.
         settings: See there.
         post: Called in a worker's thread for each photo that it is done with.
+        away: Roots that do not answer: photos there are passed over.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Workers:
         roots: Mapping[RootId, Root],
         settings: IngestSettings,
         post: Callable[[Taken], None],
+        away: Container[RootId] = (),
     ) -> None:
         self.count = count
         self._alone = limits
@@ -81,10 +83,11 @@ class Workers:
         self._room = Room()
         self._decoders = decoders
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._away = away
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True) for number in range(count)
-        ]
+        self._lock = threading.Lock()
+        self._at: dict[threading.Thread, RootId] = {}
+        self._threads = [self._thread(number) for number in range(count)]
         # one thread a photo; OpenCV's own pool would only compete with that
         cv2.setNumThreads(1)
         self._decoders.warm_up()
@@ -99,15 +102,37 @@ class Workers:
         engine: FaceEngine,
         roots: Mapping[RootId, Root],
         post: Callable[[Taken], None],
+        away: Container[RootId] = (),
     ) -> Workers:
         """As the configuration has it."""
         count = workers_for(config.ingest.workers, engine.info.provider)
         limits = decode_limits(config, engine.info.provider)
-        return cls(count, decoders, limits, engine, roots, IngestSettings.of(config), post)
+        return cls(count, decoders, limits, engine, roots, IngestSettings.of(config), post, away)
 
     def submit(self, job: Job) -> None:
         """Take this photo in. The caller keeps the number in hand small."""
         self._jobs.put(job)
+
+    def leave(self, roots: Collection[RootId]) -> None:
+        """
+        These roots do not answer: who works on a photo there may wait for long. Others go on in their place; they end when they
+        are done, and what they came to is not posted.
+        """
+        with self._lock:
+            left = {thread for thread, root_id in self._at.items() if root_id in roots}
+            if not left:
+                return
+            for thread in left:
+                del self._at[thread]
+            # who is left may hold the room for long
+            self._room = Room()
+            new = [self._thread(number) for number, thread in enumerate(self._threads) if thread in left]
+            self._threads = [thread for thread in self._threads if thread not in left] + new
+        for thread in new:
+            thread.start()
+
+    def _thread(self, number: int) -> threading.Thread:
+        return threading.Thread(target=self._work, name=f"ingest-{number}", daemon=True)
 
     def stop(self, timeout_s: float) -> None:
         """Finish the photos in hand if that takes a moment only, and end; the others stay pending."""
@@ -126,10 +151,19 @@ class Workers:
     def _work(self) -> None:
         reader = IsolatedReader(self._decoders)
         for job in jobs_of(self._jobs, reader):
-            if self._stopping.is_set():
+            root_id = job.seen.root_id
+            if self._stopping.is_set() or root_id in self._away:
                 continue
+            with self._lock:
+                self._at[threading.current_thread()] = root_id
             watch = Stopwatch()
             result = self._take(job, reader, watch)
+            with self._lock:
+                is_left = self._at.pop(threading.current_thread(), None) is None
+            if is_left:
+                # another thread is in its place
+                reader.close()
+                return
             if not (self._decoders.stopped and isinstance(result, PhotoError)):
                 self._post(Taken(job.seen, result, watch.seconds))
 

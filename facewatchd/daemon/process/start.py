@@ -30,6 +30,7 @@ from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.processes.control import ControlServer
 from facewatchd.processes.lock import single_instance
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,13 @@ def run(config: Config, *, once: bool, read: Callable[[], Config] | None = None)
     Raises:
         FacewatchError: It cannot start, or cannot go on.
     """
-    with single_instance(config.state.dir), Store(config.state.dir, check=True) as store:
-        prepared = prepare(config, store)
+    answers = Answers()
+    with (
+        contextlib.closing(answers),
+        single_instance(config.state.dir),
+        Store(config.state.dir, check=True) as store,
+    ):
+        prepared = prepare(config, store, answers=answers)
         tell_at_first_start(store, DateSettings.of(prepared.config).mode)
         run_with(prepared, store, once=once, read=read)
 
@@ -59,7 +65,7 @@ def run_with(prepared: Prepared, store: Store, *, once: bool, read: Callable[[],
         prepared = following
         again = _kept if once or read is None else functools.partial(read_again, read, store, prepared)
         daemon = Daemon(prepared, store, once=once, read_again=again)
-        with _signals(daemon), _helpers(prepared.config, store, daemon), _display(daemon):
+        with _signals(daemon), _helpers(prepared, store, daemon), _display(daemon):
             daemon.run()
         # it may have been told to stop while it was ending
         following = None if daemon.is_stopping else daemon.successor
@@ -122,8 +128,9 @@ def _write_nowhere() -> None:
 
 
 @contextlib.contextmanager
-def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
+def _helpers(prepared: Prepared, store: Store, daemon: Daemon) -> Iterator[None]:
     """Everything that posts events from outside: other processes, the clock, the people tree."""
+    config = prepared.config
 
     def answer(command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         reply: Future[Record] = Future()
@@ -137,12 +144,28 @@ def _helpers(config: Config, store: Store, daemon: Daemon) -> Iterator[None]:
         schedule = Schedule(config, last.at if last else None, lambda chore: daemon.post(Due(chore)))
         stack.callback(schedule.stop)
         daemon.condition.next_recluster = schedule.next_recluster
-        with contextlib.suppress(OSError):
-            # an unwritable place is reported, and tried again, when there is something to put there
-            config.people.dir.mkdir(parents=True, exist_ok=True)
-        if config.people.dir.is_dir():
-            watch = TreeWatch(config.people.dir, lambda path: daemon.post(TreeTouched(path)))
-            stack.callback(watch.stop)
-            if watch.works:
-                daemon.tree_is_watched()
+
+        def watch_tree() -> None:
+            # where it does not answer, another time
+            if prepared.answers.answers(os.fsencode(config.people.dir)):
+                daemon.watch_tree = _nothing
+                _watch_tree(config, daemon, stack)
+
+        daemon.watch_tree = watch_tree
+        watch_tree()
         yield
+
+
+def _watch_tree(config: Config, daemon: Daemon, stack: contextlib.ExitStack) -> None:
+    with contextlib.suppress(OSError):
+        # an unwritable place is reported, and tried again, when there is something to put there
+        config.people.dir.mkdir(parents=True, exist_ok=True)
+    if config.people.dir.is_dir():
+        watch = TreeWatch(
+            config.people.dir, lambda path: daemon.post(TreeTouched(path)), on_works=daemon.tree_is_watched
+        )
+        stack.callback(watch.stop)
+
+
+def _nothing() -> None:
+    pass

@@ -20,6 +20,7 @@ from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, Isolated
 from facewatchd.photos.decoding.read import PhotoReader
 from facewatchd.pipeline.tree.pictures import cut_faces, is_cover
 from facewatchd.store import PersonFace
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class CoverCutter:
         limits: Of one photo.
         on_cut: Called in the thread with the owner whose cover, or picture of a face, is ready.
         kept: Where pictures of faces are kept.
+        answers: Tells whether the file systems of the photos answer.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class CoverCutter:
         limits: DecodeLimits,
         on_cut: Callable[[Owner], None],
         kept: KeptPictures | None = None,
+        answers: Answers | None = None,
     ) -> None:
+        self._answers = Answers() if answers is None else answers
         self._decoders = decoders
         self._limits = limits
         self._on_cut = on_cut
@@ -117,7 +121,7 @@ class CoverCutter:
                     del self._pending[path]
                     return
             try:
-                cut = cut_faces(faces, reader)
+                cut = cut_faces(faces, reader) if self._answers.answers(path) else {}
             except Exception:  # the boundary of one photo: whatever it is, the others are looked at
                 log.exception("Cutting a cover went wrong")
                 cut = {}

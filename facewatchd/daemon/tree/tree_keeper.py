@@ -99,7 +99,8 @@ class TreeKeeper:
 
     def touched(self, path: bytes) -> None:
         """Something changed in the tree, by its path there: if not by us, see what, soon, when the user has finished."""
-        if not self._looked.is_news(self.settings.path, path):
+        # what does not answer is not looked at: it may be any change
+        if self._answers() and not self._looked.is_news(self.settings.path, path):
             return
         now = self._clock()
         if not self._dirty:
@@ -141,7 +142,7 @@ class TreeKeeper:
         now = self._clock()
         if now >= self._due:
             self.touch(set())
-        if self._dirty and (self._changed is None or not self._looked.watched):
+        if self._dirty and (self._changed is None or not self._looked.watched) and self._answers():
             self._see_changes(now)
         if not self._dirty or now < self._finished or (now < self._not_before and (not idle or self.problem)):
             return
@@ -155,6 +156,9 @@ class TreeKeeper:
         else:
             seconds = self._clock() - now
             self._not_before = now + seconds / _SHARE
+
+    def _answers(self) -> bool:
+        return self.settings.answers.answers(self.settings.path)
 
     def _see_changes(self, now: float) -> None:
         """What is being done while the program starts, and in a tree that cannot be watched, is not told of."""
@@ -171,6 +175,12 @@ class TreeKeeper:
                 self._began = now
             self._last = now
             self._finished = max(self._finished, min(now + wait, self._began + _LONGEST_S))
+
+    def left(self) -> None:
+        """A thread that may have been at work here is left behind: what it has seen is not known, and all is to be done again."""
+        watched, self._looked = self._looked.watched, Looked()
+        self._looked.watched = watched
+        self.touch(None)
 
     def catch_up(self) -> None:
         """What the user did to the tree comes before what is said by command after it, and is what `undo` takes back."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 log = logging.getLogger(__name__)
+
+_PATIENCE_S = 5.0
 
 
 class _Handler(FileSystemEventHandler):
@@ -36,15 +39,33 @@ class TreeWatch:
     Args:
         people_dir: The people tree; must exist.
         on_change: Called in a thread of its own with the path of what changed, relative to the tree; must return at once.
+        on_works: Called once all of it is watched, in any thread.
     """
 
-    def __init__(self, people_dir: Path, on_change: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, people_dir: Path, on_change: Callable[[bytes], None], on_works: Callable[[], None] = lambda: None
+    ) -> None:
         self._observer = Observer()
+        self._on_works = on_works
+        self._stopped = False
+        # watchdog looks at what the links lead to, which may be on a share that does not answer
+        thread = threading.Thread(
+            target=self._begin, args=(_Handler(people_dir, on_change), str(people_dir)), name="tree-watch", daemon=True
+        )
+        thread.start()
+        thread.join(_PATIENCE_S)
+
+    def _begin(self, handler: _Handler, people_dir: str) -> None:
         try:
-            self._observer.schedule(_Handler(people_dir, on_change), str(people_dir), recursive=True)
+            self._observer.schedule(handler, people_dir, recursive=True)
             self._observer.start()
         except OSError as error:
             log.info("The people tree is not watched (%s); renamed folders are noticed later", error.strerror)
+            return
+        if self._stopped:
+            self._observer.stop()
+        else:
+            self._on_works()
 
     @property
     def works(self) -> bool:
@@ -52,6 +73,7 @@ class TreeWatch:
         return self._observer.is_alive()
 
     def stop(self) -> None:
+        self._stopped = True
         if self._observer.is_alive():
             self._observer.stop()
             self._observer.join(2)

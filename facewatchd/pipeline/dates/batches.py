@@ -82,7 +82,7 @@ def fix_batch(store: Store, settings: DateSettings, *, photo: bytes | None = Non
         )
     named = None if photo is None else _named(store, photo)
     if not after:
-        recover(store)
+        recover(store, settings.answers)
     batch = Batch()
     due = _in_time(batch, _photos_after(store, after), lambda one: one.photo_id) if named is None else [named]
     for one in due:
@@ -103,7 +103,7 @@ def undo_batch(store: Store, settings: DateSettings, *, photo: bytes | None = No
     """
     named = None if photo is None else _named(store, photo)
     if not after:
-        recover(store)
+        recover(store, settings.answers)
     batch = Batch()
     writes = store.date_journal.done([named.photo_id] if named else None)
     if named is not None and not writes:

@@ -328,6 +328,7 @@ def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, 
     if path is None:
         return Outcome(Act.REPORT, "The photo is gone.", set())
     try:
+        settings.refuse_silent(path)
         data, stat = read_for_change(path)
         back = _way_back(data, write, path)
         _set_state(store, write, WriteState.UNDOING)

@@ -4,7 +4,7 @@ The capture date of a photo taken in: what it has, what would be done about it a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from facewatchd.config import Config
@@ -12,11 +12,13 @@ from facewatchd.core.dates.evidence import Evidence
 from facewatchd.core.dates.plan import Act, DatePlan, Layout, Mode, needs_date, plan, unwritable
 from facewatchd.core.dates.rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
 from facewatchd.domain import DateFinding, DateSource, SeenFile
+from facewatchd.errors import PhotoBusyError
 from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.decoding.read import read_settled
 from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.writing.patch import layout_of
 from facewatchd.photos.writing.write import obstacle
+from facewatchd.watch.answering import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class DateSettings:
         timezone: Of moments known in UTC only; None for the machine's.
         write_date_only: Whether a date without a time may be written.
         max_megapixels: Larger photos are not checked, and so not written.
+        answers: Tells whether the file systems of the photos answer.
     """
 
     mode: Mode
@@ -35,9 +38,10 @@ class DateSettings:
     timezone: ZoneInfo | None
     write_date_only: bool
     max_megapixels: float
+    answers: Answers = field(default_factory=Answers, compare=False)
 
     @classmethod
-    def of(cls, config: Config) -> DateSettings:
+    def of(cls, config: Config, answers: Answers | None = None) -> DateSettings:
         dates = config.dates
         return cls(
             Mode(dates.mode),
@@ -45,7 +49,16 @@ class DateSettings:
             ZoneInfo(dates.timezone) if dates.timezone else None,
             dates.write_date_only,
             config.ingest.max_megapixels,
+            Answers() if answers is None else answers,
         )
+
+    def refuse_silent(self, path: bytes) -> None:
+        """
+        Raises:
+            PhotoBusyError: The file system of a photo does not answer.
+        """
+        if not self.answers.answers(path):
+            raise PhotoBusyError("The photo cannot be read yet", self.answers.why_not(path), path)
 
 
 def rules_of(config: Config) -> DateRules:
@@ -96,6 +109,7 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     Raises:
         PhotoError: It cannot be read, or has changed.
     """
+    settings.refuse_silent(path)
     beside = fingerprint_at(path)
     evidence = read_evidence(path, seen.path, seen.stat)
     finding = settings.rules.finding(evidence, now, settings.timezone)

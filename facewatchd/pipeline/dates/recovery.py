@@ -16,14 +16,20 @@ from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.writing.edits import Edit, applied
 from facewatchd.photos.writing.write import TEMPORARY_PREFIX, read_file, restore
 from facewatchd.store import DateWrite, Store, WriteState
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
 
-def recover(store: Store) -> None:
-    """Look into what was under way when the program last ended."""
+def recover(store: Store, answers: Answers | None = None) -> None:
+    """Look into what was under way when the program last ended. What does not answer now is looked into another time."""
+    answers = Answers() if answers is None else answers
     for write in store.date_journal.under_way():
-        settle(store, write)
+        path = target_of(store, write)
+        if path is None or answers.answers(path):
+            settle(store, write)
+        else:
+            log.warning("What became of a date cannot be seen yet: %s", answers.why_not(path))
 
 
 def settle(store: Store, write: DateWrite) -> None:

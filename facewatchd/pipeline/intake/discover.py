@@ -5,7 +5,7 @@ What the scanner and the watcher saw -> what is to be taken in, what has moved, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from facewatchd.core.intake.disappearance import Absence, doubt, is_gone
@@ -133,14 +133,16 @@ def _place_of(store: Store, placed: PlacedPhoto) -> Place | None:
     return None if b"\0" in placed.path else Places(store, store.roots.all()[placed.root_id]).look(placed.path)
 
 
-def is_gone_from(store: Store, placed: PlacedPhoto) -> bool:
+def is_gone_from(store: Store, placed: PlacedPhoto, away: Container[RootId] = ()) -> bool:
     """
-    Whether a photo's file is not, or not any more as it was, where the index has it. Of a root that is not there, or has
-    another in its place, nothing is known, so that nothing is gone from it (R5). A root that is not watched any more holds
-    nothing back (R39).
+    Whether a photo's file is not, or not any more as it was, where the index has it. Of a root that is not there, does not
+    answer (`away`), or has another in its place, nothing is known, so that nothing is gone from it (R5). A root that is not
+    watched any more holds nothing back (R39).
     """
     if b"\0" in placed.path or not store.roots.is_watched(placed.root_id):
         return True
+    if placed.root_id in away:
+        return False
     root = store.roots.all()[placed.root_id]
     try:
         found = os.lstat(root.path)
@@ -167,15 +169,23 @@ class Discovery:
         roots: The roots watched.
         settle_s: See `watch.settle_s`.
         settle_open_s: See `watch.settle_open_s`.
-        trusted: Roots whose ctimes no program can set.
+        trusted: Roots with ctimes that no program can set.
+        away: Roots that do not answer, in which nothing may be touched.
     """
 
     def __init__(
-        self, store: Store, roots: Mapping[RootId, Root], settle_s: float, settle_open_s: float, trusted: set[RootId]
+        self,
+        store: Store,
+        roots: Mapping[RootId, Root],
+        settle_s: float,
+        settle_open_s: float,
+        trusted: set[RootId],
+        away: Container[RootId] = (),
     ) -> None:
         self._store = store
         self._roots = roots
         self._trusted = trusted
+        self._away = away
         self._gate: Gate[tuple[RootId, bytes]] = Gate(settle_s, settle_open_s)
 
     def waiting(self) -> int:
@@ -228,9 +238,7 @@ class Discovery:
         others = [placed for placed in photos.same_file(seen.stat) if (placed.root_id, placed.path) != key]
         # the very file is here: that its old folder cannot be looked into does not make it two
         gone = [
-            placed
-            for placed in others
-            if not (self._store.roots.is_watched(placed.root_id) and is_there(self._store, placed))
+            placed for placed in others if not (self._store.roots.is_watched(placed.root_id) and self._is_there(placed))
         ]
         if known is None and len(gone) < len(others):
             return None, set()  # a hard link, or a second way to the same folder: one name is enough (R8)
@@ -241,6 +249,10 @@ class Discovery:
             return None, {*photos.people_in([photo_id]), None}
         photos.wait(seen)
         return seen, set()
+
+    def _is_there(self, placed: PlacedPhoto) -> bool:
+        """... as far as is known: what does not answer is where it was."""
+        return placed.root_id in self._away or is_there(self._store, placed)
 
     def look_at(
         self, root: Root, path: bytes, *, closed: bool, now: float, again: bool = False

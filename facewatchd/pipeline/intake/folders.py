@@ -15,11 +15,12 @@ from facewatchd.config import Config, with_folders
 from facewatchd.core.intake.roots import is_inside
 from facewatchd.errors import ConfigError, FacewatchError, displayable
 from facewatchd.store import Folders, Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
 
-def remembered(config: Config) -> Config:
+def remembered(config: Config, answers: Answers | None = None) -> Config:
     """
     The configuration with the folders that its state knows, for a command. A state that is missing or cannot be read is not
     this function's business.
@@ -29,34 +30,41 @@ def remembered(config: Config) -> Config:
             folders = store.folders()
     except FacewatchError:
         return config
-    return with_folders(config, folders.photos, folders.people)
+    return with_folders(config, folders.photos, folders.people, (Answers() if answers is None else answers).real_path)
 
 
-def usable_folders(config: Config, store: Store) -> Config:
+def usable_folders(config: Config, store: Store, answers: Answers | None = None) -> Config:
     """
     The folders of a run of the daemon.
 
+    Args:
+        config: As read.
+        store: The state.
+        answers: Tells whether the file systems answer. A folder on one that does not is waited for, where it is known.
+
     Raises:
         ConfigError: There is no photo folder, or one that is not there and never was.
+        FacewatchError: One that is not known does not answer.
     """
+    answers = Answers() if answers is None else answers
     before = store.folders()
-    config = with_folders(config, before.photos, before.people)
+    config = with_folders(config, before.photos, before.people, answers.real_path)
     if not config.photos:
         raise ConfigError("There is no photo folder to watch", "Name one by --photos, or under 'photos:' in the file.")
     for path in config.photos:
-        _refuse_unknown(store, path, before.photos)
+        _refuse_unknown(store, path, before.photos, answers)
     return config
 
 
-def settle_folders(config: Config, store: Store) -> Config:
+def settle_folders(config: Config, store: Store, answers: Answers | None = None) -> Config:
     """
     The folders of a run of the daemon, which the state remembers from now on.
 
     Raises:
-        ConfigError: See `usable_folders`.
+        FacewatchError: See `usable_folders`.
     """
     before = store.folders()
-    config = usable_folders(config, store)
+    config = usable_folders(config, store, answers)
     tell_other_people_folder(config, before)
     if before.photos and {*before.photos} != {*config.photos}:
         log.info(
@@ -83,9 +91,14 @@ def _listed(paths: Sequence[Path]) -> str:
     return ", ".join(map(displayable, paths))
 
 
-def _refuse_unknown(store: Store, path: Path, before: Sequence[Path]) -> None:
+def _refuse_unknown(store: Store, path: Path, before: Sequence[Path], answers: Answers) -> None:
     """A folder that is not there is away where it was there before, and mistyped where it never was."""
-    real = os.path.realpath(os.fsencode(path))
+    real = answers.real_path(os.fsencode(path))
+    if not answers.answers(real):
+        if any(root.path == real for root in store.roots.all().values()):
+            return
+        # symbolic links on it cannot be followed: which folder it is cannot be told
+        raise FacewatchError("A photo folder that is not known does not answer", answers.why_not(real), path)
     try:
         os.stat(real)
     except OSError as error:

@@ -35,6 +35,7 @@ from facewatchd.domain import (
     PersonId,
     PhotoId,
     Root,
+    RootId,
     SamePhoto,
     SeenFile,
     TakenPhoto,
@@ -217,16 +218,23 @@ def take_in(
     )
 
 
-def keep(store: Store, taken: TakenPhoto, model_id: str, dim: int, thresholds: Thresholds) -> Scope:
+def keep(
+    store: Store,
+    taken: TakenPhoto,
+    model_id: str,
+    dim: int,
+    thresholds: Thresholds,
+    away: Container[RootId] = (),
+) -> Scope:
     """
-    Store a photo just taken in and assign its faces, all in one transaction.
+    Store a photo just taken in and assign its faces, all in one transaction. Nothing is touched in the roots that are `away`.
 
     Returns:
         Whose folders change by it.
     """
     with store.transaction():
         before = store.photos.find(taken.seen.root_id, taken.seen.path)
-        _recognise_moved(store, taken.seen, taken.content_hash)
+        _recognise_moved(store, taken.seen, taken.content_hash, away)
         is_same_picture = store.photos.find_content(taken.seen) == taken.content_hash
         has_more = lead(store, taken, thresholds)
         photo_id = store.photos.take(taken, model_id)
@@ -305,16 +313,16 @@ def known_contents(store: Store, seen: SeenFile, model_id: str) -> Container[byt
     return KnownPictures(store.path.parent, model_id, store.photos.content_of(seen.root_id, seen.path, model_id))
 
 
-def keep_same(store: Store, same: SamePhoto, thresholds: Thresholds) -> Scope | None:
+def keep_same(store: Store, same: SamePhoto, thresholds: Thresholds, away: Container[RootId] = ()) -> Scope | None:
     """
-    Store that a picture known already is (also, or again) in this file.
+    Store that a picture known already is (also, or again) in this file. Nothing is touched in the roots that are `away`.
 
     Returns:
         Whose folders change; None where the picture has turned up elsewhere in the meantime, or no other file is shown
         instead any more, so that this file has to be taken in for itself.
     """
     with store.transaction():
-        _recognise_moved(store, same.seen, same.content_hash)
+        _recognise_moved(store, same.seen, same.content_hash, away)
         leader = stand_in(store, same.seen, same.date)
         if leader is not None:
             return join(store, same, leader, thresholds)
@@ -324,12 +332,12 @@ def keep_same(store: Store, same: SamePhoto, thresholds: Thresholds) -> Scope | 
         return {*store.photos.people_in([photo_id]), None}
 
 
-def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes) -> None:
+def _recognise_moved(store: Store, seen: SeenFile, content_hash: bytes, away: Container[RootId]) -> None:
     """A photo that appears where another with the same picture has gone is that photo: it keeps faces and names."""
     placed = store.photos.same_content(content_hash)
     if any((photo.root_id, photo.path) == (seen.root_id, seen.path) for photo in placed):
         return
-    moved = the_same_photo((photo for photo in placed if is_gone_from(store, photo)), seen.path)
+    moved = the_same_photo((photo for photo in placed if is_gone_from(store, photo, away)), seen.path)
     if moved is not None:
         move(store, moved.photo.photo_id, seen)
 

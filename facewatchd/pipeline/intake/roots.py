@@ -13,6 +13,7 @@ from facewatchd.core.intake.roots import Carry, KnownRoot, Likeness, is_inside, 
 from facewatchd.domain import Root, RootId
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 from facewatchd.watch.roots import RootIdentity, is_another
 from facewatchd.watch.scanner import stat_photo
 
@@ -22,19 +23,21 @@ SAMPLE = 20
 """So many photos of a folder are asked for to recognise it."""
 
 
-def settle_roots(store: Store, paths: Sequence[bytes]) -> list[Root]:
+def settle_roots(store: Store, paths: Sequence[bytes], answers: Answers | None = None) -> list[Root]:
     """
     Tell the state which folders are watched, in one transaction.
 
     Args:
         store: The state.
         paths: The folders, absolute, without symlinks; they need not be there now.
+        answers: Tells whether the file systems answer. One that does not is taken for what it was.
 
     Returns:
         The roots, in this order.
     """
+    answers = Answers() if answers is None else answers
     with store.transaction():
-        carries = plan_carries(paths, *_evidence(store, paths))
+        carries = plan_carries(paths, *_evidence(store, paths, answers))
         # at once, as folders may have changed places
         moved = {carry.root.root_id: carry.to for carry in carries if carry.is_whole}
         store.roots.readdress(moved)
@@ -122,13 +125,15 @@ def _is_any_there(store: Store, carry: Carry, new: bytes) -> bool:
     )
 
 
-def _evidence(store: Store, paths: Sequence[bytes]) -> tuple[list[KnownRoot], dict[tuple[RootId, bytes], Likeness]]:
+def _evidence(
+    store: Store, paths: Sequence[bytes], answers: Answers
+) -> tuple[list[KnownRoot], dict[tuple[RootId, bytes], Likeness]]:
     """What is known, and how far each configured folder that holds none of it looks like one that is not at home."""
     roots = [root for root in store.roots.all().values() if store.photos.count_all(root.root_id)]
-    strangers = {root for root in roots if _is_stranger_there(store, root)}
+    strangers = {root for root in roots if answers.answers(root.path) and _is_stranger_there(store, root)}
     known = [KnownRoot(root, root.path in paths and root not in strangers) for root in roots]
     homes = {one.root.path for one in known if one.is_home}
-    places = [path for path in paths if path not in homes and os.path.isdir(path)]
+    places = [path for path in paths if path not in homes and answers.answers(path) and os.path.isdir(path)]
     away = [one.root for one in known if not one.is_home]
     return known, {(root.root_id, path): _likeness(store, root, path) for root in away for path in places}
 

@@ -24,7 +24,7 @@ from facewatchd.pipeline.tree.apply import apply_plan, content_maker
 from facewatchd.pipeline.tree.correct import as_read, correct
 from facewatchd.pipeline.tree.files import photo_files
 from facewatchd.pipeline.tree.idle_copies import next_due
-from facewatchd.pipeline.tree.owner import is_ours, owner_of, refuse_other
+from facewatchd.pipeline.tree.owner import is_ours, owner_of, refuse_other, refuse_silent
 from facewatchd.pipeline.tree.pictures import Cutter, cut_now, let_go
 from facewatchd.pipeline.tree.plan import plan_new_tree, plan_tree
 from facewatchd.pipeline.tree.read import lost_tree, read_tree
@@ -84,6 +84,7 @@ def materialize(
     Raises:
         TreeError: The tree cannot be read or written, or is not there. What was done is in the manifest.
     """
+    refuse_silent(store, settings.path, settings.answers, copies=settings.links in {LinkMode.COPY, LinkMode.HARDLINK})
     known_owner = refuse_other(store, settings.path)
     if dry_run and not os.path.isdir(settings.path):
         return Materialized((), plan_new_tree(store, settings, scope).actions)
@@ -95,7 +96,7 @@ def materialize(
         raise lost_tree(settings)
     files = photo_files(store, settings.links, looked.compared)
     kept = KeptPictures(store.folder)
-    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels), kept))
+    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels), kept, settings.answers))
     owner = owner_of(store) if not dry_run else None
     claim = Claim(
         settings.links is not LinkMode.COPY,
@@ -142,7 +143,7 @@ def _leave_old_tree(store: Store, settings: TreeSettings) -> bool:
     place = store.tree_place()
     if (place in {None, settings.path} and not store.is_restored()) or is_ours(store, settings.path):
         return False
-    if place is not None and place != settings.path and is_ours(store, place):
+    if place is not None and place != settings.path and settings.answers.answers(place) and is_ours(store, place):
         with contextlib.suppress(TreeError):
             materialize(store, replace(settings, path=place), set())
         log.info(

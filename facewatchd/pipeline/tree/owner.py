@@ -12,6 +12,7 @@ from facewatchd.config import Config
 from facewatchd.errors import FacewatchError, TreeError, displayable
 from facewatchd.people.markers import TreeOwner, read_tree_owner
 from facewatchd.store import Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,40 @@ def is_ours(store: Store, path: bytes) -> bool:
     return owner is not None and owner.state_id == store.state_id()
 
 
-def refuse_other_owner(config: Config, store: Store) -> None:
+def refuse_other_owner(config: Config, store: Store, answers: Answers | None = None) -> None:
     """
+    One that does not answer is held against its owner when it is looked after.
+
     Raises:
         TreeError: The people folder belongs to another state.
     """
-    refuse_other(store, os.fsencode(config.people.dir))
+    path = os.fsencode(config.people.dir)
+    if (Answers() if answers is None else answers).answers(path):
+        refuse_other(store, path)
+
+
+def refuse_silent(store: Store, path: bytes, answers: Answers, *, copies: bool) -> None:
+    """
+    Args:
+        store: The state.
+        path: The people folder.
+        answers: Tells whether the file systems answer.
+        copies: Whether photos are copied into it, or linked as files, so that they must be there, too.
+
+    Raises:
+        TreeError: Something that has to be looked at or written does not answer.
+    """
+    if not answers.answers(path):
+        raise TreeError(
+            "The people tree waits", f"{answers.why_not(path)} The tree is looked after when it answers again.", path
+        )
+    for root in store.roots.all().values() if copies else ():
+        if store.roots.is_watched(root.root_id) and not answers.answers(root.path):
+            raise TreeError(
+                "The people tree waits",
+                f"Photos that are copied into it do not answer. {answers.why_not(root.path)}",
+                root.path,
+            )
 
 
 def refuse_other(store: Store, path: bytes) -> TreeOwner | None:

@@ -16,6 +16,7 @@ from facewatchd.people.covers import cut_cover
 from facewatchd.people.kept_pictures import KeptPictures, picture_key
 from facewatchd.photos.decoding.read import PhotoRead, PhotoReader
 from facewatchd.store import PersonFace, Store
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -79,19 +80,21 @@ def cut_faces(faces: Sequence[PersonFace], reader: PhotoReader) -> dict[PersonFa
     return cut
 
 
-def cut_now(reader: PhotoReader, kept: KeptPictures | None = None) -> Cutter:
+def cut_now(reader: PhotoReader, kept: KeptPictures | None = None, answers: Answers | None = None) -> Cutter:
     """
     Cuts faces out of what this reads, while everything else waits.
 
     Args:
         reader: Reads the photos.
         kept: Pictures that need not be cut, and those of faces that are asked about come in.
+        answers: Tells whether the file systems answer; what does not is not cut.
     """
+    does = Answers() if answers is None else answers
 
     def cut(owner: Owner, face: PersonFace) -> bytes | None:
         key = picture_key(face.content, face.box)
         picture = kept.get(key) if kept is not None else None
-        if picture is None:
+        if picture is None and does.answers(face.path):
             picture = cut_faces([face], reader).get(face)
             if picture is not None and kept is not None and not is_cover(owner):
                 kept.put(key, picture)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from facewatchd.config import Config
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.link_names import USUAL, Template, template
+from facewatchd.watch.answering import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class TreeSettings:
         name: How links are named.
         pictures: So many of the newest unknown faces have a picture beside their link, and so has every face in `_review`;
             0: none has.
+        answers: Tells whether the file systems of the tree and of the photos answer.
     """
 
     path: bytes
@@ -39,11 +41,13 @@ class TreeSettings:
     together: int = 0
     name: Template = field(default_factory=lambda: template(USUAL))
     pictures: int = 0
+    answers: Answers = field(default_factory=Answers, compare=False)
 
     @classmethod
-    def of(cls, config: Config) -> TreeSettings:
+    def of(cls, config: Config, answers: Answers | None = None) -> TreeSettings:
+        answers = Answers() if answers is None else answers
         return cls(
-            os.path.realpath(os.fsencode(config.people.dir)),
+            answers.real_path(os.fsencode(config.people.dir)),
             config.people.min_faces,
             LinkMode(config.people.links),
             config.ingest.max_megapixels,
@@ -53,4 +57,5 @@ class TreeSettings:
             config.people.together,
             template(config.people.link_name),
             config.people.face_pictures,
+            answers,
         )

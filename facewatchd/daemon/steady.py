@@ -1,0 +1,140 @@
+"""
+The thread that owns the state asks before it touches what others serve; still, a file system may stop answering while it is at
+work there, and then it waits, perhaps for ever, and cannot be interrupted. Such a thread is left behind, as a process is by
+which the power fails: what it had begun in the state is undone, and another thread goes on. The one that was left ends as
+soon as it comes to the state again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from facewatchd.daemon.events import Event
+from facewatchd.errors import LeftBehindError
+from facewatchd.watch.answering import SILENT_S, Answers
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.25
+_LONG_S = 2.0
+"""Shorter work is not looked into."""
+_STOP_S = 1.5
+"""SIGTERM to exit takes at most 5 s."""
+
+_ELSEWHERE = tuple(
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), part)
+    for part in (f"store{os.sep}", f"processes{os.sep}", f"neighbours{os.sep}")
+)
+"""Who waits in one of our modules there waits for something else than a user's file."""
+_LIBRARIES = ("threading.py", "queue.py", "subprocess.py", "selectors.py", "connection.py", "socket.py")
+
+
+class Steady:
+    """
+    Runs the loop.
+
+    Args:
+        answers: Tells whether the file systems answer.
+        is_stopping: Whether the daemon ends.
+        silent_s: A thread that waits for a file system for so long is left behind.
+    """
+
+    def __init__(self, answers: Answers, is_stopping: Callable[[], bool], silent_s: float = SILENT_S) -> None:
+        self._answers = answers
+        self._is_stopping = is_stopping
+        self._silent_s = silent_s
+        self._thread: threading.Thread | None = None
+        self._since: float | None = None
+        self._event: Event | None = None
+        self._seen: tuple[FrameType, int] | None = None
+
+    def works(self, event: Event | None = None) -> None:
+        """The loop begins with an event, or with what is to be done beside."""
+        self._since, self._event = time.monotonic(), event
+
+    def rests(self) -> None:
+        """
+        The loop waits for an event.
+
+        Raises:
+            LeftBehindError: Another thread has taken it over.
+        """
+        if threading.current_thread() is not self._thread:
+            raise LeftBehindError
+        self._since, self._event = None, None
+
+    def run(self, work: Callable[[], None], left: Callable[[threading.Thread, Event | None], None]) -> None:
+        """
+        Do the work, in a thread, to its end.
+
+        Args:
+            work: The loop; begun again in another thread where one is left behind.
+            left: Called with a thread that is left behind, and the event that it had in hand; then nothing else works.
+
+        Raises:
+            BaseException: As the work does.
+        """
+        while True:
+            failures: list[BaseException] = []
+            self._thread = threading.Thread(target=_run, args=(work, failures), name="loop", daemon=True)
+            self.works()
+            self._thread.start()
+            while self._thread.is_alive() and not self._is_stuck(self._thread):
+                self._thread.join(_LOOK_S)
+            if not self._thread.is_alive():
+                if failures:
+                    raise failures[0]
+                return
+            thread, self._thread = self._thread, None
+            log.error(
+                "A file system stopped answering in the midst of the work (%s). The work goes on without it.",
+                " ".join(self._answers.silent_ones()),
+            )
+            self._answers.leave(thread)
+            left(thread, self._event)
+            if self._is_stopping():
+                return
+
+    def _is_stuck(self, thread: threading.Thread) -> bool:
+        """Whether the loop waits for a file system that does not answer."""
+        since = self._since
+        limit = _STOP_S if self._is_stopping() else self._silent_s
+        if since is None or time.monotonic() - since < min(_LONG_S, limit):
+            self._seen = None
+            return False
+        # asked on the way, so that it is known when that is needed
+        if self._answers.waits_s() < limit or time.monotonic() - since < limit:
+            return False
+        before, self._seen = self._seen, _where(thread)
+        return self._seen is not None and self._seen == before
+
+
+def _run(work: Callable[[], None], failures: list[BaseException]) -> None:
+    try:
+        work()
+    except LeftBehindError:
+        log.info("What stopped answering in the midst of the work answers again")
+    except BaseException as error:  # noqa: BLE001 - it is raised where the work was wanted
+        failures.append(error)
+
+
+def _where(thread: threading.Thread) -> tuple[FrameType, int] | None:
+    """Where a thread waits in a call of the system that may be about a user's file; None where it does not."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
+    if frame is None:
+        return None
+    name = frame.f_code.co_filename
+    if name.startswith(_ELSEWHERE) or name.endswith(_LIBRARIES):
+        return None
+    try:
+        state = Path(f"/proc/self/task/{thread.native_id}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return None
+    return None if state == b"R" else (frame, frame.f_lasti)

@@ -1,0 +1,106 @@
+"""Whether a file system answers is asked by somebody else, and what is caught all the same holds nobody up."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import time
+from pathlib import Path
+
+from hanging import hanging_mount
+from helpers import jpeg, open_archive
+from running import wait_until
+
+from facewatchd.config import load_config
+from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
+from facewatchd.daemon.folders.sources import Sources
+from facewatchd.domain import Health
+from facewatchd.watch.answering import Answers, reach
+from facewatchd.watch.mounts import parse_mounts
+
+
+def test_a_path_is_followed_up_to_what_others_serve(tmp_path: Path) -> None:
+    """Through links, relative and absolute, and round in a circle; nothing beyond the mount point is touched."""
+    table = b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / %s rw - nfs4 nas:/ rw\n" % os.fsencode(tmp_path / "nas")
+    mounts, top = parse_mounts(table), os.fsencode(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "up").symlink_to("../nas/./pictures")
+    (tmp_path / "to").symlink_to(tmp_path / "in")
+    (tmp_path / "round").symlink_to("round")
+    path, mount = reach(top + b"/to/up/2019", mounts)
+    assert (path, mount) == (top + b"/nas/./pictures/2019", mounts[1])
+    assert reach(top + b"/in/../nas", mounts)[1] == mounts[1]
+    for local in (b"/to/x", b"/nasty", b"/round/x"):
+        assert reach(top + local, mounts)[1] is None
+
+
+def test_what_hangs_is_told_and_what_answers_again_too(tmp_path: Path) -> None:
+    """Asking takes no longer than it is allowed to; what is mounted anew in the same place is another."""
+    answers, point = Answers(patience_s=0.3, silent_s=0.6), tmp_path / "nas"
+    path = os.fsencode(point / "photos")
+    with hanging_mount(tmp_path / "behind", point) as mount:
+        (tmp_path / "link").symlink_to(point)
+        assert answers.answers(path)
+        assert answers.silence(path) == ""
+        mount.mute()
+        wait_until(lambda: not answers.answers(path), 5)
+        began = time.monotonic()
+        assert not answers.answers(path)
+        assert not answers.answers(os.fsencode(tmp_path), inside=True)
+        assert answers.real_path(os.fsencode(tmp_path / "link" / "a")) == os.fsencode(point / "a")
+        assert time.monotonic() - began < 0.3
+        assert answers.answers(os.fsencode(tmp_path))
+        wait_until(lambda: f"{point} (fuse) has not answered since" in answers.silence(path), 5)
+        assert answers.waits_s() > 0.5
+        mount.go_on()
+        wait_until(lambda: answers.answers(path), 5)
+        assert (answers.silence(path), answers.waits_s()) == ("", 0.0)
+        mount.stop()
+        wait_until(lambda: not answers.answers(path), 5)
+        subprocess.run(["umount", "-l", str(point)], check=True)
+        with hanging_mount(tmp_path / "behind", point):
+            wait_until(lambda: answers.answers(path), 5)
+    answers.close()
+
+
+def test_a_scan_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
+    """The folder is offline meanwhile, the others are scanned; when it answers it is scanned from the beginning."""
+    archive = open_archive(tmp_path / "archive")
+    local, nas = tmp_path / "local", tmp_path / "nas"
+    local.mkdir()
+    (local / "a.jpg").write_bytes(jpeg(1))
+    config = load_config(
+        None,
+        {"photos": [nas, local], "people": {"dir": tmp_path / "people"}, "state": {"dir": archive.store.folder}},
+    )
+    told: queue.SimpleQueue[ScanPart | ScanEnd] = queue.SimpleQueue()
+    with hanging_mount(tmp_path / "behind", nas) as mount:
+        for number in range(2000):
+            (tmp_path / "behind" / f"{number}.jpg").write_bytes(b"")
+        answers = Answers(patience_s=0.5)
+        sources = Sources(config, archive.store, lambda _root, _hint: None, told.put, answers)
+        remote, root = (sources.at(os.fsencode(path)) for path in (nas, local))
+        with mount.in_the_end():
+            sources.start()
+            # a stat of each of its files is under way now, or about to be
+            mount.mute()
+            wait_until(lambda: sources.look_out() and remote.root_id in sources.away, 10)
+            assert sources.online() == [root.root_id]
+            ends: list[ScanEnd] = []
+            while not ends or ends[-1].root != root:
+                part = told.get(timeout=10)
+                ends += [part] if isinstance(part, ScanEnd) else []
+            assert ends[-1].check is not None
+            assert ends[-1].check.health is Health.ONLINE
+            status = next(one for one in sources.statuses() if one.path == remote.path)
+            assert (status.health, "are kept" in status.reason) == (Health.OFFLINE, True)
+        wait_until(lambda: not sources.look_out() and not sources.away, 10)
+        seen: set[bytes] = set()
+        while len(seen) < 2000:
+            part = told.get(timeout=10)
+            if isinstance(part, ScanPart):
+                assert not part.difference.missing
+                seen |= {file.path for file in part.difference.files if file.root_id == remote.root_id}
+        sources.stop()
+        answers.close()
