@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from facewatchd.errors import displayable
+from facewatchd.errors import cause, displayable
 from facewatchd.processes.start import start_module
 from facewatchd.watch import asking
 from facewatchd.watch.mounts import Mount, is_remote, mount_of, mounts_in, read_mounts
@@ -110,7 +110,7 @@ class _Asker:
                     self.channel = ours
                 self.channel.send(b"?")
             except OSError as error:
-                log.debug("Cannot ask %s whether it answers: %s", displayable(self.mount.point), error)
+                log.debug("Cannot ask %s whether it answers: %s", displayable(self.mount.point), cause(error))
                 self.end()
             else:
                 self.asked = time.monotonic()
