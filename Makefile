@@ -67,6 +67,7 @@ smoke:  ## the demo and a few tests on every Python from 3.11 on that this machi
 # ARGS chooses: "make faults ARGS='--quick kills'". Both work on folders of their own below $$TMPDIR.
 faults: $(VENV)/.installed-dev  ## disturb the real daemon in every way there is, print a table (half an hour)
 	$(BIN)/python tests/faults $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -q -m minutes)
 
 # FACEWATCHD_SOAK chooses how many histories; they, and the examples of all other properties, are others every time.
 soak: $(VENV)/.installed-dev  ## try other examples, and very many histories of the people tree (an hour)

@@ -12,6 +12,9 @@ from running import Home, fresh, photos_in, retake, wait_until
 
 from facewatchd.processes.lock import is_running
 
+# most of it is waiting for what does not answer
+pytestmark = pytest.mark.minutes
+
 
 def health(home: Home, folder: Path) -> tuple[str, str]:
     """How a photo folder fares, and why."""
