@@ -20,6 +20,7 @@ import click
 
 from facewatchd.config import Config, find_config, load_config
 from facewatchd.errors import FacewatchError, displayable, remedy
+from facewatchd.kept_signal import KeptSignal
 from facewatchd.libraries import load_error
 from facewatchd.log import set_up_logging
 
@@ -116,7 +117,7 @@ def end_when_told(code: int = 0) -> None:
     Args:
         code: To end with: not 0 where something was to be done once.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    KeptSignal.keep(signal.SIGHUP)
 
     def end(_number: int, _frame: object) -> None:
         # not sys.exit: a library's callback that the signal happens to interrupt would swallow the exception

@@ -109,8 +109,8 @@ def test_a_run_that_ends_by_itself_does_so(tmp_path_factory: pytest.TempPathFact
         status = Path(f"/proc/{daemon.process.pid}/status")
 
         def is_kept() -> bool:
-            blocked = next(line for line in status.read_text().splitlines() if line.startswith("SigBlk"))
-            return bool(int(blocked.split()[1], 16) & 1)
+            caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+            return bool(int(caught.split()[1], 16) & 1)
 
         wait_until(is_kept, 30)
         daemon.process.send_signal(signal.SIGHUP)

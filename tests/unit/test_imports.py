@@ -150,13 +150,13 @@ def test_operations_know_the_pipeline(name: str) -> None:
 @pytest.mark.parametrize("name", inside("daemon"))
 def test_the_daemon_knows_the_operations(name: str) -> None:
     """... and what is below, and not the commands; it sets the log up."""
-    assert ours(name) <= BELOW_OPERATIONS | {"daemon", "operations", "log"}
+    assert ours(name) <= BELOW_OPERATIONS | {"daemon", "operations", "log", "kept_signal"}
 
 
 @pytest.mark.parametrize("name", inside("cli"))
 def test_commands_have_arguments_and_rendering_only(name: str) -> None:
     """They call operations, and print what comes of them; of the rooms below they take words and errors. `run` is the daemon."""
-    words = {"config", "domain", "errors", "libraries", "linux", "log", ""}
+    words = {"config", "domain", "errors", "kept_signal", "libraries", "linux", "log", ""}
     assert ours(name) <= {"cli", "operations", "daemon", "core", "store"} | words
     modules = {found.module for found in imports(name)}
     below = {module for module in modules if module.split(".")[1:2] in (["daemon"], ["core"], ["store"])}

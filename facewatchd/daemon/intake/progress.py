@@ -103,6 +103,7 @@ class Progress:
         self._ends: deque[tuple[float, Mapping[Stage, float]]] = deque()
         self._show: Callable[[Figures], None] | None = None
         self._shown = 0.0
+        self._doing = ""
 
     def show_by(self, show: Callable[[Figures], None]) -> None:
         """Show how far it has come by this, several times a second, and not in the log."""
@@ -155,8 +156,8 @@ class Progress:
     def tell(self, doing: str) -> None:
         """Show how far it has come, or say so in the log, if it is time to; and when the backlog is empty."""
         now = self._clock()
-        if self._show is not None and now - self._shown >= _SHOW_EVERY_S:
-            self._shown = now
+        if self._show is not None and (doing != self._doing or now - self._shown >= _SHOW_EVERY_S):
+            self._shown, self._doing = now, doing
             self._show(self.figures(doing))
         if now - self._told < _LOG_EVERY_S or self._photos == 0:
             return

@@ -40,7 +40,10 @@ class Display:
         )
 
     def show(self, figures: Figures) -> None:
+        is_news = figures.doing != self._figures.doing
         self._figures = figures
+        if is_news:
+            self._live.refresh()
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from facewatchd.daemon.requests import understood
 from facewatchd.daemon.reread import Prepared, prepare, read_again
 from facewatchd.daemon.tree.tree_watch import TreeWatch
 from facewatchd.domain import FaceEngine
+from facewatchd.kept_signal import KeptSignal
 from facewatchd.log import set_up_logging
 from facewatchd.operations.base import Record
 from facewatchd.pipeline.dates.look import DateSettings
@@ -109,14 +110,16 @@ def _signals(daemon: Daemon) -> Iterator[None]:
 
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    # what came since the start, or the run before, was kept for us (see `command.end_when_told`)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    # since the start, or since the run before
+    waiting = before[signal.SIGHUP]
+    if isinstance(waiting, KeptSignal) and waiting.came:
+        daemon.post(Reread())
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         for number, handler in before.items():
             signal.signal(number, handler)
+        KeptSignal.keep(signal.SIGHUP)
 
 
 def _write_nowhere() -> None:
