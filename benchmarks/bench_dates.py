@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=10_000)
     parser.add_argument("--kilobytes", type=int, default=100, help="of a photo")
     arguments = parser.parse_args()
-    settings = DateSettings(Mode.INPLACE, DateRules(), None, write_date_only=False, max_megapixels=250)
+    settings = DateSettings(Mode.INPLACE, DateRules(), None, write_date_only=False)
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         fill(top, arguments.photos, arguments.kilobytes)

@@ -47,7 +47,8 @@ from facewatchd.domain import (
 )
 from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.pipeline.tree.materialize import TreeSettings, materialize
 from facewatchd.store import PersonFace, Store, StoredModel

@@ -44,7 +44,8 @@ from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.daemon.turns import TurnWatch, kind_of
 from facewatchd.errors import FacewatchError, StoreFullError, displayable
 from facewatchd.people.kept_pictures import KeptPictures
-from facewatchd.photos.decoding.isolated import Decoders
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import IsolatedReader
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
 from facewatchd.pipeline.grouping.regroup import regroup_settings
@@ -93,8 +94,12 @@ class Daemon:
         self._once = once
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_in_use(config, store, engine.info)
-        decoders, dates = Decoders(), DateSettings.of(config, answers)
+        decoders = Decoders()
         limits = decode_limits(config, engine.info.provider)
+        # looks at changed photos before their dates are written
+        self._checker = IsolatedReader(decoders)
+        checker = self._checker.within(limits)
+        dates = DateSettings.of(config, checker, answers)
         kept = KeptPictures(store.folder)
         self._covers = CoverCutter(decoders, limits, lambda owner: self.post(CoverCut(owner)), kept, answers)
         self._covers.calm = False
@@ -110,7 +115,7 @@ class Daemon:
         )
         self._sources = Sources(config, store, lambda root, hint: self.post(Hinted(root, hint)), self.post, answers)
         self._intake = Intake(
-            config, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post, answers
+            config, dates, store, decoders, engine, self._thresholds, self._sources, self._tree, self.post
         )
         self.progress = self._intake.progress
         self._dates = DateKeeper(store, dates, self._sources, self._tree)
@@ -119,7 +124,7 @@ class Daemon:
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
         )
         self._context = InDaemon(
-            config, store, self._tree, self._grouping, self.condition.vitals, self._recalibrated, answers
+            config, store, checker, self._tree, self._grouping, self.condition.vitals, self._recalibrated, answers
         )
         self._requests = Requests(self._context)
         self._turns = TurnWatch()
@@ -363,6 +368,7 @@ class Daemon:
             self._dates.work()
             if idle and not self._dates.is_busy:
                 self._dates.sum_up()
+                self._checker.end_decoder()
         if idle:
             self._be_ready()
         with self._turns.on("grouping begun"):
@@ -433,6 +439,7 @@ class Daemon:
         self._ended = True
         self._refuse_waiting()
         self._dates.sum_up()
+        self._checker.close()
         # links that are not made yet are made at the next start, which looks after the whole tree
         self.progress.end()
 

@@ -21,6 +21,7 @@ from facewatchd.operations.base import Ask, OtherVersionError, Record, Write
 from facewatchd.operations.context import Reclustered, Writing
 from facewatchd.operations.registry import OPERATIONS
 from facewatchd.operations.vitals import Vitals
+from facewatchd.photos.writing.verify import Checker
 from facewatchd.pipeline.grouping.regroup import Regrouping
 from facewatchd.pipeline.tree.materialize import Materialized
 from facewatchd.store import Store
@@ -64,6 +65,7 @@ class InDaemon(Writing):
     Args:
         config: The configuration.
         store: The state.
+        checker: Looks at changed photos before their dates are written.
         tree: Looks after the tree when people changed.
         grouping: Reclusters on demand.
         vitals: Says how things are.
@@ -75,6 +77,7 @@ class InDaemon(Writing):
         self,
         config: Config,
         store: Store,
+        checker: Checker,
         tree: TreeKeeper,
         grouping: Grouping,
         vitals: Callable[[], Vitals],
@@ -83,6 +86,7 @@ class InDaemon(Writing):
     ) -> None:
         self.config = config
         self.store = store
+        self._checker = checker
         self._tree = tree
         self._grouping = grouping
         self._vitals = vitals
@@ -106,6 +110,9 @@ class InDaemon(Writing):
         self._grouping.wanted = True
         self._grouping.forced |= force
         return reply
+
+    def checker(self) -> Checker:
+        return self._checker
 
     def regrouped(self, regrouping: Regrouping | None, problem: str, held: str = "") -> None:
         """A grouping ended: all who waited for one hear of it."""

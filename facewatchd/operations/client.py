@@ -6,7 +6,8 @@ held; one that reads this process, in any case.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from facewatchd.watch.answering import Answers
 
 if TYPE_CHECKING:
     from facewatchd.operations.here import Here
+    from facewatchd.photos.writing.verify import Checker
 
 _PATIENCE_S = 3.0
 """So long `status` waits for the daemon."""
@@ -72,7 +74,8 @@ class Client:
                 with Reading(self.config, _Running(self.config), progress) as reading:
                     result = operation.run(reading, parameters)
             case Write():
-                result = self._write(operation, parameters)
+                with self._checking() as checker:
+                    result = self._write(operation, parameters, checker)
             case Sole():
                 if not operation.makes_state:
                     self._refuse_new()
@@ -99,12 +102,28 @@ class Client:
             FacewatchError: It could not be done.
         """
         following: P | None = parameters
-        while following is not None:
-            result = self._write(operation, following)
-            yield result
-            following = operation.following(following, result)
+        with self._checking() as checker:
+            while following is not None:
+                result = self._write(operation, following, checker)
+                yield result
+                following = operation.following(following, result)
 
-    def _write(self, operation: Write[P, R], parameters: P) -> R:
+    @contextlib.contextmanager
+    def _checking(self) -> Iterator[Callable[[], Checker]]:
+        """What looks at changed photos; its decoders are started when they are first needed, and kept from part to part."""
+        with contextlib.ExitStack() as stack:
+
+            @functools.cache
+            def checker() -> Checker:
+                from facewatchd.faces.sessions import CPU  # noqa: PLC0415 - as below
+                from facewatchd.photos.decoding.isolated import own_reader  # noqa: PLC0415
+                from facewatchd.pipeline.intake.limits import decode_limits  # noqa: PLC0415
+
+                return stack.enter_context(own_reader(decode_limits(self.config, CPU)))
+
+            yield checker
+
+    def _write(self, operation: Write[P, R], parameters: P, checker: Callable[[], Checker]) -> R:
         state = self.config.state.dir
         for left in reversed(range(_TRIES)):
             if is_running(state):
@@ -116,7 +135,7 @@ class Client:
                     raise
             with contextlib.ExitStack() as stack:
                 try:
-                    here = stack.enter_context(self._held())
+                    here = stack.enter_context(self._held(checker))
                 except RunningError:
                     if left and is_running(state):
                         continue  # it has begun meanwhile
@@ -126,7 +145,7 @@ class Client:
         raise AssertionError("the last try returns or raises")
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[Here]:
+    def _held(self, checker: Callable[[], Checker]) -> Iterator[Here]:
         """The state, held by this process and opened."""
         # what looks after the tree takes long to load, and reading needs none of it
         from facewatchd.operations.here import Here  # noqa: PLC0415
@@ -135,7 +154,7 @@ class Client:
         self._refuse_new()
         with single_instance(state), Store(state) as store:
             tell_other_people_folder(self.config, store.folders())
-            yield Here(self.config, store)
+            yield Here(self.config, store, checker)
 
     def _refuse_new(self) -> None:
         """A state that does not exist is not made."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from facewatchd.core.tree.scope import Scope
     from facewatchd.domain import FaceEngine
     from facewatchd.operations.vitals import Vitals
+    from facewatchd.photos.writing.verify import Checker
     from facewatchd.pipeline.grouping.regroup import Regrouping
     from facewatchd.pipeline.tree.materialize import Materialized
     from facewatchd.watch.answering import Answers
@@ -178,6 +179,10 @@ class Writing(ABC):
         Raises:
             FacewatchError: There is nothing to group, or it failed.
         """
+
+    @abstractmethod
+    def checker(self) -> Checker:
+        """What looks at changed photos before their dates are written."""
 
     @abstractmethod
     def recalibrated(self) -> None:

@@ -300,7 +300,8 @@ def _undo(writing: Writing, parameters: BatchParameters) -> DatesDone:
 
 def _done(writing: Writing, parameters: BatchParameters, work: Callable[..., Batch]) -> DatesDone:
     photo = None if parameters.photo is None else os.fsencode(parameters.photo)
-    batch = work(writing.store, DateSettings.of(writing.config, writing.answers), photo=photo, after=parameters.after)
+    settings = DateSettings.of(writing.config, writing.checker(), writing.answers)
+    batch = work(writing.store, settings, photo=photo, after=parameters.after)
     writing.record(batch.said)
     writing.look_after(batch.scope)
     return DatesDone(counts=dict(batch.counts), troubles=tuple(batch.troubles), said=tuple(batch.said), next=batch.next)

@@ -157,7 +157,8 @@ def _models(reading: Reading) -> Iterator[Finding]:
 
 
 def _decoder(reading: Reading) -> Iterator[Finding]:
-    from facewatchd.photos.decoding.isolated import Decoders  # noqa: PLC0415
+    from facewatchd.photos.decoding.decoders import Decoders  # noqa: PLC0415
+    from facewatchd.photos.decoding.sandbox import protection  # noqa: PLC0415
     from facewatchd.pipeline.intake.limits import decode_limits  # noqa: PLC0415 - needs what `_libraries` looks for
     from facewatchd.pipeline.selftest import try_decoder  # noqa: PLC0415
 
@@ -171,6 +172,16 @@ def _decoder(reading: Reading) -> Iterator[Finding]:
     finally:
         decoders.stop()
     yield _finding("decoder", Verdict.OK, f"a process of its own read a picture in {took:.2f} s")
+    said, is_all = protection()
+    if is_all:
+        yield _finding("sandbox", Verdict.OK, f"decoders are {said}")
+    else:
+        yield _finding(
+            "sandbox",
+            Verdict.WARNING,
+            f"decoders are {said}: a hostile photo could read other files",
+            "Linux has Landlock from 5.13 on; it may have to be named in lsm= of the kernel's command line.",
+        )
 
 
 def _seconds(function: Callable[[], None]) -> float:

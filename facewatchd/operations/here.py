@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from facewatchd.config import Config
 from facewatchd.core.tree.scope import Scope
@@ -14,6 +14,7 @@ from facewatchd.errors import TreeError
 from facewatchd.operations.context import Reclustered, Writing
 from facewatchd.operations.regrouping import regrouped
 from facewatchd.operations.vitals import Vitals
+from facewatchd.photos.writing.verify import Checker
 from facewatchd.pipeline.grouping.guarded import apply_guarded
 from facewatchd.pipeline.tree.materialize import Materialized, TreeSettings, materialize
 from facewatchd.store import Store
@@ -25,9 +26,11 @@ class Here(Writing):
     Args:
         config: The configuration, with the folders that the state knows.
         store: The state, held and opened by this process.
+        checker: Makes what looks at changed photos before their dates are written.
     """
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, checker: Callable[[], Checker]) -> None:
+        self._checker = checker
         self.config = config
         self.store = store
         self.answers = Answers()
@@ -53,6 +56,9 @@ class Here(Writing):
         held = apply_guarded(self.store, regrouping, started, time.time() - started, most, force=force)
         self.bring_up_to_date(None)
         return Reclustered.of(regrouping, held)
+
+    def checker(self) -> Checker:
+        return self._checker()
 
     def recalibrated(self) -> None:
         pass  # nothing is in use here

@@ -15,9 +15,10 @@ from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
 from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
-from facewatchd.photos.decoding.read import PlainReader
+from facewatchd.photos.decoding.isolated import own_reader
 from facewatchd.pipeline.grouping.thresholds import thresholds_for, thresholds_in_use
 from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
+from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.models import open_installed, refuse_others
 from facewatchd.pipeline.tree.pictures import read_picture
 from facewatchd.store import Store
@@ -161,9 +162,10 @@ def _faces(config: Config, engine: FaceEngine, photo: str) -> tuple[FoundFace, .
     answers, path = Answers(), os.path.abspath(os.fsencode(photo))
     if not answers.answers(path):
         raise FacewatchError("The photo cannot be read", answers.why_not(path), photo)
-    image = read_picture(os.fsencode(photo), PlainReader(config.ingest.max_megapixels))
     settings = IngestSettings.of(config)
-    return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)
+    with own_reader(decode_limits(config, engine.info.provider)) as reader:
+        image = read_picture(os.fsencode(photo), reader)
+        return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)
 
 
 def _title(store: Store, person_id: int | None) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 
 from facewatchd.domain import FaceEngine, FileStat, Image
 from facewatchd.errors import FacewatchError, PhotoCrashError, PhotoError, cause
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 
 log = logging.getLogger(__name__)
 

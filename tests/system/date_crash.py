@@ -19,12 +19,13 @@ from zoneinfo import ZoneInfo
 
 from date_corpus import corpus
 from helpers import Archive, open_archive
+from plain import PlainReader
 
 from facewatchd.core.dates.plan import Mode
 from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import PhotoState, TakenPhoto
-from facewatchd.photos.decoding.decode import stored_orientation
 from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.orientation import stored_orientation
 from facewatchd.pipeline.dates.fix import fix, undo
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
@@ -39,7 +40,7 @@ XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.
 
 
 def settings(mode: Mode = Mode.INPLACE) -> DateSettings:
-    return DateSettings(mode, DateRules(), ZoneInfo("UTC"), write_date_only=False, max_megapixels=10)
+    return DateSettings(mode, DateRules(), ZoneInfo("UTC"), write_date_only=False, checker=PlainReader(10))
 
 
 def put(archive: Archive, path: bytes, data: bytes) -> int:

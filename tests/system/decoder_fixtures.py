@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from bad_files import BAD_DECODER
 
-from facewatchd.photos.decoding.isolated import Decoders
+from facewatchd.photos.decoding.decoders import Decoders
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from plain import PlainReader
 
 from facewatchd.config import Config
 from facewatchd.core.matching.thresholds import Thresholds
@@ -42,7 +43,6 @@ from facewatchd.domain import (
     SeenFile,
     TakenPhoto,
 )
-from facewatchd.photos.decoding.read import PlainReader
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.pipeline.tree.materialize import TreeSettings
 from facewatchd.store import Store

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bad_files import BAD_DECODER, NONSENSE, bombs, crashing, mutations
+from bad_files import BAD_DECODER, NONSENSE, bombs, crashing, mutations, saved
+from PIL import Image
 from running import Home, children, fresh, is_alive, wait_until
 
 SOUND = 6
@@ -162,3 +163,50 @@ def test_decoders_that_do_not_work_are_found_at_once(home: Home, monkeypatch: py
     assert home.status()["photos"]["done"] == SOUND
     findings = home.run("doctor", "--json").json["findings"]
     assert {each["verdict"] for each in findings if each["what"] in {"decoder", "models at work"}} == {"ok"}
+
+
+# --- dates of photos that end what decodes them
+
+
+def undated(kind: str, way: str) -> bytes:
+    """A sound WebP or TIFF with an empty capture date, at which a bad decoder goes wrong in this way."""
+    picture = Image.new("RGB", (64, 48), (len(way) * 20 % 256, 120, 80))
+    exif = picture.getexif()
+    if kind == "TIFF":
+        exif[270], exif[36867] = way, "0000:00:00 00:00:00"
+        return saved(picture, kind, exif=exif)
+    exif.get_ifd(34665)[36867] = "0000:00:00 00:00:00"
+    return saved(picture, kind, exif=exif, xmp=way.encode())
+
+
+def test_a_photo_that_ends_its_decoder_gets_no_date_and_the_daemon_lives(home: Home) -> None:
+    """The result is checked in a decoder; the others get their dates."""
+    names = {
+        f"IMG_20190817_12345{number}.{ending}": (kind, way)
+        for number, (ending, kind, way) in enumerate(
+            (ending, kind, way)
+            for ending, kind in (("webp", "WEBP"), ("tif", "TIFF"))
+            for way in ("segfault", "spin", "nothing")
+        )
+    }
+    before = {name: undated(kind, way) for name, (kind, way) in names.items()}
+    for name, data in before.items():
+        (home.album / name).write_bytes(data)
+    home.configure(dates={"mode": "report"}, ingest={"max_seconds": 2, "workers": 2})
+    home.once()
+    home.configure(dates={"mode": "inplace"}, ingest={"max_seconds": 2, "workers": 2})
+    everywhere = {**with_bad_decoder(), "DECODERS_ARE_BAD_EVERYWHERE": "1"}
+    with home.daemon(everywhere) as daemon:
+        daemon.wait_for("Everything there is was taken in", 60)
+        home.run("dates", "fix")
+        assert daemon.process.poll() is None
+        for why in (
+            "the decoder crashed (segmentation fault)",
+            "the decoder took longer than ingest.max_seconds allows",
+        ):
+            assert f"The result would not be safe: the file cannot be checked: {why}" in daemon.log
+        daemon.stop()
+    for name, (_, way) in names.items():
+        is_written = b"2019:08:17 12:34:5" in (home.album / name).read_bytes()
+        assert is_written is (way == "nothing"), name
+        assert ((home.album / name).read_bytes() == before[name]) is not is_written

@@ -15,7 +15,8 @@ from running import wait_until
 from facewatchd.core.tree.owners import Owner
 from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.domain import Box
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits
 from facewatchd.store import PersonFace
 
 pytest_plugins = "decoder_fixtures"

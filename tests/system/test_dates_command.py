@@ -20,6 +20,7 @@ import pytest
 from date_corpus import Sample, app1, block, corpus, jpeg
 from date_crash import NOW, put, settings, undo_all
 from helpers import open_archive
+from plain import PlainReader
 from running import Home, fresh, photos_in, prepared, retake, wait_until
 
 from facewatchd.config import load_config
@@ -28,8 +29,8 @@ from facewatchd.core.dates.plan import Act
 from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.domain import Precision, TakenPhoto
 from facewatchd.operations.dates import report
-from facewatchd.photos.decoding.decode import stored_orientation
 from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.orientation import stored_orientation
 from facewatchd.photos.metadata.tags import read_sidecar, read_tags
 from facewatchd.photos.writing.sidecars import new_sidecar
 from facewatchd.pipeline.dates.batches import fix_batch
@@ -283,7 +284,7 @@ def test_ranked_sources_bind_the_report_and_the_writing(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     ranking = "[name-time, exif, folder, mtime]"
     config.write_text(f"dates: {{mode: inplace, timezone: Europe/Berlin, sources: {ranking}}}\n", "utf-8")
-    ranked = DateSettings.of(load_config(config))
+    ranked = DateSettings.of(load_config(config), PlainReader(10))
     archive = open_archive(tmp_path)
     right = jpeg(app1(block(exif=((36867, 2, b"2012:02:02 02:02:02\0"),))))
     photos = {

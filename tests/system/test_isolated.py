@@ -18,19 +18,22 @@ import pytest
 from bad_files import BAD_DECODER, NONSENSE, crashing, samples, saved
 from msgspec.structs import replace as replace_in
 from PIL import Image
+from plain import PlainReader
 from running import children, environment, is_alive, wait_until
 
-from facewatchd.core.dates.evidence import Sidecar, Tags
+from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError
-from facewatchd.photos.decoding import child, isolated
-from facewatchd.photos.decoding.channel import Asked, Done, Failed, Pixels, pack, unpack
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
-from facewatchd.photos.decoding.read import PhotoRead, PlainReader
+from facewatchd.photos.decoding import isolated
+from facewatchd.photos.decoding.channel import Asked, Compared, Done, Failed, Pixels, pack, unpack
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
+from facewatchd.photos.decoding.read import PhotoRead
 from facewatchd.photos.formats import PhotoKind
 
 pytest_plugins = "decoder_fixtures"
 
+CHILD = "facewatchd.photos.decoding.child"
 LIMITS = DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
 
 
@@ -111,7 +114,7 @@ def test_a_daemon_that_is_gone_leaves_no_complaint() -> None:
     pipe, its_pipe = socket.socketpair()
     with theirs, pipe, its_pipe:
         parent = subprocess.Popen(
-            [sys.executable, "-P", "-m", child.__name__, str(theirs.fileno())],
+            [sys.executable, "-P", "-m", CHILD, str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stderr=subprocess.PIPE,
         )
@@ -193,27 +196,28 @@ def test_nothing_but_records_is_read_of_a_decoder(message: object) -> None:
 
 
 PIXELS = Pixels((8, 8), PhotoKind.JPEG, 1, 1, (8, 8))
-SOUND = Done(Tags(), None, None, b"", PIXELS)
+SOUND = Done(Tags(), None, None, PIXELS)
 
 
 @pytest.mark.parametrize(
     "message",
     [
         Asked(bytes(31)),
-        Done(Tags(make="x" * 5000), None, None, b"", None),
-        Done(Tags(problems=("x",) * 500), None, None, b"", None),
-        Done(Tags(), Sidecar(created="x" * 5000), None, b"", None),
-        Done(Tags(), None, None, bytes(1000), None),
-        Done(Tags(), None, None, b"", replace_in(PIXELS, orientation=9)),
-        Done(Tags(), None, None, b"", replace_in(PIXELS, reduction=0)),
-        Done(Tags(), None, None, b"", replace_in(PIXELS, shape=(-8, 8))),
-        Done(Tags(), None, None, b"", replace_in(PIXELS, size=(1 << 40, 8))),
+        Done(Tags(make="x" * 5000), None, None, None),
+        Done(Tags(problems=("x",) * 500), None, None, None),
+        Done(Tags(), Sidecar(created="x" * 5000), None, None),
+        Done(Tags(embedded=Embedded(iptc="x" * 5000)), None, None, None),
+        Compared("x" * 5000),
+        Done(Tags(), None, None, replace_in(PIXELS, orientation=9)),
+        Done(Tags(), None, None, replace_in(PIXELS, reduction=0)),
+        Done(Tags(), None, None, replace_in(PIXELS, shape=(-8, 8))),
+        Done(Tags(), None, None, replace_in(PIXELS, size=(1 << 40, 8))),
         Failed(7, "", ""),
         Failed(0, "", "x" * 5000),
     ],
     ids=str,
 )
-def test_what_no_photo_has_is_not_believed(message: Asked | Done | Failed) -> None:
+def test_what_no_photo_has_is_not_believed(message: Asked | Compared | Done | Failed) -> None:
     """Lengths and ranges belong to the records."""
     assert unpack(pack(SOUND)) == SOUND
     with pytest.raises(ValueError, match="no such record"):

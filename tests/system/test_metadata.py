@@ -23,10 +23,11 @@ from PIL import Image as PillowImage
 from PIL import TiffImagePlugin
 
 from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
-from facewatchd.photos.decoding.decode import decode, stored_orientation
+from facewatchd.photos.decoding.decode import decode
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.metadata.exif import parse_exif
+from facewatchd.photos.metadata.orientation import stored_orientation
 from facewatchd.photos.metadata.png_text import MAX_TEXT_BYTES
 from facewatchd.photos.metadata.tags import (
     MAX_BESIDE_BYTES,

@@ -17,21 +17,23 @@ from date_corpus import Sample, app1, block, corpus, jpeg, second_of_mpf
 from exiftool import MISSING, Tags, flaws, read_folder
 from PIL import Image as PillowImage
 from PIL import ImageSequence
+from plain import PlainReader
 
 from facewatchd.core.dates.evidence import Evidence, date_of
 from facewatchd.core.dates.plan import Act, DatePlan, Mode, plan
 from facewatchd.core.dates.stamps import wall_clock
+from facewatchd.photos.decoding.compare import second_reading
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.writing.edits import Edit, applied, reversed_edits
 from facewatchd.photos.writing.patch import edits_for, layout_of
-from facewatchd.photos.writing.verify import flaw, second_reading
+from facewatchd.photos.writing.verify import flaw
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 VALUE = wall_clock(2019, 8, 17, 12, 34, 56)
 NAME = b"IMG_20190817_123456"
 TEXT = b"2019:08:17 12:34:56\0"
-MEGAPIXELS = 10
+CHECKER = PlainReader(10)
 CORPUS = corpus()
 WRITTEN = [name for name, sample in CORPUS.items() if sample.act in {Act.PATCH, Act.EXTEND, Act.EXIF}]
 
@@ -106,7 +108,7 @@ def test_pixels_and_other_tags_stay(name: str) -> None:
     """Every frame decodes to the same; Pillow and piexif read the new date and all other tags as before."""
     sample = CORPUS[name]
     new, edits = changed(sample)
-    assert flaw(sample.data, new, edits, VALUE, MEGAPIXELS) == ""
+    assert flaw(sample.data, new, edits, VALUE, CHECKER) == ""
     assert read_tags(new).original == TEXT[:-1].decode()
     before, after = pixels(sample.data), pixels(new)
     assert len(before) == len(after)
@@ -168,7 +170,7 @@ def test_a_known_zone_is_written_into_a_new_block() -> None:
         edits = edits_for(data, found, zone)
         new = applied(data, edits)
         assert read_tags(new).original_offset == zone
-        assert flaw(data, new, edits, VALUE, MEGAPIXELS) == ""
+        assert flaw(data, new, edits, VALUE, CHECKER) == ""
 
 
 def test_right_and_suspect_dates_are_left_alone() -> None:
@@ -213,7 +215,7 @@ def test_a_broken_writer_is_caught(break_it: Breaker) -> None:
     """Whatever it spoils (R14)."""
     sample = CORPUS["everything"]
     new, edits = changed(sample)
-    assert flaw(sample.data, break_it(sample.data, new), edits, VALUE, MEGAPIXELS)
+    assert flaw(sample.data, break_it(sample.data, new), edits, VALUE, CHECKER)
 
 
 def test_edits_that_go_beyond_dates_are_caught() -> None:
@@ -226,7 +228,7 @@ def test_edits_that_go_beyond_dates_are_caught() -> None:
     }
     for edit in bad.values():
         both = tuple(sorted((*edits, edit), key=lambda one: one.at))
-        assert flaw(data, applied(data, both), both, VALUE, MEGAPIXELS)
+        assert flaw(data, applied(data, both), both, VALUE, CHECKER)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +247,7 @@ def test_damaged_files_are_reported_or_patched_well(name: str) -> None:
             continue
         edits = edits_for(mutant.data, found)
         new = applied(mutant.data, edits)
-        if flaw(mutant.data, new, edits, VALUE, MEGAPIXELS) == "":
+        if flaw(mutant.data, new, edits, VALUE, CHECKER) == "":
             assert len(new) == len(mutant.data)
             assert all(edit.new == TEXT for edit in edits)
 

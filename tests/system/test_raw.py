@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageFile
+from plain import PlainReader
 from raw_files import DATE, cr2, cr3, dng, nef, orf, raf, rw2
 
 from facewatchd.core.dates.stamps import parse_stamp
@@ -200,7 +201,7 @@ def test_nothing_can_be_written_into_raw(name: str) -> None:
         stamp = parse_stamp("2020:01:01 00:00:00")
         assert stamp is not None
         changed = data[:at] + edit.new + data[at + 19 :]
-        assert "never" in flaw(data, changed, (edit,), stamp.value, CAP)
+        assert "never" in flaw(data, changed, (edit,), stamp.value, PlainReader(CAP))
 
 
 def test_the_whole_file_is_the_picture() -> None:

@@ -17,12 +17,13 @@ import numpy as np
 import piexif
 import pytest
 from PIL import Image as PillowImage
+from plain import read_photo
 
 from facewatchd.core.dates.evidence import date_of
 from facewatchd.domain import DateSource, FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.decoding import read
-from facewatchd.photos.decoding.read import read_photo, read_settled
+from facewatchd.photos.decoding.read import read_settled
 from facewatchd.photos.metadata.content_hash import content_hash
 
 NOW = 1_767_225_600.0

@@ -19,7 +19,8 @@ from facewatchd.errors import PhotoError, PhotoRoomError
 from facewatchd.faces import sessions
 from facewatchd.faces.packs import open_engine
 from facewatchd.photos.decoding.decode import decode
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 from facewatchd.photos.decoding.reasons import is_cut_off
 from facewatchd.photos.formats import kind_of
 

@@ -128,6 +128,12 @@ def parse_stamp(text: str) -> Stamp | None:
     return replace(stamp, utc=True) if zone == "Z" else replace(stamp, zone=parse_zone(zone))
 
 
+def parse_date(text: str) -> datetime | None:
+    """The moment that a date tag names, None where it names none."""
+    stamp = parse_stamp(text)
+    return None if stamp is None else stamp.value
+
+
 def is_unclear(text: str) -> bool:
     """
     Whether a text may mean a date that `parse_stamp` cannot read for certain: `05/08/2019`, `2008:103:03 19:27:11`,

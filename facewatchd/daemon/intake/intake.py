@@ -22,7 +22,7 @@ from facewatchd.daemon.intake.workers import Job, Workers
 from facewatchd.daemon.tree.tree_keeper import TreeKeeper
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import FacewatchError, PhotoBusyError, displayable
-from facewatchd.photos.decoding.isolated import Decoders
+from facewatchd.photos.decoding.decoders import Decoders
 from facewatchd.photos.metadata.beside import is_beside_name
 from facewatchd.pipeline.dates.batches import accompanied, arrived, spoken_of
 from facewatchd.pipeline.dates.look import DateSettings
@@ -32,7 +32,6 @@ from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.intake.stacks import stand_down
 from facewatchd.pipeline.selftest import try_out
 from facewatchd.store import Store
-from facewatchd.watch.answering import Answers
 from facewatchd.watch.hints import Hint, HintKind
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,7 @@ class Intake:
 
     Args:
         config: Everything that can be set.
+        dates: What may be done about capture dates.
         store: The state.
         decoders: Decode the photos.
         engine: The face models.
@@ -51,12 +51,12 @@ class Intake:
         sources: The photo folders.
         tree: Is told whose folders change.
         post: Called in a worker's thread for each photo that it is done with.
-        answers: Tells whether the file systems of the photos answer.
     """
 
     def __init__(
         self,
         config: Config,
+        dates: DateSettings,
         store: Store,
         decoders: Decoders,
         engine: FaceEngine,
@@ -64,11 +64,10 @@ class Intake:
         sources: Sources,
         tree: TreeKeeper,
         post: Callable[[Event], None],
-        answers: Answers | None = None,
     ) -> None:
         self._store = store
         self._model = engine.info
-        self._dates = DateSettings.of(config, answers)
+        self._dates = dates
         self.thresholds = thresholds
         self._sources = sources
         self._tree = tree

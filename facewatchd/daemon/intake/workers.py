@@ -22,7 +22,8 @@ from facewatchd.daemon.intake.room import Room
 from facewatchd.daemon.intake.stopwatch import Stopwatch, TimedEngine, TimedReader
 from facewatchd.domain import FaceEngine, Root, RootId, SamePhoto, SeenFile, TakenPhoto
 from facewatchd.errors import PhotoCrashError, PhotoError, PhotoRoomError, PhotoTroubleError, cause
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 from facewatchd.pipeline.intake.ingest import IngestSettings, take_in
 from facewatchd.pipeline.intake.limits import decode_limits, workers_for
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from facewatchd.core.tree.owners import Owner
 from facewatchd.daemon.decoding import jobs_of
 from facewatchd.people.kept_pictures import KeptPictures, picture_key
-from facewatchd.photos.decoding.isolated import DecodeLimits, Decoders, IsolatedReader
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 from facewatchd.photos.decoding.read import PhotoReader
 from facewatchd.pipeline.tree.pictures import cut_faces, is_cover
 from facewatchd.store import PersonFace

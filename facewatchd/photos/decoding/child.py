@@ -1,51 +1,59 @@
 """
-What runs in the processes that decode: `python -m facewatchd.photos.decoding.child FD`, started by `isolated.Decoders`.
+The processes that decode: `python -m facewatchd.photos.decoding.child FD`, started by `isolated.Decoders`.
 
-The first of them loads the decoders once and then only forks: it has one thread and holds no lock, so that a fork of it
-is sound, the forks share its memory, and a decoder that died is replaced within milliseconds. It lives as long as the
-other end of its socket, and its forks as long as it.
+The first of them loads the decoders once and then only forks. It has one thread and holds no lock, so that forking it is
+sound; the forks share its memory, and a decoder that has died is replaced within milliseconds. It lives as long as the
+other end of its socket, and its forks live as long as it does. It reads no photo itself. A fork confines itself
+(`sandbox`) before it reads the first one, so everything that a library may load later is loaded before.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import encodings.aliases
 import gc
+import importlib
 import mmap
 import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
 import cv2
 import numpy as np
+from PIL import Image as PillowImage
 
 from facewatchd.domain import Image
 from facewatchd.errors import PhotoError
 from facewatchd.photos.decoding.channel import (
     ERRORS,
     GO,
+    KEPT,
+    READ_S,
     Asked,
+    Compare,
+    Compared,
     Done,
     Failed,
     Order,
     Pixels,
+    Sent,
     pack,
     plain,
+    received_order,
     shortened,
-    unpack_order,
 )
-from facewatchd.photos.decoding.decode import Decoded
-from facewatchd.photos.decoding.read import PhotoRead, read_photo
+from facewatchd.photos.decoding.compare import difference
+from facewatchd.photos.decoding.content import Content, read_content
+from facewatchd.photos.decoding.picture import Decoded
+from facewatchd.photos.decoding.read import Opened, read_all
 from facewatchd.photos.decoding.reasons import no_room
-from facewatchd.photos.decoding.sandbox import confine, limit, rest
-
-READ_S = 300.0
-"""How long reading a file may take; a slow network is no reason to give it up."""
-
-KEPT = 64 << 20
-"""More memory than this is not kept from photo to photo, bytes."""
+from facewatchd.photos.decoding.sandbox import close_memory, confine, limit, rest
+from facewatchd.photos.metadata.tags import Beside
 
 
 class SharedCanvas:
@@ -108,7 +116,7 @@ def _nothing() -> Image:
 
 
 class _Known:
-    """The pictures that need not be decoded: the daemon knows, and is asked. From its answer on, time runs."""
+    """The pictures that need not be decoded: the daemon knows, and is asked. Time runs from its answer on."""
 
     def __init__(self, pipe: Connection, order: Order) -> None:
         self._pipe = pipe
@@ -122,37 +130,64 @@ class _Known:
         return skip
 
 
-def serve(pipe: Connection, canvas: SharedCanvas) -> None:
+def serve(pipe: Connection, way: socket.socket, canvas: SharedCanvas) -> None:
     """
-    Read photos until nobody wants any more.
+    Do what the daemon wants until it wants nothing any more.
+
+    Args:
+        pipe: To the daemon.
+        way: The same socket, for descriptors.
+        canvas: Where pictures go.
 
     Raises:
         EOFError, OSError: The daemon is gone.
     """
     while True:
-        order = unpack_order(pipe.recv_bytes())
-        answer = _answer(order, pipe, canvas)
+        order, handles = received_order(pipe, way)
+        try:
+            answer = _compared(order, *handles) if isinstance(order, Compare) else _read(order, handles, pipe, canvas)
+        finally:
+            for handle in handles:
+                os.close(handle)
         rest()
         pipe.send_bytes(pack(answer))
         canvas.tidy()
 
 
-def _answer(order: Order, pipe: Connection, canvas: SharedCanvas) -> Done | Failed:
+def _read(order: Order, handles: Sequence[int], pipe: Connection, canvas: SharedCanvas) -> Done | Failed:
     limit(READ_S, order.memory)
+    photo, *others = handles
+    opened = Opened(photo, _beside(order.sidecar, others), _beside(order.takeout, others))
     try:
-        read = read_photo(order.path, order.stat, order.max_megapixels, _Known(pipe, order), order.enough, canvas)
+        read = read_content(
+            opened, order.name, order.stat, order.max_megapixels, _Known(pipe, order), order.enough, canvas
+        )
         pixels = _placed(read.decoded, canvas) if read.decoded is not None else None
     except PhotoError as error:
         return _failed(error)
     except MemoryError:
-        return _failed(no_room(order.path))
+        return _failed(no_room(b""))
     return _done(read, pixels)
 
 
-def _done(read: PhotoRead, pixels: Pixels | None) -> Done:
+def _beside(sent: Sent, handles: list[int]) -> Beside:
+    """Takes its descriptor from the list."""
+    return Beside(handles.pop(0)) if sent.is_open else Beside(problem=sent.problem)
+
+
+def _compared(order: Compare, old: int, new: int) -> Compared | Failed:
+    limit(order.seconds, order.memory)
+    try:
+        found = difference(read_all(old), read_all(new), order.kind, order.value, order.max_megapixels)
+    except MemoryError:
+        return _failed(no_room(b""))
+    return Compared(plain(found))
+
+
+def _done(read: Content, pixels: Pixels | None) -> Done:
     sidecar = shortened(read.sidecar) if read.sidecar is not None else None
     takeout = shortened(read.takeout) if read.takeout is not None else None
-    return Done(shortened(read.tags), sidecar, takeout, read.beside, pixels)
+    return Done(shortened(read.tags), sidecar, takeout, pixels)
 
 
 def _failed(error: PhotoError) -> Failed:
@@ -169,14 +204,16 @@ def _placed(decoded: Decoded, canvas: SharedCanvas) -> Pixels:
 
 def main(control: socket.socket) -> None:
     """
-    Fork whenever the daemon says so, and bury whom it names, until it is gone.
+    Fork whenever the daemon says so, and end the forks that it names, until it is gone.
 
-    Each request is `start`, with a pair of descriptors (the decoder's socket, its shared memory), answered by its number;
-    or `end` and such a number, answered by how that process has ended.
+    Each request is `start`, with a pair of descriptors (the decoder's socket, its shared memory), answered by the number
+    of the process; or `end` and such a number, answered by how that process has ended.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # one thread a photo: a decoder competes with nobody but the others
+    close_memory()
+    _load_all()
+    # one thread a photo: a decoder competes with the other decoders only
     cv2.setNumThreads(1)
     gc.freeze()
     alive: set[int] = set()
@@ -204,24 +241,38 @@ def main(control: socket.socket) -> None:
                 return
 
 
+def _load_all() -> None:
+    """What the libraries would load when they first need it: a decoder can open no file any more."""
+    # Pillow's formats
+    PillowImage.init()
+    # LibRaw; whoever has none reads no camera RAW
+    with contextlib.suppress(ImportError):
+        importlib.import_module("rawpy")
+    # a sidecar may be in any encoding
+    for name in {*encodings.aliases.aliases.values()}:
+        with contextlib.suppress(LookupError):
+            codecs.lookup(name)
+
+
 def _tell(control: socket.socket, number: int) -> None:
-    # a daemon that is gone asks for nothing any more, which ends this process
+    # a daemon that is gone asks for nothing any more, and that ends this process
     with contextlib.suppress(ConnectionError):
         control.send(b"%d" % number)
 
 
 def _decode(pipe: int, memory: int) -> NoReturn:
-    """A decoder's life; it knows no other end than this, as what is behind belongs to its parent."""
+    """A decoder's life. It ends in here, as the code that called this belongs to its parent."""
     try:
         # libjpeg's complaints about damaged photos go there
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
+        way, canvas = socket.socket(fileno=os.dup(pipe)), SharedCanvas(memory)
         confine()
-        serve(Connection(pipe), SharedCanvas(memory))
+        serve(Connection(pipe), way, canvas)
     except (EOFError, ConnectionError):
         pass
-    except BaseException:  # noqa: BLE001 - nobody is behind this who could handle it
+    except BaseException:  # noqa: BLE001 - nothing above could handle it
         os._exit(1)
     os._exit(0)
 

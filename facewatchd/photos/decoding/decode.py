@@ -18,7 +18,6 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
@@ -40,6 +39,7 @@ from PIL import Image as PillowImage
 
 from facewatchd.domain import Image
 from facewatchd.errors import PhotoError
+from facewatchd.photos.decoding.picture import Decoded
 from facewatchd.photos.decoding.raw import decode_raw
 from facewatchd.photos.decoding.reasons import TITLE, failure, no_photo
 from facewatchd.photos.formats import (
@@ -55,8 +55,7 @@ from facewatchd.photos.formats import (
     kind_of,
     webp_size,
 )
-from facewatchd.photos.metadata.embedded import embedded_orientation
-from facewatchd.photos.metadata.exif import ORIENTATION, Exif, read_exif
+from facewatchd.photos.metadata.orientation import orientation_of
 
 # The cap is ours, checked on every header before decoding; Pillow's own is lower and cannot be given per call.
 PillowImage.MAX_IMAGE_PIXELS = None
@@ -90,37 +89,6 @@ _REDUCED = MappingProxyType(
 
 _DEEP_GREYS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """
-    A photo's pixels.
-
-    Attributes:
-        image: Upright BGR; reduced, where less than the whole was asked for.
-        kind: The format, as the content tells it.
-        orientation: The Exif orientation that was applied, 1..8; 1 for formats whose own transforms are applied
-            inside the decoder (HEIC, TIFF, JPEG XL), and for a RAW's preview that has a tag of its own.
-        reduction: Which part of the photo's width and height the image has: 1 / `reduction`.
-        size: Width and height of the upright photo, pixels; None where they are the image's.
-    """
-
-    image: Image
-    kind: PhotoKind
-    orientation: int = 1
-    reduction: int = 1
-    size: tuple[int, int] | None = None
-
-    @property
-    def width(self) -> int:
-        """Of the upright photo, pixels."""
-        return self.size[0] if self.size is not None else self.image.shape[1]
-
-    @property
-    def height(self) -> int:
-        """Of the upright photo, pixels."""
-        return self.size[1] if self.size is not None else self.image.shape[0]
 
 
 class Canvas(Protocol):
@@ -230,29 +198,6 @@ class _SizeCheck:
         self.pixels = max(self.pixels, width * height)
 
 
-# the others have an orientation of their container
-_TURNED_BY_XMP = frozenset({PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP})
-
-
-def stored_orientation(data: bytes) -> int:
-    """The orientation that `decode` applies, 1..8, without decoding; never raises."""
-    kind = kind_of(data)
-    # these are turned by their libraries, or as LibRaw says
-    turned = {PhotoKind.HEIC, PhotoKind.TIFF, PhotoKind.RAW, PhotoKind.JPEG_XL}
-    return 1 if kind is None or kind in turned else _orientation(data, kind)
-
-
-def _orientation(data: bytes, kind: PhotoKind) -> int:
-    """Exif's, else XMP's, else 1: a damaged block must not cost the picture."""
-    try:
-        exif = read_exif(data, kind)
-    except ValueError:
-        exif = Exif()
-    if ORIENTATION not in exif.tags and kind in _TURNED_BY_XMP:
-        return embedded_orientation(data, kind) or 1
-    return exif.orientation
-
-
 def _decode_jpeg(data: bytes, check: _SizeCheck, enough: int | None = None, canvas: Canvas | None = None) -> Decoded:
     # Older OpenCV returns half a picture for half a file; walking to the end of the image is how to know.
     parts = list(jpeg_segments(data))
@@ -263,7 +208,7 @@ def _decode_jpeg(data: bytes, check: _SizeCheck, enough: int | None = None, canv
     height, width = (int.from_bytes(data[frame.body + at : frame.body + at + 2], "big") for at in (1, 3))
     check(width, height)
     components = data[frame.body + 5]
-    orientation = _orientation(data, PhotoKind.JPEG)
+    orientation = orientation_of(data, PhotoKind.JPEG)
     turned, canvas = orientation >= 5, canvas or _Own()
     if components in {1, 3}:
         reduction = _reduction(max(height, width), enough)
@@ -339,12 +284,23 @@ def _decode_jpeg_xl(data: bytes, path: bytes, check: _SizeCheck) -> Decoded:
 def _decode_pillow(data: bytes, kind: PhotoKind, check: _SizeCheck) -> Decoded:
     if kind is PhotoKind.WEBP and (size := webp_size(data)) is not None:
         check(*size)
-    with _PLUGINS[kind](io.BytesIO(data)) as opened:
+    with opened_by_pillow(data, kind) as opened:
         check(*opened.size)
         # Pillow turns TIFFs itself, and puts AVIF's own transforms into the tag
-        orientation = 1 if kind is PhotoKind.TIFF else _orientation(data, kind)
+        orientation = 1 if kind is PhotoKind.TIFF else orientation_of(data, kind)
         image = _pixels(opened)
     return Decoded(upright(image, orientation), kind, orientation)
+
+
+def opened_by_pillow(data: bytes, kind: PhotoKind) -> ImageFile.ImageFile:
+    """
+    A photo as Pillow's own class for its format opens it, not decoded yet.
+
+    Raises:
+        KeyError: Pillow does not read this format.
+        Exception: The photo is damaged.
+    """
+    return _PLUGINS[kind](io.BytesIO(data))
 
 
 def upright(image: Image, orientation: int, room: Image | None = None) -> Image:

@@ -2,6 +2,7 @@
 Photos read in processes of their own, so that whatever a damaged or hostile file does to its decoder costs that one photo
 and one restart (R23). This is the daemon's side; `child` is the other.
 
+The daemon opens the photo and what is beside it, and sends descriptors: a decoder can open nothing itself (`sandbox`).
 Pixels come back through memory that both sides map: a memory file without a name, which needs no /dev/shm, counts as the
 service's own memory, and is gone with the last process that holds it, however that ends.
 
@@ -20,53 +21,48 @@ import mmap
 import os
 import socket
 import struct
-import subprocess
-import threading
-from collections.abc import Container
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from facewatchd.domain import FileStat, Image
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoTroubleError, displayable
-from facewatchd.photos.decoding import child
 from facewatchd.photos.decoding.channel import (
     ERRORS,
     GO,
+    KEPT,
     MOST_BYTES,
+    READ_S,
     SKIP,
+    Answer,
     Asked,
+    Compare,
+    Compared,
     Done,
     Failed,
     Order,
     Pixels,
-    pack,
+    Sent,
+    send_order,
     unpack,
 )
-from facewatchd.photos.decoding.child import KEPT, READ_S
-from facewatchd.photos.decoding.decode import Decoded
-from facewatchd.photos.decoding.read import PhotoRead
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.picture import Decoded
+from facewatchd.photos.decoding.read import PhotoRead, check_name, opened
 from facewatchd.photos.decoding.sandbox import ending, was_slow
-from facewatchd.processes.start import start_module
+from facewatchd.photos.formats import PhotoKind
+from facewatchd.photos.metadata.beside import fingerprint_at
+from facewatchd.photos.metadata.tags import Beside
 
 log = logging.getLogger(__name__)
 
 _GRACE_S = 10.0
 """The kernel ends a decoder that takes too long; after so much longer the daemon believes that it failed to."""
 
-_ANSWER_S = 60.0
-"""The starting process answers at once, but that it loads the decoders first, and cannot bury one that a dead disk holds."""
-
-_END_S = 0.5
-
-_CALM = {
-    # a process that forks must have no threads, and decoding needs none of theirs
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    # each reserves address space, which is limited
-    "MALLOC_ARENA_MAX": "2",
-}
+_CHUNK = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,120 +81,12 @@ class DecodeLimits:
     memory: int
 
 
-class Decoders:
-    """
-    The process that starts decoders. It is itself started when it is first needed, and anew where it has died. Safe to
-    call from several threads.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._stopped = False
-        self._alive: set[int] = set()
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopped
-
-    def warm_up(self) -> None:
-        """Have the process started, without waiting for it."""
-        with self._lock:
-            self._running()
-
-    def start(self, pipe: socket.socket, memory: int) -> int:
-        """
-        A new decoder.
-
-        Args:
-            pipe: Its end of the sockets.
-            memory: The memory file for its pictures.
-
-        Returns:
-            Its number.
-
-        Raises:
-            OSError: None can be started.
-        """
-        with self._lock:
-            try:
-                number = self._ask(b"start", pipe.fileno(), memory)
-            except OSError:
-                self._drop()
-                number = self._ask(b"start", pipe.fileno(), memory)
-            self._alive.add(number)
-            return number
-
-    def end(self, number: int) -> int | None:
-        """End a decoder, if it has not ended yet; its wait status, None where nobody knows."""
-        with self._lock:
-            if number not in self._alive:
-                return None  # it went with the process that started it
-            self._alive.discard(number)
-            try:
-                return self._ask(b"end %d" % number)
-            except OSError:
-                self._drop()
-                return None
-
-    def rest(self) -> None:
-        """Nothing is to be done for a while: where no decoder is left, the process that starts them is not needed either."""
-        with self._lock:
-            if not self._alive:
-                self._drop()
-
-    def stop(self) -> None:
-        """End all decoders, whatever they do; none is started any more."""
-        self._stopped = True
-        # whoever holds the lock may let go of it at any moment
-        control = self._control
-        if control is not None:
-            # wakes whoever waits for an answer, and holds the lock
-            with contextlib.suppress(OSError):
-                control.shutdown(socket.SHUT_RDWR)
-        with self._lock:
-            self._drop()
-
-    def _running(self) -> socket.socket:
-        if self._stopped:
-            raise OSError("stopped")
-        if self._control is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.settimeout(_ANSWER_S)
-            self._control = ours
-            with theirs:
-                self._process = start_module(child.__name__, theirs, environment=_CALM)
-        return self._control
-
-    def _ask(self, request: bytes, *handles: int) -> int:
-        control = self._running()
-        socket.send_fds(control, [request], handles)
-        answer = control.recv(64)
-        if not answer:
-            raise ConnectionResetError("the decoders' parent has ended")
-        return int(answer)
-
-    def _drop(self) -> None:
-        self._alive.clear()
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._process is not None:
-            try:
-                self._process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-
-
 class IsolatedReader:
     """
-    See `PhotoReader`. One decoder, replaced when it dies, and the memory for one picture.
+    See `PhotoReader` and `Checker`. One decoder, replaced when it dies, and the memory for one picture.
 
     Args:
-        decoders: Who starts it.
+        decoders: Starts it.
     """
 
     def __init__(self, decoders: Decoders) -> None:
@@ -206,7 +94,7 @@ class IsolatedReader:
         self._pipe: Connection | None = None
         self._number = 0
         self._file = os.memfd_create("facewatchd", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        # a decoder in wrong hands must not pull the memory from under the daemon
+        # a hostile decoder must not take away memory that the daemon maps
         fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         self._map: mmap.mmap | None = None
 
@@ -218,36 +106,88 @@ class IsolatedReader:
         self, path: bytes, stat: FileStat, known: Container[bytes], enough: int | None, limits: DecodeLimits
     ) -> PhotoRead:
         """See `PhotoReader`."""
-        order = Order(path, stat, limits.max_megapixels, enough, limits.seconds, limits.memory)
+        # before the files are read, so that a change meanwhile is noticed
+        beside = fingerprint_at(path)
+        with opened(path, stat) as files:
+            order = Order(
+                os.path.basename(path),
+                stat,
+                _sent(files.sidecar),
+                _sent(files.takeout),
+                limits.max_megapixels,
+                enough,
+                limits.seconds,
+                limits.memory,
+            )
+            neighbours = (files.sidecar.handle, files.takeout.handle)
+            handles = [files.photo, *(handle for handle in neighbours if handle is not None)]
+            return self._read(path, stat, order, handles, known, limits, beside)
+
+    def _read(
+        self,
+        path: bytes,
+        stat: FileStat,
+        order: Order,
+        handles: Sequence[int],
+        known: Container[bytes],
+        limits: DecodeLimits,
+        beside: bytes,
+    ) -> PhotoRead:
         picture: bytes | None = None
         decoded: Decoded | None = None
+        moved: PhotoError | None = None
         try:
             pipe = self._connected()
-            pipe.send_bytes(pack(order))
+            send_order(pipe, order, handles)
             message = _heard(pipe, READ_S)
-            is_known = False
             if isinstance(message, Asked):
                 picture = message.content_hash
-                is_known = picture in known
-                pipe.send_bytes(SKIP if is_known else GO)
+                moved = _moved(path, stat)
+                is_skipped = moved is not None or picture in known
+                pipe.send_bytes(SKIP if is_skipped else GO)
                 message = _heard(pipe, limits.seconds)
-                if isinstance(message, Done) and not is_known:
+                if isinstance(message, Done) and not is_skipped:
                     decoded = self._decoded(message.pixels, limits)
             if isinstance(message, Failed):
                 raise _error(message, path)
-            if isinstance(message, Asked) or picture is None:
+            if not isinstance(message, Done) or picture is None:
                 raise ValueError("it was not its turn")  # noqa: TRY301 - of what was received, not of an argument
         except (EOFError, OSError, ValueError) as error:
             raise self._death(path, picture, error) from error
-        return PhotoRead(
-            picture, decoded, message.tags, message.sidecar, message.takeout, stat.mtime_ns, message.beside
-        )
+        if moved is not None:
+            raise moved
+        return PhotoRead(picture, decoded, message.tags, message.sidecar, message.takeout, stat.mtime_ns, beside)
+
+    def difference(self, old: bytes, new: bytes, kind: PhotoKind, value: datetime, limits: DecodeLimits) -> str:
+        """
+        See `compare.difference`. A decoder that dies of it is a difference, too.
+
+        Raises:
+            PhotoBusyError: The decoders were stopped.
+        """
+        order = Compare(kind, value, limits.max_megapixels, limits.seconds, limits.memory)
+        try:
+            with _in_memory(old) as before, _in_memory(new) as after:
+                pipe = self._connected()
+                send_order(pipe, order, (before, after))
+                message = _heard(pipe, limits.seconds)
+            if isinstance(message, Failed):
+                return f"the file cannot be checked: {displayable(message.message)}"
+            if not isinstance(message, Compared):
+                raise ValueError("it was not its turn")  # noqa: TRY004, TRY301 - of what was received
+        except (EOFError, OSError, ValueError) as error:
+            return f"the file cannot be checked: {self._why_not(error)}"
+        return displayable(message.flaw)
 
     def tidy(self) -> None:
-        """The last image is not wanted any more: give back what a very large one took; the next goes over what is kept."""
+        """The last image is not needed any more: give back what a very large one took; the next uses what is kept."""
         if self._map is not None and len(self._map) > KEPT:
             self._map.madvise(mmap.MADV_REMOVE, KEPT)
             self._map = None
+
+    def end_decoder(self) -> None:
+        """Nothing is to be read now: end the decoder. The next photo starts another, which takes milliseconds."""
+        self._let_go()
 
     def rest(self) -> None:
         """Nothing is to be read for a while: end the decoder, and give its memory back. The next photo starts another."""
@@ -272,11 +212,11 @@ class IsolatedReader:
             _NoDecoderError: None can be started.
         """
         if self._pipe is not None and self._pipe.poll(0):
-            # nobody has asked it anything: it died while it was idle, which no photo is to blame for
+            # it was asked nothing: it died while it was idle, and no photo is to blame
             self._let_go()
         if self._pipe is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            # whoever begins a message has it ready
+            # a decoder that begins a message has all of it ready
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", math.ceil(_GRACE_S), 0))
             with ours, theirs:
                 try:
@@ -287,7 +227,7 @@ class IsolatedReader:
         return self._pipe
 
     def _let_go(self) -> int | None:
-        """End the decoder, if it has not ended yet; its wait status, None where nobody knows."""
+        """End the decoder, if it has not ended yet; its wait status, None where it is not known."""
         if self._pipe is None:
             return None
         self._pipe.close()
@@ -298,8 +238,7 @@ class IsolatedReader:
         """The decoder is gone, or has to go: why, as an error about the photo."""
         status = self._let_go()
         if not self._decoders.stopped and isinstance(error, _NoDecoderError):
-            why = f"A process to decode it cannot be started ({error.__cause__}): 'facewatchd doctor' looks into it."
-            return PhotoTroubleError("The photo cannot be read", why, path)
+            return PhotoTroubleError("The photo cannot be read", error.sentence, path)
         if self._decoders.stopped or status is None:
             return PhotoBusyError("The photo cannot be read yet", "Its decoder was stopped: it is tried again.", path)
         slow = isinstance(error, TimeoutError) or was_slow(status)
@@ -311,10 +250,26 @@ class IsolatedReader:
         log.info("The decoder of %s %s; it is replaced", displayable(path), why)
         return PhotoCrashError(why, path, picture, slow=slow)
 
+    def _why_not(self, error: Exception) -> str:
+        """
+        The decoder is gone, or has to go: why, as the end of a sentence about a check.
+
+        Raises:
+            PhotoBusyError: The decoders were stopped.
+        """
+        status = self._let_go()
+        if not self._decoders.stopped and isinstance(error, _NoDecoderError):
+            return error.sentence
+        if self._decoders.stopped or status is None:
+            raise PhotoBusyError("The photo cannot be checked now", "Its decoder was stopped: it is tried again.")
+        why = _why(error, status, slow=isinstance(error, TimeoutError) or was_slow(status))
+        log.info("A decoder that checked a changed photo %s; it is replaced", why)
+        return f"the decoder {why}"
+
     def _decoded(self, pixels: Pixels | None, limits: DecodeLimits) -> Decoded:
         """
         Raises:
-            ValueError: No decoder says so that is in its right mind.
+            ValueError: There is no such picture.
         """
         if pixels is None:
             raise ValueError("no picture")
@@ -330,8 +285,24 @@ class IsolatedReader:
         return Decoded(image, pixels.kind, pixels.orientation, pixels.reduction, pixels.size)
 
 
+@contextlib.contextmanager
+def own_reader(limits: DecodeLimits) -> Iterator[LimitedReader]:
+    """A reader with decoders of its own, for commands. They are started when it is first used, and ended afterwards."""
+    decoders = Decoders()
+    reader = IsolatedReader(decoders)
+    try:
+        yield reader.within(limits)
+    finally:
+        reader.close()
+        decoders.stop()
+
+
 class _NoDecoderError(OSError):
     """None can be started."""
+
+    @property
+    def sentence(self) -> str:
+        return f"A process to decode it cannot be started ({self.__cause__}): 'facewatchd doctor' looks into it."
 
 
 def _why(error: Exception, status: int, *, slow: bool) -> str:
@@ -339,23 +310,46 @@ def _why(error: Exception, status: int, *, slow: bool) -> str:
     if slow:
         return "took longer than ingest.max_seconds allows"
     if isinstance(error, ValueError | BlockingIOError) or str(error) == "bad message length":
-        # it was ended for it: nonsense, half of something, or more than there can be (by multiprocessing.connection)
+        # it was ended for that: nonsense, half of a message, or too long a one (by multiprocessing.connection)
         return "gave an answer that is none"
     return ending(status)
 
 
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    """A file in memory that holds this, open meanwhile."""
+    with open(os.memfd_create("photo", os.MFD_CLOEXEC), "r+b", buffering=0) as file:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(file.fileno(), data[done : done + _CHUNK], done)
+        yield file.fileno()
+
+
+def _sent(beside: Beside) -> Sent:
+    return Sent(beside.handle is not None, beside.problem)
+
+
+def _moved(path: bytes, stat: FileStat) -> PhotoError | None:
+    """Whether the name leads to another file than the one that was read; the error for it."""
+    try:
+        check_name(path, stat)
+    except PhotoError as error:
+        return error
+    return None
+
+
 def _error(failed: Failed, path: bytes) -> PhotoError:
-    """Its words are shown to the user, and are not to steer a terminal."""
+    """Its sentences are shown to the user, and must not control a terminal."""
     return ERRORS[failed.error](displayable(failed.title), displayable(failed.message), path)
 
 
-def _heard(pipe: Connection, patience: float) -> Asked | Done | Failed:
+def _heard(pipe: Connection, patience: float) -> Answer:
     """
     What a decoder says next.
 
     Raises:
         TimeoutError: Nothing, for longer than the kernel lets it work.
-        EOFError, OSError, ValueError: It is gone, or talks nonsense.
+        EOFError, OSError, ValueError: It is gone, or sends nonsense.
     """
     if not pipe.poll(patience + _GRACE_S):
         raise TimeoutError
@@ -373,3 +367,7 @@ class LimitedReader:
         self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
     ) -> PhotoRead:
         return self.reader.read(path, stat, known, enough, self.limits)
+
+    def difference(self, old: bytes, new: bytes, kind: PhotoKind, value: datetime) -> str:
+        """See `Checker`."""
+        return self.reader.difference(old, new, kind, value, self.limits)

@@ -1,16 +1,18 @@
 """
-Reads a photo from disk exactly once: pixels, fingerprint and all that speaks of its date. First step of taking it in.
+Opens a photo and the files beside it, and reads it exactly once. First step of taking it in.
 
-The file may be a stranger's and may be changing: no link is followed, nothing but a regular file is opened, and what was
-read is believed only if the file was, before and after, the one that the watcher has seen.
+The file may come from anywhere and may be changing: no link is followed, nothing but a regular file is opened, and what was
+read is believed only if the file was, before and after, the one that the watcher has seen. Who opens is the daemon; who
+reads is mostly a decoder, which is given descriptors and no path.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat as stat_module
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -18,12 +20,10 @@ from typing import Protocol
 from facewatchd.core.dates.evidence import Evidence, Sidecar, Tags, Takeout
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoBusyError, PhotoError
-from facewatchd.photos.decoding.decode import Canvas, Decoded, decode, stored_orientation
+from facewatchd.photos.decoding.picture import Decoded
 from facewatchd.photos.decoding.reasons import no_photo
 from facewatchd.photos.formats import SNIFF_BYTES, kind_of
-from facewatchd.photos.metadata.beside import fingerprint_at
-from facewatchd.photos.metadata.content_hash import content_hash
-from facewatchd.photos.metadata.tags import read_sidecar, read_tags, read_takeout
+from facewatchd.photos.metadata.tags import Beside, sidecar_beside, takeout_beside
 
 MAX_BYTES = 1 << 30
 """No photo of the largest allowed size has more; a film that is called a photo must not fill the memory."""
@@ -72,71 +72,78 @@ class PhotoRead:
 
 
 class PhotoReader(Protocol):
-    """Reads photos, here or in another process. Belongs to one thread."""
+    """Reads photos in another process. Belongs to one thread."""
 
     def read(
         self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
     ) -> PhotoRead:
         """
-        See `read_photo`. The image is valid until the next call.
+        Read and decode a photo.
+
+        Args:
+            path: Absolute.
+            stat: The file as it was seen; another content behind the same name is not read.
+            known: Content hashes of pictures that need not be decoded.
+            enough: How many pixels of the longer side suffice, see `decode`.
+
+        Returns:
+            The photo; its image is valid until the next call.
 
         Raises:
-            PhotoError: As in `read_photo`; also `PhotoRoomError` and `PhotoCrashError`.
+            PhotoBusyError: The file vanished, is not the one that was seen, changed meanwhile, or the disk failed.
+            PhotoRoomError: There is not enough memory for it.
+            PhotoCrashError: It ended its decoder.
+            PhotoError: It cannot be read or decoded, and will not be until it changes.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class PlainReader:
+class Opened:
     """
-    Reads photos in this very process.
+    A photo and what is beside it, open for reading.
 
     Attributes:
-        max_megapixels: Larger pictures are refused.
+        photo: Descriptor of the photo.
+        sidecar: The XMP sidecar.
+        takeout: Takeout's JSON.
     """
 
-    max_megapixels: float
-
-    def read(
-        self, path: bytes, stat: FileStat, known: Container[bytes] = frozenset(), enough: int | None = None
-    ) -> PhotoRead:
-        return read_photo(path, stat, self.max_megapixels, known, enough)
+    photo: int
+    sidecar: Beside
+    takeout: Beside
 
 
-def read_photo(
-    path: bytes,
-    stat: FileStat,
-    max_megapixels: float,
-    known: Container[bytes] = frozenset(),
-    enough: int | None = None,
-    canvas: Canvas | None = None,
-) -> PhotoRead:
+@contextlib.contextmanager
+def opened(path: bytes, stat: FileStat) -> Iterator[Opened]:
     """
-    Read and decode a photo.
-
-    Args:
-        path: Absolute.
-        stat: The file as it was seen; another content behind the same name is not read.
-        max_megapixels: Larger pictures are refused, see `decode`.
-        known: Content hashes of pictures that need not be decoded.
-        enough: How many pixels of the longer side suffice, see `decode`.
-        canvas: Where to put the picture, see `decode`.
+    A photo and the files beside it, open meanwhile.
 
     Raises:
-        PhotoBusyError: The file vanished, is not the one that was seen, changed meanwhile, or the disk failed.
-        PhotoError: It cannot be read or decoded, and will not be until it changes.
+        PhotoBusyError, PhotoError: As in `PhotoReader.read`.
     """
-    data = read_settled(path, stat)
-    picture = content_hash(data, stored_orientation(data))
-    beside = fingerprint_at(path)
-    return PhotoRead(
-        picture,
-        None if picture in known else decode(data, path, max_megapixels, enough, canvas),
-        read_tags(data),
-        read_sidecar(path),
-        read_takeout(path),
-        stat.mtime_ns,
-        beside,
-    )
+    with _photo(path, stat) as photo, sidecar_beside(path) as sidecar, takeout_beside(path) as takeout:
+        yield Opened(photo, sidecar, takeout)
+
+
+@contextlib.contextmanager
+def _photo(path: bytes, stat: FileStat) -> Iterator[int]:
+    """A photo-like file, open; only the regular file that was seen."""
+    try:
+        # O_NONBLOCK: opening a FIFO would wait for its other end
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _converted(error, path) from error
+    try:
+        try:
+            found = os.fstat(handle)
+        except OSError as error:
+            raise _converted(error, path) from error
+        if not stat_module.S_ISREG(found.st_mode):
+            raise PhotoError("The photo cannot be read", "It is no regular file: move it away.", path)
+        _check_same(stat, found, path)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def read_settled(path: bytes, stat: FileStat) -> bytes:
@@ -144,25 +151,46 @@ def read_settled(path: bytes, stat: FileStat) -> bytes:
     The whole content of a photo-like file that is, before and after reading, the one that was seen.
 
     Raises:
-        PhotoBusyError, PhotoError: As in `read_photo`.
+        PhotoBusyError, PhotoError: As in `PhotoReader.read`.
+    """
+    with _photo(path, stat) as handle:
+        data = read_opened(handle, stat, path)
+    check_name(path, stat)
+    return data
+
+
+def read_opened(handle: int, stat: FileStat, path: bytes) -> bytes:
+    """
+    The whole content of a photo-like file that is open, and is the one that was seen before and after reading.
+
+    Args:
+        handle: At the file's beginning.
+        stat: The file as it was seen.
+        path: For the error only; empty where it is not known.
+
+    Raises:
+        PhotoBusyError, PhotoError: As in `PhotoReader.read`.
     """
     try:
-        # O_NONBLOCK: opening a FIFO would wait for its other end
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            opened = os.fstat(handle)
-            if not stat_module.S_ISREG(opened.st_mode):
-                raise PhotoError("The photo cannot be read", "It is no regular file: move it away.", path)
-            _check_same(stat, opened, path)
-            data = _read(handle, stat.size, path)
-            _check_same(stat, os.fstat(handle), path)
-        finally:
-            os.close(handle)
-        # the name may lead to another file by now, which would then never be read
-        _check_same(stat, os.lstat(path), path)
+        _check_same(stat, os.fstat(handle), path)
+        data = _read(handle, stat.size, path)
+        _check_same(stat, os.fstat(handle), path)
     except OSError as error:
         raise _converted(error, path) from error
     return data
+
+
+def check_name(path: bytes, stat: FileStat) -> None:
+    """
+    The name still leads to the file that was read: another one behind it would never be read.
+
+    Raises:
+        PhotoBusyError, PhotoError: It does not.
+    """
+    try:
+        _check_same(stat, os.lstat(path), path)
+    except OSError as error:
+        raise _converted(error, path) from error
 
 
 def _read(handle: int, size: int, path: bytes) -> bytes:
@@ -184,6 +212,14 @@ def _read(handle: int, size: int, path: bytes) -> bytes:
         missing -= len(chunk)
     if missing != 0:
         raise _changed(path)
+    return b"".join(chunks)
+
+
+def read_all(handle: int) -> bytes:
+    """The content of an open file, from where it stands to its end."""
+    chunks = []
+    while chunk := os.read(handle, _CHUNK):
+        chunks.append(chunk)
     return b"".join(chunks)
 
 

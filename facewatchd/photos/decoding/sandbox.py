@@ -1,32 +1,28 @@
 """
-What a process that decodes a stranger's photo may not do: grow, dawdle, reach the network, start programs, outlive the
-daemon, or leave a core file (R23).
+What a process that decodes photos may still do: read the descriptors that it was given, write its answer, and end (R23).
 
-Limits that the kernel keeps cannot be forgotten by code that a damaged photo has led astray. The system calls are denied
-by a seccomp filter, which needs no right and no library, and stays in force behind everything that is loaded later.
+Photos come from anywhere, and the libraries that read them are large: whoever takes a decoder over must get no further. So
+the process gives up, before it sees the first photo and for good, all access to files (Landlock), all system calls but a
+few (a seccomp filter), and all capabilities. The kernel keeps these limits, whatever code runs. Where it does not offer one
+of them, the others remain; `protection` says which there are.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import os
 import resource
 import signal
 import struct
-from pathlib import Path
 
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 1, 22, 38, 2
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW; SECCOMP_RET_ERRNO with EPERM
-_LOAD, _JUMP_EQUAL, _JUMP_GREATER_OR_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06  # classic BPF (linux/filter.h)
-_X32 = 0x40000000
-"""From this number on, x86-64 takes a system call for one of its 32-bit dialect."""
+from facewatchd.photos.decoding.landlock import forbid_all, landlock_version
+from facewatchd.photos.decoding.system_calls import decoder_filter
 
-# AUDIT_ARCH, then: socket, socketpair, ptrace, execve, execveat, io_uring_setup, process_vm_writev (asm/unistd.h)
-_DENIED = {
-    "x86_64": (0xC000003E, (41, 53, 101, 59, 322, 425, 311)),
-    "aarch64": (0xC00000B7, (198, 199, 117, 221, 281, 425, 271)),
-}
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_GET_SECCOMP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 21, 22, 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITIES_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3 (linux/capability.h)
 
 _MARGIN = 256 << 20
 """What libraries map and hardly touch, bytes: the stacks and the allocator's reserve of the threads that some decoders start."""
@@ -46,23 +42,58 @@ _KILLED = {
 
 def confine() -> None:
     """
-    Give up, for this process and for good, what decoding does not need. What the system does not offer (another
-    processor, a kernel without seccomp) is left out: the limits and the separate process remain.
+    Give up, for this process and for good, what decoding does not need. Whatever is to be imported or opened by its path is
+    by now; there is one thread. What the system does not offer is left out.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # whoever stops the daemon may tell the whole group; the daemon decides what becomes of this one
+    # whoever stops the daemon may tell the whole group; the daemon decides what becomes of this process
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGALRM, signal.SIGXCPU):
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    mapped()  # opens what it reads
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.uname().machine in _DENIED:
-        code = _filter(*_DENIED[os.uname().machine])
-        buffer = ctypes.create_string_buffer(code)
+    _drop_capabilities(libc)
+    forbid_all()
+    code = decoder_filter(os.uname().machine, os.getpid())
+    if code is not None:
+        buffer = ctypes.create_string_buffer(code, len(code))
         program = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))
         libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(program), 0, 0)
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """Matters where the daemon runs as root: without them, root may do to others no more than anybody."""
+    libc.capset(struct.pack("Ii", _CAPABILITIES_VERSION, 0), bytes(24))
+
+
+def close_memory() -> None:
+    """
+    Keep the memory of this process from the decoders that it starts, itself or by another. Landlock does, where there is
+    one; else the process becomes one that nobody of the same user may look into (`PR_SET_DUMPABLE`).
+    """
+    if landlock_version() == 0:
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def protection() -> tuple[str, bool]:
+    """What the system offers to keep decoders in, as the end of a sentence about them, and whether it is all of it."""
+    landlock, has_filter = landlock_version(), _has_filter()
+    if landlock and has_filter:
+        return f"confined by Landlock (version {landlock}) and a filter of system calls", True
+    if landlock:
+        return f"confined by Landlock (version {landlock})", False
+    if has_filter:
+        return "confined by a filter of system calls", False
+    return "held by limits of time and memory only", False
+
+
+def _has_filter() -> bool:
+    if decoder_filter(os.uname().machine, os.getpid()) is None:
+        return False
+    return int(ctypes.CDLL(None).prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
 def limit(seconds: float, memory: int) -> None:
@@ -93,8 +124,14 @@ def rest() -> None:
 
 def mapped() -> int:
     """Bytes of the process's address space."""
-    pages = int(Path("/proc/self/statm").read_bytes().split()[0])
+    pages = int(os.pread(_statm(os.getpid()), 128, 0).split()[0])
     return pages * resource.getpagesize()
+
+
+@functools.cache
+def _statm(_process: int) -> int:
+    """A descriptor that stays readable where nothing can be opened any more; one a process, as forks inherit it."""
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def headroom() -> int | None:
@@ -114,24 +151,3 @@ def ending(status: int) -> str:
         return f"ended with {os.waitstatus_to_exitcode(status)}"
     number = os.WTERMSIG(status)
     return _KILLED.get(signal.Signals(number), f"was ended by signal {number}")
-
-
-def _filter(architecture: int, denied: tuple[int, ...]) -> bytes:
-    """
-    The filter as classic BPF: another dialect of system calls is refused altogether, then the denied ones are.
-
-    Args:
-        architecture: AUDIT_ARCH of this machine.
-        denied: Numbers of system calls.
-    """
-    refuse = len(denied)  # instructions between the first test of a number and the refusal, less one
-    lines = [
-        (_LOAD, 0, 0, 4),
-        (_JUMP_EQUAL, 0, refuse + 3, architecture),
-        (_LOAD, 0, 0, 0),
-        (_JUMP_GREATER_OR_EQUAL, refuse + 1, 0, _X32),
-        *((_JUMP_EQUAL, refuse - at, 0, number) for at, number in enumerate(denied)),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
-    ]
-    return b"".join(struct.pack("HBBI", *line) for line in lines)

@@ -1,15 +1,18 @@
 """
 What a photo and the files beside it say of its date, as raw texts; `core.dates.evidence` judges them.
 
-Tolerant throughout: what does not parse is recorded as a problem and never raised. The files beside a photo are as much a
-stranger's as the photo: no links are followed, and no more than 1 MiB is read.
+Tolerant throughout: what does not parse is recorded as a problem and never raised. The files beside a photo come from
+anywhere, as the photo does: no links are followed, and no more than 1 MiB is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
 from facewatchd.core.name_forms import forms
@@ -91,47 +94,113 @@ def sidecar_names(name: bytes) -> tuple[bytes, ...]:
     return tuple(form + ending for ending in (b".xmp", b".XMP") for base in (name, stem) for form in forms(base))
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """
+    A file beside a photo.
+
+    Attributes:
+        handle: It, open for reading; None where there is none, or it cannot be opened.
+        problem: Why it cannot be opened; empty where it is open, or there is none.
+    """
+
+    handle: int | None = None
+    problem: str = ""
+
+
 def read_sidecar(path: bytes) -> Sidecar | None:
     """The dates of the XMP sidecar beside the photo at `path`; None where there is none."""
-    folder, name = os.path.split(path)
-    for candidate in sidecar_names(name):
-        content, problem = _read_beside(os.path.join(folder, candidate))
-        if content is not None:
-            return parse_xmp(content)
-        if problem:
-            return Sidecar(problem=problem)
-    return None
+    with sidecar_beside(path) as beside:
+        return sidecar_in(beside)
+
+
+def sidecar_in(beside: Beside) -> Sidecar | None:
+    """The dates of an XMP sidecar; None where there is none."""
+    content, problem = _content_of(beside)
+    if content is not None:
+        return parse_xmp(content)
+    return Sidecar(problem=problem) if problem else None
 
 
 def read_takeout(path: bytes) -> Takeout | None:
     """What Takeout's JSON beside the photo at `path` says; None where there is none."""
+    with takeout_beside(path) as beside:
+        return takeout_in(beside, os.path.basename(path))
+
+
+def takeout_in(beside: Beside, name: bytes) -> Takeout | None:
+    """What Takeout's JSON beside the photo of this name says; None where there is none."""
+    content, problem = _content_of(beside)
+    if content is not None:
+        return parse_takeout(content, name)
+    return Takeout(problem=problem) if problem else None
+
+
+@contextlib.contextmanager
+def sidecar_beside(path: bytes) -> Iterator[Beside]:
+    """The XMP sidecar of the photo at `path`, open meanwhile."""
     folder, name = os.path.split(path)
-    for candidate in takeout_names(name):
-        content, problem = _read_beside(os.path.join(folder, candidate))
-        if content is not None:
-            return parse_takeout(content, name)
-        if problem:
-            return Takeout(problem=problem)
-    return None
+    with _first_of(folder, sidecar_names(name)) as found:
+        yield found
 
 
-def _read_beside(path: bytes) -> tuple[bytes | None, str]:
-    """A small file's content, or None and what is wrong with it; None and nothing where there is no such file."""
+@contextlib.contextmanager
+def takeout_beside(path: bytes) -> Iterator[Beside]:
+    """Takeout's JSON of the photo at `path`, open meanwhile."""
+    folder, name = os.path.split(path)
+    with _first_of(folder, takeout_names(name)) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _first_of(folder: bytes, names: Iterable[bytes]) -> Iterator[Beside]:
+    """The first of these files that is there; what is no regular file is none."""
+    for name in names:
+        found = _opened(os.path.join(folder, name))
+        if found.handle is None and not found.problem:
+            continue
+        try:
+            yield found
+        finally:
+            if found.handle is not None:
+                os.close(found.handle)
+        return
+    yield Beside()
+
+
+def _opened(path: bytes) -> Beside:
+    """A file, open; nothing and no problem where there is no such regular file."""
     try:
         # O_NONBLOCK: opening a FIFO would wait for its other end
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         # a name that is too long cannot exist either
         missing = error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
-        return None, "" if missing else f"the file beside it cannot be read: {error.strerror}"
+        return Beside(problem="" if missing else _unreadable(error))
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None, ""
-        content = b""
-        while len(content) <= MAX_BESIDE_BYTES and (more := os.read(handle, MAX_BESIDE_BYTES + 1 - len(content))):
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return Beside(handle)
+        problem = ""
+    except OSError as error:
+        problem = _unreadable(error)
+    os.close(handle)
+    return Beside(problem=problem)
+
+
+def _content_of(beside: Beside) -> tuple[bytes | None, str]:
+    """A small file's content, or None and what is wrong with it; None and nothing where there is no such file."""
+    if beside.handle is None:
+        return None, beside.problem
+    content = b""
+    try:
+        while len(content) <= MAX_BESIDE_BYTES and (
+            more := os.read(beside.handle, MAX_BESIDE_BYTES + 1 - len(content))
+        ):
             content += more
     except OSError as error:
-        return None, f"the file beside it cannot be read: {error.strerror}"
-    finally:
-        os.close(handle)
+        return None, _unreadable(error)
     return (content, "") if len(content) <= MAX_BESIDE_BYTES else (None, "the file beside it is too large")
+
+
+def _unreadable(error: OSError) -> str:
+    return f"the file beside it cannot be read: {error.strerror}"

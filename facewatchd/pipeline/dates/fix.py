@@ -213,13 +213,14 @@ def _write_photo(
     store: Store, settings: DateSettings, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float
 ) -> None:
     assert plan.value is not None
+    assert settings.checker is not None
     data, stat = read_for_change(photo.path, photo.seen.stat)
     try:
         edits = edits_for(data, plan, finding.zone)
         new = applied(data, edits)
     except ValueError as error:
         raise PhotoBusyError("The date cannot be written", f"{error}.", photo.path) from error
-    if why := flaw(data, new, edits, plan.value, settings.max_megapixels):
+    if why := flaw(data, new, edits, plan.value, settings.checker):
         raise PhotoError("The date cannot be written", f"The result would not be safe: {why}.", photo.path)
     write = _journalled(store, photo, b"", plan, finding, edits, (data, new), stat.mtime_ns, now)
     try:

@@ -17,6 +17,7 @@ from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.decoding.read import read_settled
 from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.writing.patch import layout_of
+from facewatchd.photos.writing.verify import Checker
 from facewatchd.photos.writing.write import obstacle
 from facewatchd.watch.answering import Answers
 
@@ -29,7 +30,7 @@ class DateSettings:
         rules: The user's word.
         timezone: Of moments known in UTC only; None for the machine's.
         write_date_only: Whether a date without a time may be written.
-        max_megapixels: Larger photos are not checked, and so not written.
+        checker: Checks the result before a date is written into a photo; None where nothing is written.
         answers: Tells whether the file systems of the photos answer.
     """
 
@@ -37,18 +38,19 @@ class DateSettings:
     rules: DateRules
     timezone: ZoneInfo | None
     write_date_only: bool
-    max_megapixels: float
+    checker: Checker | None = None
     answers: Answers = field(default_factory=Answers, compare=False)
 
     @classmethod
-    def of(cls, config: Config, answers: Answers | None = None) -> DateSettings:
+    def of(cls, config: Config, checker: Checker | None = None, answers: Answers | None = None) -> DateSettings:
+        """As the configuration has it."""
         dates = config.dates
         return cls(
             Mode(dates.mode),
             rules_of(config),
             ZoneInfo(dates.timezone) if dates.timezone else None,
             dates.write_date_only,
-            config.ingest.max_megapixels,
+            checker,
             Answers() if answers is None else answers,
         )
 

@@ -11,8 +11,8 @@ import os
 
 from facewatchd.domain import FileStat
 from facewatchd.errors import PhotoError, displayable
-from facewatchd.photos.decoding.decode import stored_orientation
 from facewatchd.photos.metadata.content_hash import content_hash
+from facewatchd.photos.metadata.orientation import stored_orientation
 from facewatchd.photos.writing.edits import Edit, applied
 from facewatchd.photos.writing.write import TEMPORARY_PREFIX, read_file, restore
 from facewatchd.store import DateWrite, Store, WriteState

@@ -41,7 +41,7 @@ from facewatchd.domain import (
     TakenPhoto,
 )
 from facewatchd.errors import PhotoBusyError, PhotoCrashError, PhotoError, PhotoRefusedError, PhotoTroubleError
-from facewatchd.photos.decoding.decode import Decoded
+from facewatchd.photos.decoding.picture import Decoded
 from facewatchd.photos.decoding.read import PhotoReader
 from facewatchd.pipeline.dates.look import rules_of
 from facewatchd.pipeline.intake.discover import is_gone_from, the_same_photo

@@ -19,7 +19,7 @@ from facewatchd.people.kept_pictures import KeptPictures
 from facewatchd.people.looked import Looked
 from facewatchd.people.markers import tree_owner_text
 from facewatchd.people.tree import PeopleTree
-from facewatchd.photos.decoding.read import PlainReader
+from facewatchd.photos.decoding.isolated import DecodeLimits, own_reader
 from facewatchd.pipeline.tree.apply import apply_plan, content_maker
 from facewatchd.pipeline.tree.correct import as_read, correct
 from facewatchd.pipeline.tree.files import photo_files
@@ -96,7 +96,7 @@ def materialize(
         raise lost_tree(settings)
     files = photo_files(store, settings.links, looked.compared)
     kept = KeptPictures(store.folder)
-    content = content_maker(store, cut or cut_now(PlainReader(settings.max_megapixels), kept, settings.answers))
+    limits = DecodeLimits(settings.max_megapixels, settings.max_seconds, settings.max_memory)
     owner = owner_of(store) if not dry_run else None
     claim = Claim(
         settings.links is not LinkMode.COPY,
@@ -104,7 +104,9 @@ def materialize(
         store.set_kept_out,
         tree_owner_text(owner) if owner is not None else b"",
     )
-    with PeopleTree(settings.path, store.state_id(), content, files, looked, claim) as tree:
+    with contextlib.ExitStack() as opened:
+        content = content_maker(store, cut or cut_now(opened.enter_context(own_reader(limits)), kept, settings.answers))
+        tree = opened.enter_context(PeopleTree(settings.path, store.state_id(), content, files, looked, claim))
         read = read_tree(store, settings, tree, now, everything=scope is None, rebuild=rebuild, dry_run=dry_run)
         corrected = as_read(read) if dry_run else correct(store, settings, files, read, now)
         plan = plan_tree(store, settings, read, corrected, scope)

@@ -12,6 +12,9 @@ from facewatchd.core.tree.entries import LinkMode
 from facewatchd.core.tree.link_names import USUAL, Template, template
 from facewatchd.watch.answering import Answers
 
+_MEMORY = 3000 << 20
+"""For decoding a photo, where the configuration says nothing, bytes: enough for every photo of a camera."""
+
 
 @dataclass(frozen=True, slots=True)
 class TreeSettings:
@@ -28,6 +31,8 @@ class TreeSettings:
         name: How links are named.
         pictures: So many of the newest unknown faces have a picture beside their link, and so has every face in `_review`;
             0: none has.
+        max_seconds: For decoding one of those photos.
+        max_memory: For decoding one of those photos, bytes.
         answers: Tells whether the file systems of the tree and of the photos answer.
     """
 
@@ -41,6 +46,8 @@ class TreeSettings:
     together: int = 0
     name: Template = field(default_factory=lambda: template(USUAL))
     pictures: int = 0
+    max_seconds: float = 60
+    max_memory: int = _MEMORY
     answers: Answers = field(default_factory=Answers, compare=False)
 
     @classmethod
@@ -57,5 +64,7 @@ class TreeSettings:
             config.people.together,
             template(config.people.link_name),
             config.people.face_pictures,
+            config.ingest.max_seconds,
+            (config.ingest.max_memory << 20) or _MEMORY,
             answers,
         )

@@ -1,9 +1,11 @@
 """
-Gives the processes that decode a decoder that goes wrong in a stranger's hands, as native decoders do. Python imports a
-module of this name at its start where one is on its path, so that nothing of this needs a place in the program.
+Gives the processes that decode a decoder that a hostile photo can crash or take over, as native decoders are. Python imports
+a module of this name at its start where one is on its path, so that nothing of this needs a place in the program.
 
-The comment of a GIF says what its decoder does: see `_WAYS`. Where `$DECODERS_TALK_NONSENSE` is set, every answer of every
-decoder is none that the program understands, as on a Python with other habits than the one that it was made with.
+The comment of a GIF says what its decoder does: see `_WAYS`, and for `try ...` `hostile_acts`. The same goes for a WebP or
+TIFF with such a comment in its XMP. Where `$DECODERS_TALK_NONSENSE` is set, every answer of every decoder is none that the
+program understands, as on a Python with other habits than the one that it was made with. Where `$DECODERS_WITHOUT_LANDLOCK`
+is set, the kernel offers them none.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import sys
 import time
 from typing import Any
 
-from PIL import GifImagePlugin
+import hostile_acts
+from PIL import GifImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 
 def _spin() -> None:
@@ -94,19 +97,43 @@ _WAYS = {
     b"ask on": _ask_on,
     b"break off": _break_off,
     b"run": lambda: os.execv("/bin/true", ["true"]),
+    b"thread": hostile_acts.start_a_thread,
 }
 
 
-class _Bad(GifImagePlugin.GifImageFile):
+def _go_wrong(comment: bytes) -> None:
+    if comment.startswith(b"try "):
+        hostile_acts.attempt(comment.removeprefix(b"try ").decode())
+    if comment in _WAYS:
+        _WAYS[comment]()
+
+
+class _BadGif(GifImagePlugin.GifImageFile):
     def load(self) -> Any:
-        way = _WAYS.get(self.info.get("comment", b""))
-        if way is not None:
-            way()  # type: ignore[no-untyped-call]
+        _go_wrong(self.info.get("comment", b""))
         return super().load()
 
 
-if "facewatchd.photos.decoding.child" in sys.orig_argv:
-    GifImagePlugin.GifImageFile = _Bad  # type: ignore[misc]
+class _BadWebp(WebPImagePlugin.WebPImageFile):
+    def load(self) -> Any:
+        _go_wrong(self.info.get("xmp", b""))
+        return super().load()
+
+
+class _BadTiff(TiffImagePlugin.TiffImageFile):
+    def load(self) -> Any:
+        _go_wrong(str(self.tag_v2.get(_DESCRIPTION, "")).encode())
+        return super().load()
+
+
+_DESCRIPTION = 270
+
+if "DECODERS_ARE_BAD_EVERYWHERE" in os.environ or "facewatchd.photos.decoding.child" in sys.orig_argv:
+    GifImagePlugin.GifImageFile = _BadGif  # type: ignore[misc]
+    WebPImagePlugin.WebPImageFile = _BadWebp  # type: ignore[misc]
+    TiffImagePlugin.TiffImageFile = _BadTiff  # type: ignore[misc]
+    if "DECODERS_WITHOUT_LANDLOCK" in os.environ:
+        hostile_acts.forbid_landlock()
     if "DECODERS_TALK_NONSENSE" in os.environ:
         from facewatchd.processes import wire
 
