@@ -98,20 +98,25 @@ def cr3_directories(data: bytes) -> dict[bytes, bytes]:
     Raises:
         ValueError: The boxes have a flaw before they are found.
     """
-    for name, body, end in _boxes(data, 0, len(data)):
+    for name, body, end in boxes(data, 0, len(data)):
         if name != b"moov":
             continue
-        for inner, start, stop in _boxes(data, body, end):
+        for inner, start, stop in boxes(data, body, end):
             if inner == b"uuid" and data[start : start + 16] == _CANON_UUID:
                 found: dict[bytes, bytes] = {}
-                for directory, first, last in _boxes(data, start + 16, stop):
+                for directory, first, last in boxes(data, start + 16, stop):
                     found.setdefault(directory, data[first:last])
                 return found
     return {}
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, beginning and end of the boxes in a span (ISO/IEC 14496-12, 4.2)."""
+def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """
+    The boxes in a span: name, where the content begins, where it ends (ISO/IEC 14496-12, 4.2).
+
+    Raises:
+        ValueError: One is cut off.
+    """
     while at + 8 <= end:
         size, name, body = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
         if size == 1:

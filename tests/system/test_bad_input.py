@@ -186,25 +186,22 @@ def test_a_photo_that_ends_its_decoder_gets_no_date_and_the_daemon_lives(home: H
         for number, (ending, kind, way) in enumerate(
             (ending, kind, way)
             for ending, kind in (("webp", "WEBP"), ("tif", "TIFF"))
-            for way in ("segfault", "spin", "nothing")
+            for way in ("segfault", "nothing")
         )
     }
     before = {name: undated(kind, way) for name, (kind, way) in names.items()}
     for name, data in before.items():
         (home.album / name).write_bytes(data)
-    home.configure(dates={"mode": "report"}, ingest={"max_seconds": 2, "workers": 2})
+    home.configure(dates={"mode": "report"}, ingest={"workers": 2})
     home.once()
-    home.configure(dates={"mode": "inplace"}, ingest={"max_seconds": 2, "workers": 2})
+    home.configure(dates={"mode": "inplace"}, ingest={"workers": 2})
     everywhere = {**with_bad_decoder(), "DECODERS_ARE_BAD_EVERYWHERE": "1"}
     with home.daemon(everywhere) as daemon:
         daemon.wait_for("Everything there is was taken in", 60)
         home.run("dates", "fix")
         assert daemon.process.poll() is None
-        for why in (
-            "the decoder crashed (segmentation fault)",
-            "the decoder took longer than ingest.max_seconds allows",
-        ):
-            assert f"The result would not be safe: the file cannot be checked: {why}" in daemon.log
+        refused = "The result would not be safe: the file cannot be checked: the decoder crashed (segmentation fault)"
+        assert daemon.log.count(refused) == 2
         daemon.stop()
     for name, (_, way) in names.items():
         is_written = b"2019:08:17 12:34:5" in (home.album / name).read_bytes()

@@ -19,14 +19,15 @@ import numpy as np
 import piexif
 import pillow_heif
 import pytest
+from bad_files import saved
+from PIL import AvifImagePlugin, TiffImagePlugin
 from PIL import Image as PillowImage
-from PIL import TiffImagePlugin
 
 from facewatchd.core.dates.evidence import Embedded, Sidecar, Tags, Takeout
 from facewatchd.photos.decoding.decode import decode
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.beside import fingerprint_at
-from facewatchd.photos.metadata.exif import parse_exif
+from facewatchd.photos.metadata.exif import exif_block, parse_exif
 from facewatchd.photos.metadata.orientation import stored_orientation
 from facewatchd.photos.metadata.png_text import MAX_TEXT_BYTES
 from facewatchd.photos.metadata.tags import (
@@ -519,3 +520,44 @@ def test_a_picture_without_exif_is_turned_by_its_xmp(name: str) -> None:
     assert stored_orientation(data) == wanted
     turned = decode(data, b"photo", 1.0).image.shape[:2]
     assert turned == ((48, 32) if wanted >= 5 else (32, 48))
+
+
+# --- HEIC and AVIF, without a library
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_is_turned_as_pillow_turns_it(orientation: int) -> None:
+    """Its container says how, in two parts; the tag is not believed."""
+    picture = PillowImage.new("RGB", (32, 16))
+    exif = picture.getexif()
+    exif[274], exif[271] = orientation, "Seagull"
+    data = saved(picture, "AVIF", exif=exif.tobytes())
+    assert stored_orientation(data) == orientation
+    assert AvifImagePlugin.AvifImageFile(io.BytesIO(data)).getexif().get(274, 1) == orientation
+    assert read_tags(data).make == "Seagull"
+
+
+@pytest.mark.parametrize("kind", [PhotoKind.HEIC, PhotoKind.AVIF])
+def test_the_block_is_the_one_that_the_libraries_find(kind: PhotoKind) -> None:
+    """Of both formats; where the container is damaged, nothing but a problem is read."""
+    picture = PillowImage.new("RGB", (32, 16))
+    exif = picture.getexif()
+    exif.get_ifd(34665)[36867] = "2019:08:17 12:34:56"
+    if kind is PhotoKind.HEIC:
+        made = pillow_heif.from_pillow(picture)
+        made.info["exif"] = exif.tobytes()
+        target = io.BytesIO()
+        made.save(target)
+        data = target.getvalue()
+        found = pillow_heif.open_heif(data).info["exif"]
+    else:
+        data = saved(picture, "AVIF", exif=exif.tobytes())
+        found = AvifImagePlugin.AvifImageFile(io.BytesIO(data)).info["exif"]
+    assert exif_block(data, kind) == found.removeprefix(b"Exif\0\0")
+    assert read_tags(data).original == "2019:08:17 12:34:56"
+    for cut in range(0, len(data), 7):
+        read_tags(data[:cut], kind)
+        flipped = bytearray(data)
+        flipped[cut] ^= 0xFF
+        read_tags(bytes(flipped), kind)
+        stored_orientation(bytes(flipped))

@@ -295,3 +295,31 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     while free := {name for name, others in needs.items() if not others & set(needs)}:
         needs = {name: others for name, others in needs.items() if name not in free}
     assert not needs
+
+
+# --- who decodes
+
+DECODERS = {"PIL", "pillow_heif", "rawpy", "piexif", "tifffile"}
+"""Libraries that parse photos."""
+
+DECODE = {"photos/decoding/decode", "photos/decoding/raw", "photos/decoding/compare", "photos/decoding/child"}
+"""What runs in the processes that decode, and nowhere else."""
+
+
+def test_only_decoders_load_what_parses_photos() -> None:
+    """The demo makes pictures of its own."""
+    assert {name for name in MODULES if foreign(name) & DECODERS} <= DECODE | {"demo"}
+    own = {*DECODE, "photos/decoding/content"}
+    for name in set(MODULES) - own:
+        imported = {found.module.removeprefix("facewatchd.").replace(".", "/") for found in imports(name)}
+        assert not imported & own, f"{name} loads what decodes"
+
+
+def test_only_a_decoder_has_opencv_decode() -> None:
+    """OpenCV is loaded for much else. The demo reads pictures that come with it."""
+    readers = set()
+    for name, tree in MODULES.items():
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        if used & {"imread", "imdecode", "imreadmulti", "imdecodemulti", "VideoCapture"}:
+            readers.add(name)
+    assert readers <= {"photos/decoding/decode", "photos/decoding/raw", "demo"}

@@ -286,7 +286,7 @@ def _decode_pillow(data: bytes, kind: PhotoKind, check: _SizeCheck) -> Decoded:
         check(*size)
     with opened_by_pillow(data, kind) as opened:
         check(*opened.size)
-        # Pillow turns TIFFs itself, and puts AVIF's own transforms into the tag
+        # Pillow turns TIFFs itself
         orientation = 1 if kind is PhotoKind.TIFF else orientation_of(data, kind)
         image = _pixels(opened)
     return Decoded(upright(image, orientation), kind, orientation)

@@ -10,15 +10,12 @@ Layout: TIFF 6.0, section 2; tags: Exif 2.32 (CIPA DC-008), tables 4-8.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import pillow_heif
-from PIL import AvifImagePlugin
-
 from facewatchd.photos.formats import JPEG_APP1, JPEG_SOS, Part, PhotoKind, jpeg_segments, png_chunks, riff_chunks
+from facewatchd.photos.metadata.heif_tags import heif_exif_block
 from facewatchd.photos.metadata.png_text import png_exif
 from facewatchd.photos.raw_containers import (
     BYTE_ORDERS,
@@ -113,25 +110,13 @@ def exif_block(data: bytes, kind: PhotoKind) -> bytes | None:
     elif kind is PhotoKind.WEBP:
         block = next((data[part.body : part.end] for part in riff_chunks(data) if part.name == b"EXIF"), None)
     elif kind in {PhotoKind.HEIC, PhotoKind.AVIF}:
-        block = _heif_block(data, kind)
+        block = heif_exif_block(data)
     return block.removeprefix(_PREFIX) if block else None
 
 
 def is_exif(data: bytes, part: Part) -> bool:
     """Whether a JPEG's segment holds an Exif block."""
     return part.name[0] == JPEG_APP1 and data.startswith(_PREFIX, part.body)
-
-
-def _heif_block(data: bytes, kind: PhotoKind) -> bytes | None:
-    try:
-        if kind is PhotoKind.HEIC:
-            block = pillow_heif.open_heif(data).info.get("exif")
-        else:
-            # the library of pillow-heif is built without a decoder for AVIF, and opens no such file
-            block = AvifImagePlugin.AvifImageFile(io.BytesIO(data)).info.get("exif")
-    except Exception as error:  # the libraries have no common base class for errors, and the file may be hostile
-        raise ValueError("the file is damaged") from error
-    return block if isinstance(block, bytes) else None
 
 
 def read_exif(data: bytes, kind: PhotoKind) -> Exif:

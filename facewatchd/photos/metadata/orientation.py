@@ -7,6 +7,7 @@ from __future__ import annotations
 from facewatchd.photos.formats import PhotoKind, kind_of
 from facewatchd.photos.metadata.embedded import embedded_orientation
 from facewatchd.photos.metadata.exif import ORIENTATION, Exif, read_exif
+from facewatchd.photos.metadata.heif_tags import heif_orientation
 
 # the others have an orientation of their container
 _TURNED_BY_XMP = frozenset({PhotoKind.JPEG, PhotoKind.PNG, PhotoKind.WEBP})
@@ -21,7 +22,10 @@ def stored_orientation(data: bytes) -> int:
 
 
 def orientation_of(data: bytes, kind: PhotoKind) -> int:
-    """Exif's, else XMP's, else 1: a damaged block must not cost the picture."""
+    """Exif's, else XMP's, else 1: a damaged block must not cost the picture. The container's of an AVIF."""
+    if kind is PhotoKind.AVIF:
+        # as in HEIC, the container decides; but its library does not turn the picture
+        return heif_orientation(data)
     try:
         exif = read_exif(data, kind)
     except ValueError:
