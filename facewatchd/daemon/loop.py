@@ -85,13 +85,10 @@ class Daemon:
         read_again: Callable[[], Prepared | None] = lambda: None,
     ) -> None:
         config, engine, answers = prepared.config, prepared.engine, prepared.answers
-        self._config = config
-        self._answers = answers
+        self._config, self._answers = config, answers
         self._read_again = read_again
         self.successor: Prepared | None = None
-        self._store = store
-        self._model = engine.info
-        self._once = once
+        self._store, self._model, self._once = store, engine.info, once
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_in_use(config, store, engine.info)
         decoders = Decoders()
@@ -119,7 +116,7 @@ class Daemon:
         )
         self.progress = self._intake.progress
         self._dates = DateKeeper(store, dates, self._sources, self._tree)
-        self._pause = Pause()
+        self._pause, self._turns = Pause(), TurnWatch()
         self.condition = Condition(
             store, self._sources, self._intake, self._tree, self._grouping, self._pause, prepared.models_reason
         )
@@ -127,11 +124,8 @@ class Daemon:
             config, store, checker, self._tree, self._grouping, self.condition.vitals, self._recalibrated, answers
         )
         self._requests = Requests(self._context)
-        self._turns = TurnWatch()
         self._steady = Steady(answers, lambda: self._stopping)
-        self._begun = self._stopping = self._ended = False
-        self._ready = False
-        self._grouped_once = False
+        self._begun = self._ready = self._grouped_once = self._stopping = self._ended = False
         self.watch_tree: Callable[[], None] = lambda: None
         """Called now and then: the people tree may be there by now, and can be watched."""
 
@@ -444,9 +438,8 @@ class Daemon:
         self.progress.end()
 
     def _why_ended(self) -> str:
-        return (
-            f"facewatchd {'is stopping' if self.successor is None else 'is starting again with another configuration'}"
-        )
+        does = "is stopping" if self.successor is None else "is starting again with another configuration"
+        return f"facewatchd {does}"
 
     def _refuse_waiting(self) -> None:
         """The loop has ended, and handles nothing that is still in the queue."""

@@ -88,7 +88,7 @@ def heif_exif_block(data: bytes) -> bytes | None:
 
 
 def heif_orientation(data: bytes) -> int:
-    """How the container says that its primary picture is to be turned, as an Exif orientation 1..8; 1 where it is damaged."""
+    """The orientation of the primary picture by its container, as Exif's, 1..8; 1 where the container is damaged."""
     try:
         tables = _tables(data)
         properties = dict(boxes_of(tables.get(b"iprp", b"")))

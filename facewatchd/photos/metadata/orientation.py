@@ -1,5 +1,5 @@
 """
-How a photo is to be turned, as its tags say it.
+The orientation of a photo by its tags.
 """
 
 from __future__ import annotations
