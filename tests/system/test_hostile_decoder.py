@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,8 +24,10 @@ from facewatchd.photos.decoding.landlock import landlock_version
 from facewatchd.photos.decoding.sandbox import protection
 from facewatchd.photos.decoding.system_calls import decoder_filter
 
-sys.path.insert(0, str(BAD_DECODER))
-from hostile_acts import ACTS
+# not by a path for all: the decoders of other tests would be hostile too
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(BAD_DECODER))
+    from hostile_acts import ACTS
 
 LIMITS = DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
 USUAL = (errno.EPERM, errno.EACCES)
