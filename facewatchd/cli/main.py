@@ -22,6 +22,7 @@ from facewatchd import __version__
 from facewatchd.cli.calibrate import calibrate
 from facewatchd.cli.command import FILE, OneLineErrors, asking, configured, end_when_told, print_json
 from facewatchd.cli.dates import dates
+from facewatchd.cli.embeddings import validate
 from facewatchd.cli.models import models
 from facewatchd.cli.people import faces, people
 from facewatchd.cli.roots import roots
@@ -45,6 +46,7 @@ main.add_command(calibrate)
 main.add_command(roots)
 main.add_command(dates)
 main.add_command(models)
+main.add_command(validate)
 
 
 @main.command()

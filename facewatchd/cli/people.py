@@ -124,6 +124,18 @@ def people_unhide(client: Client, person: str) -> None:
     click.echo(f"{_title(done)} is shown again.{_folder(done)}")
 
 
+@people.command("medoids")
+@click.option("--csv", "csv_file", required=True, metavar="FILE", help="Where to write them; '-' for standard output.")
+@click.option("--from", "source", metavar="EMBEDDINGS.csv", help="Of the labels of this file, without any state.")
+@asking
+def people_medoids(client: Client, csv_file: str, source: str | None) -> None:
+    """Write the medoid of each person: the face with the smallest sum of distances to the person's other faces."""
+    from facewatchd.operations.embeddings import MEDOIDS, MedoidsParameters  # noqa: PLC0415
+
+    done = client.call(MEDOIDS, MedoidsParameters(csv=csv_file, source=source))
+    click.echo(f"{done.medoids} medoids of {done.faces} faces written to {_written_to(csv_file)}.", err=True)
+
+
 @click.group()
 def faces() -> None:
     """Single faces: export, confirm, reject."""
@@ -138,15 +150,25 @@ def faces() -> None:
     help="Where to write the table; '-' for standard output.",
 )
 @click.option("--embeddings", type=FILE, metavar="FILE.npy", help="Where to write the embeddings, in the same order.")
+@click.option(
+    "--layout",
+    type=click.Choice(["faces", "embeddings"]),
+    default="faces",
+    show_default=True,
+    help="What a line has: what is known of the face, or a path, a label and the embedding.",
+)
 @asking
-def faces_export(client: Client, csv_file: str, embeddings: Path | None) -> None:
+def faces_export(client: Client, csv_file: str, embeddings: Path | None, layout: str) -> None:
     """Write all faces into a CSV table."""
     from facewatchd.operations import faces as operations  # noqa: PLC0415
 
-    parameters = operations.ExportParameters(csv=csv_file, embeddings=None if embeddings is None else str(embeddings))
+    if layout == "embeddings" and embeddings is not None:
+        raise click.UsageError("--layout embeddings writes the embeddings into the table: leave --embeddings out.")
+    file = None if embeddings is None else str(embeddings)
+    parameters = operations.ExportParameters.model_validate({"csv": csv_file, "embeddings": file, "layout": layout})
     exported = client.call(operations.EXPORT, parameters)
-    where = csv_file if csv_file != operations.STANDARD_OUTPUT else "standard output"
-    click.echo(f"{exported.faces} faces written to {where}.", err=True)
+    left_out = f" {exported.left_out} have no embedding by the present models." if exported.left_out else ""
+    click.echo(f"{exported.faces} faces written to {_written_to(csv_file)}.{left_out}", err=True)
 
 
 @faces.command("confirm")
@@ -171,6 +193,10 @@ def faces_reject(client: Client, face_id: int, person: str | None) -> None:
 
     done = client.call(corrections.REJECT, corrections.FaceParameters(face=face_id, person=person))
     click.echo(f"Face {face_id} is not {_title(done)}.")
+
+
+def _written_to(csv_file: str) -> str:
+    return displayable(csv_file) if csv_file != "-" else "standard output"
 
 
 def _title(done: Corrected) -> str:

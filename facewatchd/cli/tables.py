@@ -18,6 +18,7 @@ from facewatchd.errors import displayable
 
 if TYPE_CHECKING:
     from facewatchd.operations.corrections import Journal
+    from facewatchd.operations.embeddings import Validated
     from facewatchd.operations.grouping import Evaluated
     from facewatchd.operations.health import Findings
     from facewatchd.operations.models import PackReports, Packs
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from facewatchd.operations.photos import Identified
     from facewatchd.operations.roots import Roots
     from facewatchd.operations.tree import TreePlan
+
+_MOST_CONFUSED = 20
+"""So many pairs of labels `validate` lists."""
 
 
 def _table(*columns: str) -> Table:
@@ -35,8 +39,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _show(*things: object) -> None:
-    console = Console(highlight=False)
+def _show(*things: object, to_stderr: bool = False) -> None:
+    console = Console(highlight=False, stderr=to_stderr)
     for thing in things:
         console.print(thing, soft_wrap=isinstance(thing, str))
 
@@ -168,6 +172,32 @@ def show_scores(found: Evaluated) -> None:
         *shares, groups = dict(scores).values()
         table.add_row(name, *(f"{share:.4f}" for share in shares), str(groups))
     _show(f"{found.faces} faces of {found.people} people who are known for sure", table)
+
+
+def show_validated(found: Validated, *, to_stderr: bool) -> None:
+    """`validate`."""
+    sums = [f"{found.faces} faces compared, {found.unknown} of them unknown ({found.unknown_rate:.1%})"]
+    if found.labelled:
+        sums += [
+            f"precision {_share(found.precision)}: {found.right} of {found.given} faces that were given a person",
+            f"recall {_share(found.recall)}: {found.right} of {found.known} faces of people with a medoid",
+            f"{found.strangers_accepted} of {found.strangers} faces of other people were given a person",
+        ]
+    else:
+        sums.append("The faces have no labels: there is nothing to compare the result with")
+    _show(*(f"{sentence}." for sentence in sums), to_stderr=to_stderr)
+    wrong = [one for one in found.confusion if one.label != one.given]
+    if wrong:
+        table = _table("person", "was given", ">faces")
+        for one in wrong[:_MOST_CONFUSED]:
+            table.add_row(escape(displayable(one.label)), escape(displayable(one.given)), str(one.faces))
+        _show(table, to_stderr=to_stderr)
+    if len(wrong) > _MOST_CONFUSED:
+        _show(f"... and {len(wrong) - _MOST_CONFUSED} pairs more: --json has all.", to_stderr=to_stderr)
+
+
+def _share(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"
 
 
 @contextlib.contextmanager

@@ -7,16 +7,18 @@ from __future__ import annotations
 import csv
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from facewatchd.errors import FacewatchError, remedy
 from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
+from facewatchd.pipeline.embedding_files import STANDARD_OUTPUT, digits, write_rows
+from facewatchd.pipeline.labelled_faces import labelled_faces, model_to_export
 from facewatchd.store import ExportedFace, Store
-
-STANDARD_OUTPUT = "-"
 
 HEADER = [
     "photo",
@@ -40,16 +42,24 @@ class ExportParameters(Record):
     Attributes:
         csv: The file for the table; "-" for the standard output of this process.
         embeddings: The file for the embeddings; None for none.
+        layout: "faces" for the table of `HEADER`; "embeddings" for a header of column numbers, then a path, a label and the
+            embedding in each line.
     """
 
     csv: Text
     embeddings: Text | None = None
+    layout: Literal["faces", "embeddings"] = "faces"
 
 
 class Exported(Record):
-    """How many faces were written."""
+    """
+    Attributes:
+        faces: How many faces were written.
+        left_out: How many have no embedding by the present models, which the layout "embeddings" has no line for.
+    """
 
     faces: int
+    left_out: int = 0
 
 
 def export_faces(store: Store, csv_file: Path | str, embeddings: Path | None) -> int:
@@ -111,8 +121,28 @@ def _row(exported: ExportedFace) -> list[object]:
     ]
 
 
+def _export_embeddings(store: Store, csv_file: str) -> Exported:
+    """The layout of embeddings; see `ExportParameters`."""
+    model = model_to_export(store)
+    total = written = 0
+
+    def rows() -> Iterator[Iterable[object]]:
+        nonlocal total, written
+        yield range(model.dim + 2)
+        for face in labelled_faces(store, model):
+            total += 1
+            if face.vector is not None:
+                written += 1
+                yield face.path, face.label, *digits(face.vector)
+
+    write_rows(csv_file, rows(), model.id)
+    return Exported(faces=written, left_out=total - written)
+
+
 def _export(reading: Reading, parameters: ExportParameters) -> Exported:
     embeddings = parameters.embeddings
+    if parameters.layout == "embeddings":
+        return _export_embeddings(reading.store, parameters.csv)
     return Exported(faces=export_faces(reading.store, parameters.csv, None if embeddings is None else Path(embeddings)))
 
 

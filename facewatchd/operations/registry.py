@@ -9,6 +9,7 @@ from typing import Any
 from facewatchd.operations import (
     corrections,
     dates,
+    embeddings,
     faces,
     grouping,
     health,
@@ -39,6 +40,8 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         corrections.UNDO,
         corrections.UNDO_LIST,
         faces.EXPORT,
+        embeddings.MEDOIDS,
+        embeddings.VALIDATE,
         dates.REPORT,
         dates.FIX,
         dates.UNDO,

@@ -26,7 +26,19 @@ from facewatchd.config import Config, load_config
 from facewatchd.daemon.process.start import process_all
 from facewatchd.errors import FacewatchError, NotAnsweringError, RunningError
 from facewatchd.operations import client as client_module
-from facewatchd.operations import corrections, dates, faces, grouping, models, people, photos, roots, state, vitals
+from facewatchd.operations import (
+    corrections,
+    dates,
+    embeddings,
+    faces,
+    grouping,
+    models,
+    people,
+    photos,
+    roots,
+    state,
+    vitals,
+)
 from facewatchd.operations.base import Ask, Nothing, OtherVersionError, Record, Sole
 from facewatchd.operations.client import Client
 from facewatchd.operations.registry import OPERATIONS
@@ -71,6 +83,13 @@ def backup_of(home: Home) -> str:
     return str(file)
 
 
+def exported(home: Home) -> str:
+    """The embeddings of the archive."""
+    file = str(home.path / "embeddings.csv")
+    client(home).call(faces.EXPORT, faces.ExportParameters(csv=file, layout="embeddings"))
+    return file
+
+
 # in this order; what is asked of both archives finds in both what those before it have left
 CASES: dict[str, Given] = {
     "people.list": lambda _: Nothing(),
@@ -96,6 +115,13 @@ CASES: dict[str, Given] = {
     "calibrate.use": lambda _: grouping.UseParameters(assign=0.61, link=0.52, people=20, known=30),
     "evaluate": lambda _: grouping.EvaluateParameters(algorithms=("dbscan",)),
     "faces.export": lambda home: faces.ExportParameters(csv=str(home.path / "faces.csv")),
+    "people.medoids": lambda home: embeddings.MedoidsParameters(csv=str(home.path / "medoids.csv")),
+    "validate": lambda home: embeddings.ValidateParameters(
+        medoids=str(home.path / "medoids.csv"),
+        faces=exported(home),
+        csv=str(home.path / "validated.csv"),
+        threshold=0.95,
+    ),
     "identify": lambda home: photos.IdentifyParameters(photo=photo(home)),
     "verify": lambda home: photos.VerifyParameters(photo_a=photo(home), photo_b=photo(home)),
     "models.list": lambda _: Nothing(),

@@ -56,7 +56,10 @@ FIXED = ("store/schema",)
 
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("architecture", "commands", "configuration", "design", "glossary", "guide")),
+    *(
+        f"docs/{name}.md"
+        for name in ("architecture", "commands", "configuration", "design", "glossary", "guide", "workflows")
+    ),
 )
 
 
