@@ -26,6 +26,7 @@ from facewatchd.cli.embeddings import validate
 from facewatchd.cli.models import models
 from facewatchd.cli.people import faces, people
 from facewatchd.cli.roots import roots
+from facewatchd.cli.sort import sort
 from facewatchd.config import Config
 from facewatchd.errors import FacewatchError, displayable
 
@@ -47,6 +48,7 @@ main.add_command(roots)
 main.add_command(dates)
 main.add_command(models)
 main.add_command(validate)
+main.add_command(sort)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from facewatchd.cli.times import local_time
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from facewatchd.operations.people import People, PersonShown, PhotoRow, TogetherShown
     from facewatchd.operations.photos import Identified
     from facewatchd.operations.roots import Roots
+    from facewatchd.operations.sorting import Sorted
     from facewatchd.operations.tree import TreePlan
+
+_MOST_FOLDERS = 30
+"""So many folders, or photos that cannot be read, `sort` lists."""
 
 _MOST_CONFUSED = 20
 """So many pairs of labels `validate` lists."""
@@ -198,6 +202,48 @@ def show_validated(found: Validated, *, to_stderr: bool) -> None:
 
 def _share(share: float | None) -> str:
     return "unknown" if share is None else f"{share:.1%}"
+
+
+def show_sorted(found: Sorted, destination: str) -> None:
+    """`sort`."""
+    table = _table("folder", ">photos", ">faces")
+    for folder in found.folders[:_MOST_FOLDERS]:
+        table.add_row(escape(folder.folder), str(folder.photos), str(folder.faces))
+    if found.folders:
+        _show(table)
+    if len(found.folders) > _MOST_FOLDERS:
+        _show(f"... and {len(found.folders) - _MOST_FOLDERS} folders more.")
+    _show(
+        f"{found.photos} photos with {found.faces} faces: {len(found.folders)} people; {found.unknown} photos with an unknown "
+        f"face are in _unknown; {found.without} without a face that can be grouped and {len(found.failed)} that cannot be "
+        "read are in no folder."
+    )
+    for failed in found.failed[:_MOST_FOLDERS]:
+        _show(escape(f"{displayable(failed.photo)}: {failed.reason}"))
+    changed = f", {found.changed} left out as the photo was changed meanwhile" if found.changed else ""
+    _show(
+        escape(
+            f"{displayable(destination)}: {found.made} files made, {found.kept} there already, {found.removed} removed{changed}."
+        )
+    )
+
+
+@contextlib.contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on stderr, from when there is something to show; yields what to tell (files so far, files in all)."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task(what, total=None)
+
+    def tell(done: int, total: int | None) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield tell
+    finally:
+        bar.stop()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,15 @@ from pydantic import ValidationError
 from facewatchd.config import Config
 from facewatchd.errors import FacewatchError, NotAnsweringError, RunningError
 from facewatchd.operations.base import Ask, Nothing, Operation, OtherVersionError, P, R, Read, Sole, Write
-from facewatchd.operations.context import Alone, ProcessAll, Progress, Reading, Running, no_progress
+from facewatchd.operations.context import (
+    Alone,
+    ProcessAll,
+    Progress,
+    Reading,
+    Running,
+    cannot_process,
+    no_progress,
+)
 from facewatchd.operations.vitals import VITALS, Vitals
 from facewatchd.pipeline.intake.folders import remembered, tell_other_people_folder
 from facewatchd.processes.control import ask
@@ -35,23 +43,19 @@ _TRIES = 3
 """A daemon may start or end between the question whether one runs and what follows; each time may be another one."""
 
 
-def _cannot(*_: object) -> None:
-    raise NotImplementedError("this client was not told how all photos are taken in")
-
-
 class Client:
     """
     Carries operations out for one configuration.
 
     Args:
         config: The configuration; folders that it does not name are those that the state knows.
-        process_all: Takes in every photo; for `models.use` alone.
+        process_all: Takes in every photo; for `models.use` and `sort` alone.
 
     Attributes:
         config: With these folders.
     """
 
-    def __init__(self, config: Config, process_all: ProcessAll = _cannot) -> None:
+    def __init__(self, config: Config, process_all: ProcessAll = cannot_process) -> None:
         self.config = remembered(config, Answers())
         self._process_all = process_all
 
@@ -71,7 +75,7 @@ class Client:
         result: R
         match operation:
             case Read():
-                with Reading(self.config, _Running(self.config), progress) as reading:
+                with Reading(self.config, _Running(self.config), progress, self._process_all) as reading:
                     result = operation.run(reading, parameters)
             case Write():
                 with self._checking() as checker:

@@ -32,6 +32,11 @@ ProcessAll = Callable[["Config", "FaceEngine", Store], None]
 """Takes in every photo with this engine; the state is held and opened."""
 
 
+def cannot_process(*_: object) -> None:
+    """Stands for a `ProcessAll` where none was given."""
+    raise NotImplementedError("this client was not told how all photos are taken in")
+
+
 class Reclustered(Record):
     """
     What came of a grouping.
@@ -92,17 +97,26 @@ class Reading:
         config: The configuration, with the folders that the state knows.
         running: The daemon.
         progress: Is told how far a download has come.
+        process_all: See there; for what has a state of its own for a while.
 
     Attributes:
         config: As given.
         running: As given.
         progress: As given.
+        process_all: As given.
     """
 
-    def __init__(self, config: Config, running: Running, progress: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        config: Config,
+        running: Running,
+        progress: Progress = no_progress,
+        process_all: ProcessAll = cannot_process,
+    ) -> None:
         self.config = config
         self.running = running
         self.progress = progress
+        self.process_all = process_all
         self._store: Store | None = None
 
     @property

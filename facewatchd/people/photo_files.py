@@ -159,7 +159,7 @@ class PhotoFiles:
                 return False
             handle = os.open(name, _NEW, 0o666, dir_fd=folder)
             try:
-                _copy_bytes(source, handle)
+                copy_bytes(source, handle)
                 os.utime(handle, ns=(found.st_atime_ns, mtime_ns))
                 os.fsync(handle)
                 whole = os.fstat(handle).st_size == size and os.fstat(source).st_mtime_ns == mtime_ns
@@ -209,8 +209,8 @@ def _same_bytes(name: bytes, folder: int, path: bytes) -> bool:
     return False
 
 
-def _copy_bytes(source: int, target: int) -> None:
-    """Where the file system can, without copying (reflinks)."""
+def copy_bytes(source: int, target: int) -> None:
+    """Copy all of one open file into another. Where the file system can, both share their blocks (reflinks)."""
     try:
         while os.copy_file_range(source, target, 1 << 30):
             pass

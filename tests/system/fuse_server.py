@@ -1,7 +1,8 @@
 """
 A file system of a program: shows a folder under another path, and stops answering when it is told to.
 
-Run as `python fuse_server.py FOLDER MOUNTPOINT`; see `hanging.py`, which starts it. Once mounted it says "mounted".
+Run as `python fuse_server.py FOLDER MOUNTPOINT [fat]`; see `hanging.py`, which starts it. Once mounted it says "mounted". With
+"fat" it is like FAT: it has no links, takes no name that FAT does not take, ignores case, and keeps times to two seconds.
 SIGUSR1: requests are read and not answered any more, as by a server that the network has lost.
 SIGUSR2: those that wait are answered, and all that follow. The kernel's interface: <linux/fuse.h>, version 7.31.
 """
@@ -12,6 +13,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import select
 import signal
 import stat
@@ -28,6 +30,7 @@ LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK = 1, 2, 3, 4, 5, 6
 MKDIR, UNLINK, RMDIR, RENAME, LINK, OPEN, READ, WRITE, STATFS, RELEASE = 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
 FSYNC, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR, FSYNCDIR = 20, 25, 26, 27, 28, 29, 30
 CREATE, INTERRUPT, BATCH_FORGET, RENAME2 = 35, 36, 42, 45
+_NOT_IN_FAT = re.compile(r'[\x00-\x1f\\:*?"<>|]|[ .]$')
 _SILENT = {FORGET, INTERRUPT, BATCH_FORGET}
 _MODE, _UID, _GID, _SIZE, _ATIME, _MTIME, _HANDLE, _ATIME_NOW, _MTIME_NOW = 1, 2, 4, 8, 16, 32, 64, 128, 256
 
@@ -37,18 +40,31 @@ class Server:
     Args:
         folder: What is shown.
         fuse: The opened /dev/fuse.
+        fat: Whether it is like FAT.
     """
 
-    def __init__(self, folder: bytes, fuse: int) -> None:
+    def __init__(self, folder: bytes, fuse: int, *, fat: bool = False) -> None:
         self._folder = folder
         self._fuse = fuse
+        self._fat = fat
         self._paths = {1: b""}
         self._nodes = {b"": 1}
         self._next = 2
 
     def _at(self, node: int, name: bytes = b"") -> bytes:
         path = self._paths[node]
+        if self._fat and name:
+            name = self._fat_name(os.path.join(self._folder, path), name)
         return os.path.join(self._folder, *(part for part in (path, name) if part))
+
+    def _fat_name(self, folder: bytes, name: bytes) -> bytes:
+        try:
+            text = name.decode()
+        except UnicodeDecodeError:
+            raise OSError(errno.EINVAL, "") from None
+        if _NOT_IN_FAT.search(text):
+            raise OSError(errno.EINVAL, "")
+        return next((had for had in os.listdir(folder) if had.decode().lower() == text.lower()), name)
 
     def _node(self, path: bytes) -> int:
         if path not in self._nodes:
@@ -78,6 +94,8 @@ class Server:
         Raises:
             OSError: The answer is this error.
         """
+        if self._fat and opcode in {SYMLINK, LINK}:
+            raise OSError(errno.EPERM, "")
         match opcode:
             case 26:  # INIT
                 _, minor, ahead, _ = struct.unpack_from("<4I", body)
@@ -199,6 +217,8 @@ class Server:
                 atime * 10**9 + atime_ns if valid & _ATIME and not valid & _ATIME_NOW else had.st_atime_ns,
                 mtime * 10**9 + mtime_ns if valid & _MTIME and not valid & _MTIME_NOW else had.st_mtime_ns,
             )
+            if self._fat:
+                times = (times[0] // 10**9 * 10**9, times[1] // (2 * 10**9) * (2 * 10**9))
             os.utime(path, ns=times, follow_symlinks=False)
 
     def serve(self) -> None:
@@ -244,7 +264,7 @@ class Server:
             os.write(self._fuse, OUT.pack(OUT.size + len(answer), -error, unique) + answer)
 
 
-def main(folder: str, mountpoint: str) -> None:
+def main(folder: str, mountpoint: str, kind: str = "") -> None:
     fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={fuse},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
@@ -254,7 +274,7 @@ def main(folder: str, mountpoint: str) -> None:
     # a test that hangs itself cannot end this
     signal.alarm(_LONGEST_S)
     print("mounted", flush=True)
-    Server(os.fsencode(folder), fuse).serve()
+    Server(os.fsencode(folder), fuse, fat=kind == "fat").serve()
 
 
 if __name__ == "__main__":

@@ -57,20 +57,21 @@ class Mount:
 
 
 @contextlib.contextmanager
-def hanging_mount(folder: Path, mountpoint: Path) -> Iterator[Mount]:
+def hanging_mount(folder: Path, mountpoint: Path, *kind: str) -> Iterator[Mount]:
     """
     Show a folder under another path, through a program that can be told to hang. Skips the test where that cannot be done.
 
     Args:
         folder: What is shown.
         mountpoint: Where; made where it is missing.
+        kind: "fat" for one that is like FAT.
     """
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("a file system of a program cannot be mounted here: this needs root and /dev/fuse")
     for path in (folder, mountpoint):
         path.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
-        [sys.executable, "-I", str(_SERVER), str(folder), str(mountpoint)],
+        [sys.executable, "-I", str(_SERVER), str(folder), str(mountpoint), *kind],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

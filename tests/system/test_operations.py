@@ -36,6 +36,7 @@ from facewatchd.operations import (
     people,
     photos,
     roots,
+    sorting,
     state,
     vitals,
 )
@@ -122,6 +123,10 @@ CASES: dict[str, Given] = {
         csv=str(home.path / "validated.csv"),
         threshold=0.95,
     ),
+    "sort": lambda home: sorting.SortParameters(
+        source=str(home.album), destination=str(home.path / "sorted"), way="link", algorithm="dbscan"
+    ),
+    "sort.embeddings": lambda home: sorting.GroupParameters(embeddings=exported(home), threshold=0.95),
     "identify": lambda home: photos.IdentifyParameters(photo=photo(home)),
     "verify": lambda home: photos.VerifyParameters(photo_a=photo(home), photo_b=photo(home)),
     "models.list": lambda _: Nothing(),

@@ -21,7 +21,8 @@ from facewatchd.domain import Embeddings
 ALGORITHMS = ("ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers")
 """The algorithms of `group`. Other programs use chinese whispers and DBSCAN."""
 
-_ROUNDS = 20
+ROUNDS = 20
+"""How often chinese whispers goes through all faces; it seldom changes anything after ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,12 @@ def score(truth: Sequence[object] | NDArray[np.generic], labels: Labels) -> Scor
 
 
 def group(
-    algorithm: str, embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, graph: Graph | None = None
+    algorithm: str,
+    embeddings: Embeddings,
+    ties: Ties,
+    settings: ReclusterSettings,
+    graph: Graph | None = None,
+    rounds: int = ROUNDS,
 ) -> Labels:
     """
     Group faces by one of `ALGORITHMS`.
@@ -96,6 +102,7 @@ def group(
         ties: The cannot-links. Only our algorithm and average linkage use them.
         settings: The other algorithms use `link` as the least similarity, if they have one.
         graph: The nearest neighbours, if they are known already.
+        rounds: Of chinese whispers.
 
     Returns:
         Labels; groups below `min_faces` are -1.
@@ -112,7 +119,7 @@ def group(
     elif algorithm == "dbscan":
         labels = _connected(graph, settings.link)
     elif algorithm == "chinese_whispers":
-        labels = _whispers(graph, settings.link)
+        labels = _whispers(graph, settings.link, rounds)
     else:
         raise ValueError(f"{algorithm}: no such algorithm; there are {', '.join(ALGORITHMS)}")
     return np.where(np.bincount(labels)[labels] >= settings.min_faces, labels, -1)
@@ -125,7 +132,7 @@ def _connected(graph: Graph, threshold: float) -> Labels:
     return connected(a[near], b[near], len(graph.indices))
 
 
-def _whispers(graph: Graph, threshold: float) -> Labels:
+def _whispers(graph: Graph, threshold: float, rounds: int) -> Labels:
     """Chinese whispers (Biemann 2006; used by dlib): every face takes the label of most of its neighbours."""
     count = len(graph.indices)
     near: list[list[tuple[int, float]]] = [[] for _ in range(count)]
@@ -135,7 +142,7 @@ def _whispers(graph: Graph, threshold: float) -> Labels:
             near[b].append((a, weight))
     labels = list(range(count))
     random = np.random.default_rng(0)
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for face in random.permutation(count).tolist():
             votes: dict[int, float] = {}
             for other, weight in near[face]:
