@@ -81,6 +81,7 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, takin
 	$(BIN)/python benchmarks/bench_grouping.py
 	$(BIN)/python benchmarks/bench_scale.py
 	$(BIN)/python benchmarks/bench_tiles.py
+	$(BIN)/python benchmarks/bench_close_ups.py
 	$(BIN)/python benchmarks/bench_tree.py
 	$(BIN)/python benchmarks/bench_assign.py
 	$(BIN)/python benchmarks/bench_loop.py

@@ -18,6 +18,7 @@ from facewatchd.domain import Box, Detection, Embeddings, Image, ModelInfo
 from facewatchd.errors import ModelError
 from facewatchd.faces.align import cut_face, magnification
 from facewatchd.faces.batching import batched, split_anchors, split_rows
+from facewatchd.faces.close_up import SIDE, with_close_ups
 from facewatchd.faces.sessions import Provider, first_line, onnxruntime, provider_arguments, session_options
 
 USAGE = "scrfd 640; arcface template, similarity; not mirrored; v1"
@@ -89,6 +90,7 @@ class InsightEngine:
         self._batch = 1 if isinstance(self._recogniser.input_shape[0], int) else provider.batch
         if provider.batch > 1:
             self._take_batches(files, provider)
+        self._canvas_side = SIDE
         self._info = ModelInfo(
             pack=identity.pack,
             id=identity.id,
@@ -106,16 +108,10 @@ class InsightEngine:
         height, width = image.shape[:2]
         if min(height, width) * _DETECTION_SIZE[0] < max(height, width):
             return []  # insightface would shrink the shorter side to 0 pixels
-        boxes, landmarks = self._detector.detect(image)
-        return [
-            Detection(
-                Box(float(left), float(top), float(right - left), float(bottom - top)),
-                np.ascontiguousarray(points, np.float32),
-                float(score),
-            )
-            for (left, top, right, bottom, score), points in zip(boxes, landmarks, strict=True)
-            if right > left and bottom > top
-        ]
+        found = self._look(image, None)
+        return with_close_ups(
+            found, image, lambda canvas: self._look(canvas, (self._canvas_side,) * 2), self._canvas_side
+        )
 
     def align(self, image: Image, landmarks: NDArray[np.float32]) -> Image:
         return cut_face(image, landmarks, self._template, self._size)
@@ -131,6 +127,19 @@ class InsightEngine:
             lengths = np.linalg.norm(rows, axis=1, keepdims=True)
             embeddings[start : start + len(part)] = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
         return embeddings
+
+    def _look(self, image: Image, size: tuple[int, int] | None) -> list[Detection]:
+        """What the detector finds in the image, scaled to this size; None for the usual one."""
+        boxes, landmarks = self._detector.detect(image, input_size=size)
+        return [
+            Detection(
+                Box(float(left), float(top), float(right - left), float(bottom - top)),
+                np.ascontiguousarray(points, np.float32),
+                float(score),
+            )
+            for (left, top, right, bottom, score), points in zip(boxes, landmarks, strict=True)
+            if right > left and bottom > top
+        ]
 
     def _take_batches(self, files: PackFiles, provider: Provider) -> None:
         """Let photos of several threads go through the models together, if the models allow it."""
@@ -150,6 +159,10 @@ class InsightEngine:
             self._detector.detect(blank)
         except Exception as error:
             raise ModelError("A face model does not work", f"{first_line(error)}.", files.detection) from error
+        try:
+            self._detector.detect(blank, input_size=(SIDE, SIDE))
+        except Exception:  # noqa: BLE001 - ONNX Runtime's exceptions and insightface's share no other base
+            self._canvas_side = _DETECTION_SIZE[0]  # it takes its own size only
         try:
             return int(np.asarray(self._recogniser.get_feat([blank])).size)
         except Exception as error:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facewatchd.domain import Detection, Embeddings, FaceEngine, Image
+from facewatchd.domain import Box, Detection, Embeddings, FaceEngine, Image
 from facewatchd.faces.builtin import BuiltinEngine
 from facewatchd.faces.insight import Identity, InsightEngine
 from facewatchd.faces.packs import find_files, open_engine
@@ -165,6 +165,54 @@ def test_finds_a_portrait_of_any_size(engine: FaceEngine, astronaut: Image, side
     ratio = side / 250
     assert abs(face.box.x + face.box.w / 2 - (ASTRONAUT_CENTRE[0] - 100) * ratio) < 15 * ratio
     assert abs(face.box.y + face.box.h / 2 - (ASTRONAUT_CENTRE[1] - 20) * ratio) < 15 * ratio
+
+
+@pytest.mark.parametrize("side", [120, 900])
+@pytest.mark.parametrize("times", [0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2])
+def test_finds_a_face_that_fills_the_picture(engine: FaceEngine, group: Image, times: float, side: int) -> None:
+    """Cut to so many times the face, enlarged or reduced: found where it is, and told as the one it is."""
+    whole = left_to_right(engine, group)
+    expected = embeddings(engine, group, whole)
+    for number, face in enumerate(whole):
+        box = face.box
+        starts = (start - length * (times - 1) / 2 for start, length in ((box.x, box.w), (box.y, box.h)))
+        left, top = (max(0, round(start)) for start in starts)
+        cut = group[top : round(top + times * box.h), left : round(left + times * box.w)]
+        scale = side / max(cut.shape)
+        picture = np.asarray(cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+        shown = Box((box.x - left) * scale, (box.y - top) * scale, box.w * scale, box.h * scale)
+        found = max(engine.detect(picture), key=lambda each: each.box.overlap(shown))
+        assert found.box.overlap(shown) > 0.5
+        assert found.score > 0.5
+        similar = expected @ embeddings(engine, picture, [found])[0]
+        assert similar.argmax() == number
+        assert similar.max() > 0.6
+
+
+def test_a_detector_of_one_size_finds_close_ups_too(
+    testpack: Path, tmp_path: Path, model_cache: Path, astronaut: Image
+) -> None:
+    import onnx  # noqa: PLC0415 - slow
+
+    for path in testpack.glob("*.onnx"):
+        model = onnx.load_model(str(path))
+        if path.name.startswith("scrfd"):
+            for at in (2, 3):
+                model.graph.input[0].type.tensor_type.shape.dim[at].dim_value = 640
+        onnx.save_model(model, str(tmp_path / path.name))
+    engine = open_engine(str(tmp_path), Path("/nonexistent"), model_cache, "cpu")
+    (face,) = engine.detect(np.ascontiguousarray(astronaut[58:178, 181:270]))
+    assert face.box.overlap(Box(0, 0, 89, 120)) > 0.5
+
+
+def test_a_face_at_the_side_of_a_close_up_is_found_once(engine: FaceEngine, group: Image) -> None:
+    """As high as the picture, beside a wall."""
+    face = left_to_right(engine, group)[3].box
+    top, left = round(face.y), round(face.x - 0.1 * face.w)
+    cut = group[top : round(top + face.h), left : round(left + 1.2 * face.w)]
+    wall = np.full((cut.shape[0], 2 * cut.shape[1], 3), 150, np.uint8)
+    (found,) = [each for each in engine.detect(np.hstack([cut, wall])) if each.score > 0.5]
+    assert found.box.overlap(Box(face.x - left, face.y - top, face.w, face.h)) > 0.5
 
 
 def test_the_photo_is_left_as_it_was(engine: FaceEngine, group: Image) -> None:
