@@ -18,14 +18,14 @@ from types import FrameType
 
 from facewatchd.daemon.events import Event
 from facewatchd.errors import LeftBehindError
-from facewatchd.watch.answering import SILENT_S, Answers
+from facewatchd.watch.answering import Answers
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
 _LONG_S = 2.0
 """Shorter work is not looked into."""
-_STOP_S = 1.5
+_STOP_S = 1.0
 """SIGTERM to exit takes at most 5 s."""
 
 _ELSEWHERE = tuple(
@@ -33,7 +33,11 @@ _ELSEWHERE = tuple(
     for part in (f"store{os.sep}", f"processes{os.sep}", f"neighbours{os.sep}")
 )
 """Who waits in one of our modules there waits for something else than a user's file."""
-_LIBRARIES = ("threading.py", "queue.py", "subprocess.py", "selectors.py", "connection.py", "socket.py")
+_LIBRARIES = ("threading.py", "queue.py", "selectors.py", "connection.py", "socket.py")
+"""
+Who waits in one of these, too. Not so in `subprocess`: a process that is started has to close the files that are open here, which
+waits for a file on a share that hangs.
+"""
 
 
 class Steady:
@@ -41,15 +45,13 @@ class Steady:
     Runs the loop.
 
     Args:
-        answers: Tells whether the file systems answer.
+        answers: Tells whether the file systems answer. A thread that waits for one that is away is left behind.
         is_stopping: Whether the daemon ends.
-        silent_s: A thread that waits for a file system for so long is left behind.
     """
 
-    def __init__(self, answers: Answers, is_stopping: Callable[[], bool], silent_s: float = SILENT_S) -> None:
+    def __init__(self, answers: Answers, is_stopping: Callable[[], bool]) -> None:
         self._answers = answers
         self._is_stopping = is_stopping
-        self._silent_s = silent_s
         self._thread: threading.Thread | None = None
         self._since: float | None = None
         self._event: Event | None = None
@@ -104,15 +106,15 @@ class Steady:
 
     def _is_stuck(self, thread: threading.Thread) -> bool:
         """Whether the loop waits for a file system that does not answer."""
-        since = self._since
-        limit = _STOP_S if self._is_stopping() else self._silent_s
-        if since is None or time.monotonic() - since < min(_LONG_S, limit):
+        since, is_stopping = self._since, self._is_stopping()
+        limit = min(_STOP_S, self._answers.silent_s) if is_stopping else self._answers.silent_s
+        if since is None or (not is_stopping and time.monotonic() - since < min(_LONG_S, limit)):
             self._seen = None
             return False
         # asked on the way, so that it is known when that is needed
         if self._answers.waits_s() < limit or time.monotonic() - since < limit:
             return False
-        before, self._seen = self._seen, _where(thread)
+        before, self._seen = self._seen, waits_in(thread)
         return self._seen is not None and self._seen == before
 
 
@@ -125,7 +127,7 @@ def _run(work: Callable[[], None], failures: list[BaseException]) -> None:
         failures.append(error)
 
 
-def _where(thread: threading.Thread) -> tuple[FrameType, int] | None:
+def waits_in(thread: threading.Thread) -> tuple[FrameType, int] | None:
     """Where a thread waits in a call of the system that may be about a user's file; None where it does not."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
     if frame is None:

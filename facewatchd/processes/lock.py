@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facewatchd.errors import RunningError, StoreError
@@ -19,9 +20,9 @@ _PATIENCE_S = 0.3
 
 
 @contextlib.contextmanager
-def single_instance(state_dir: Path) -> Iterator[None]:
+def single_instance(state_dir: Path) -> Iterator[Callable[[], None]]:
     """
-    Hold the state for this process.
+    Hold the state for this process. Yields a function that gives it back before the end, for any thread.
 
     Raises:
         RunningError: Another process holds it.
@@ -47,8 +48,10 @@ def single_instance(state_dir: Path) -> Iterator[None]:
             ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, b"%d\n" % os.getpid(), 0)
-        yield
+        yield functools.partial(fcntl.flock, handle, fcntl.LOCK_UN)
     finally:
+        # closing is not enough where a process that was just forked has the file, too, and hangs
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -75,30 +75,43 @@ class _Asker:
     def ask(self, patience_s: float) -> bool:
         """Whether it answers within so many seconds; a question that waits for longer already is not waited for."""
         with self.lock:
-            now = time.monotonic()
-            if self.asked is None and now - self.answered < _FRESH_S:
-                return True
-            deadline = now + patience_s if self.asked is None else self.asked + patience_s
-            while True:
-                if self.asked is None:
-                    if not self._send():
-                        return True  # it cannot be asked here, so that nothing is known against it
-                    if self.silent_since is None:
-                        self.silent_since, self.since = time.monotonic(), time.time()
-                asked = self.asked
-                outcome = self._heard(max(0.0, deadline - time.monotonic()))
-                if outcome is None:
-                    return False
-                if outcome:
-                    self.silent_since = None
-                    if asked is not None and now - asked < patience_s:
-                        self.answered = time.monotonic()
-                        return True
-                    # the answer may have come long ago
-                    deadline = time.monotonic() + patience_s
-                elif time.monotonic() >= deadline:
-                    # an error that took long is no answer
-                    return False
+            return self._ask(patience_s)
+
+    def look(self) -> None:
+        """Ask, and see what has been answered, without waiting for anything; not while another thread asks."""
+        if self.lock.acquire(blocking=False):
+            try:
+                # starting a process may take long: it has to close the files that are open here
+                if self.process is not None:
+                    self._ask(0.0)
+            finally:
+                self.lock.release()
+
+    def _ask(self, patience_s: float) -> bool:
+        now = time.monotonic()
+        if self.asked is None and now - self.answered < _FRESH_S:
+            return True
+        deadline = now + patience_s if self.asked is None else self.asked + patience_s
+        while True:
+            if self.asked is None:
+                if not self._send():
+                    return True  # it cannot be asked here, so that nothing is known against it
+                if self.silent_since is None:
+                    self.silent_since, self.since = time.monotonic(), time.time()
+            asked = self.asked
+            outcome = self._heard(max(0.0, deadline - time.monotonic()))
+            if outcome is None:
+                return False
+            if outcome:
+                self.silent_since = None
+                if asked is not None and now - asked < patience_s:
+                    self.answered = time.monotonic()
+                    return True
+                # the answer may have come long ago
+                deadline = time.monotonic() + patience_s
+            elif time.monotonic() >= deadline:
+                # an error that took long is no answer
+                return False
 
     def _send(self) -> bool:
         for _ in range(2):
@@ -159,11 +172,14 @@ class Answers:
     Args:
         patience_s: How long an answer is waited for.
         silent_s: Without an answer for so long, a file system is away.
+
+    Attributes:
+        silent_s: As given.
     """
 
     def __init__(self, patience_s: float = PATIENCE_S, silent_s: float = SILENT_S) -> None:
         self._patience_s = patience_s
-        self._silent_s = silent_s
+        self.silent_s = silent_s
         self._lock = threading.Lock()
         self._askers: dict[_Key, _Asker] = {}
         self._mounts: tuple[Mount, ...] = ()
@@ -187,7 +203,7 @@ class Answers:
         not been silent for long enough to be given up. Arguments as for `answers`; nothing is asked.
         """
         for asker in self._silent(path, inside=inside):
-            if time.monotonic() - (asker.silent_since or math.inf) >= self._silent_s:
+            if time.monotonic() - (asker.silent_since or math.inf) >= self.silent_s:
                 return _said(asker)
         return ""
 
@@ -201,11 +217,14 @@ class Answers:
         return os.path.realpath(path) if mount is None or self._answers(mount) else os.path.normpath(reached)
 
     def waits_s(self) -> float:
-        """Ask all that were asked before, without waiting: for how long one has not answered, seconds; 0 where all do."""
+        """
+        Ask all that were asked before, without waiting for anything: for how long one has not answered, seconds; 0 where all
+        do.
+        """
         with self._lock:
             askers = [*self._askers.values()]
         for asker in askers:
-            asker.ask(0.0)
+            asker.look()
         now = time.monotonic()
         return max((now - since for asker in askers if (since := asker.silent_since) is not None), default=0.0)
 

@@ -108,8 +108,8 @@ class WatchTree:
 
     def unwatched(self) -> dict[bytes, int]:
         """Folders that could not be watched, with the errno."""
-        with self._lock:
-            return dict(self._unwatched)
+        # without the lock: who holds it may wait for a file system
+        return dict(self._unwatched)
 
     def recover(self) -> None:
         """Call this after a full rescan: an overflow does not matter any more, and folders that could not be watched are tried again."""
@@ -121,9 +121,10 @@ class WatchTree:
                 self.add(path)
 
     def stop(self) -> None:
-        """Ignore all events from now on. The caller stops the reader after this."""
+        """Ignore all events from now on, and wait for what is in hand. The caller stops the reader after this."""
+        self._stopped = True
         with self._lock:
-            self._stopped = True
+            pass
 
     def add(self, top: bytes) -> None:
         """

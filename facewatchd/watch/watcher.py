@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 from collections.abc import Callable
 
 from watchdog.observers.inotify_c import InotifyFD
@@ -82,15 +83,15 @@ class Watcher:
         _logger.info("Watching %d folders below %s", self._tree.watched, displayable(self._root.path))
 
     def stop(self) -> None:
-        """End, and wait until no hint can come any more. May be called twice."""
+        """
+        End, and wait until no hint can come any more; but not for a file system that does not answer. May be called twice.
+        """
         reader, tree = self._reader, self._tree
         self._reader = self._tree = None
-        if tree is not None:
-            tree.stop()
-        if reader is not None:
-            reader.stop()
-            # it may be waiting for a file system that does not answer
-            reader.join(_PATIENCE_S)
+        if tree is not None and reader is not None:
+            thread = threading.Thread(target=_end, args=(tree, reader), name="watch-end", daemon=True)
+            thread.start()
+            thread.join(_PATIENCE_S)
 
     def rescanned(self) -> None:
         """
@@ -171,6 +172,13 @@ class Watcher:
         except OSError:
             return True
         return (found.st_dev, found.st_ino) != self._inode
+
+
+def _end(tree: WatchTree, reader: InotifyFD) -> None:
+    """Each of these waits for whatever is being added to the watches."""
+    tree.stop()
+    reader.stop()
+    reader.join()
 
 
 def _start_failure(error: OSError) -> str:

@@ -1,8 +1,10 @@
 """
 A file system of a program: shows a folder under another path, and stops answering when it is told to.
 
-Run as `python fuse_server.py FOLDER MOUNTPOINT [fat]`; see `hanging.py`, which starts it. Once mounted it says "mounted". With
-"fat" it is like FAT: it has no links, takes no name that FAT does not take, ignores case, and keeps times to two seconds.
+Run as `python fuse_server.py FOLDER MOUNTPOINT [KIND [OPCODE NAME]]`; see `hanging.py`, which starts it. Once mounted it says
+"mounted". With the kind "fat" it is like FAT: it has no links, takes no name that FAT does not take, ignores case, and keeps
+times to two seconds. With an opcode and a name, the first such request about a file of this name is the first that is not
+answered.
 SIGUSR1: requests are read and not answered any more, as by a server that the network has lost.
 SIGUSR2: those that wait are answered, and all that follow. The kernel's interface: <linux/fuse.h>, version 7.31.
 """
@@ -41,9 +43,11 @@ class Server:
         folder: What is shown.
         fuse: The opened /dev/fuse.
         fat: Whether it is like FAT.
+        trap: The first request that is not answered: its number, and the name of the file.
     """
 
-    def __init__(self, folder: bytes, fuse: int, *, fat: bool = False) -> None:
+    def __init__(self, folder: bytes, fuse: int, *, fat: bool = False, trap: tuple[int, bytes] | None = None) -> None:
+        self._trap = trap
         self._folder = folder
         self._fuse = fuse
         self._fat = fat
@@ -246,10 +250,20 @@ class Server:
                     if error.errno in {errno.ENOENT, errno.EINTR, errno.EAGAIN}:
                         continue
                     raise
+                if self._is_caught(request):
+                    mute, self._trap = True, None
+                    print("caught", flush=True)
                 if mute:
                     held.append(request)
                 else:
                     self._reply(request)
+
+    def _is_caught(self, request: bytes) -> bool:
+        _, opcode, _, node, *_ = IN.unpack_from(request)
+        if self._trap is None or opcode != self._trap[0]:
+            return False
+        name = request[IN.size :].rstrip(b"\0") if opcode == LOOKUP else os.path.basename(self._paths[node])
+        return name == self._trap[1]
 
     def _reply(self, request: bytes) -> None:
         _, opcode, unique, node, *_ = IN.unpack_from(request)
@@ -264,7 +278,7 @@ class Server:
             os.write(self._fuse, OUT.pack(OUT.size + len(answer), -error, unique) + answer)
 
 
-def main(folder: str, mountpoint: str, kind: str = "") -> None:
+def main(folder: str, mountpoint: str, kind: str = "", opcode: str = "", name: str = "") -> None:
     fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={fuse},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()},allow_other"
@@ -274,7 +288,8 @@ def main(folder: str, mountpoint: str, kind: str = "") -> None:
     # a test that hangs itself cannot end this
     signal.alarm(_LONGEST_S)
     print("mounted", flush=True)
-    Server(os.fsencode(folder), fuse, fat=kind == "fat").serve()
+    trap = (int(opcode), os.fsencode(name)) if opcode else None
+    Server(os.fsencode(folder), fuse, fat=kind == "fat", trap=trap).serve()
 
 
 if __name__ == "__main__":

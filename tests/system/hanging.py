@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 
 _SERVER = Path(__file__).with_name("fuse_server.py")
+
+LOOKUP, GETATTR, OPEN, READ, FLUSH = 1, 3, 14, 15, 25
+"""Requests of the kernel: <linux/fuse.h>."""
 
 
 class Mount:
@@ -35,6 +39,13 @@ class Mount:
     def mute(self) -> None:
         """Its program reads requests, and answers none: who waits for one cannot be killed."""
         self._process.send_signal(signal.SIGUSR1)
+
+    def wait_until_mute(self) -> None:
+        """Until the request has come by which it is muted by itself."""
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], 30)
+        assert ready
+        assert self._process.stdout.readline() == "caught\n"
 
     def go_on(self) -> None:
         """All requests are answered, also those that wait."""
@@ -57,7 +68,7 @@ class Mount:
 
 
 @contextlib.contextmanager
-def hanging_mount(folder: Path, mountpoint: Path, *kind: str) -> Iterator[Mount]:
+def hanging_mount(folder: Path, mountpoint: Path, kind: str = "", at: tuple[int, str] | None = None) -> Iterator[Mount]:
     """
     Show a folder under another path, through a program that can be told to hang. Skips the test where that cannot be done.
 
@@ -65,13 +76,15 @@ def hanging_mount(folder: Path, mountpoint: Path, *kind: str) -> Iterator[Mount]
         folder: What is shown.
         mountpoint: Where; made where it is missing.
         kind: "fat" for one that is like FAT.
+        at: It is muted by itself by the first request of this number (LOOKUP, GETATTR, OPEN, READ or FLUSH) about a file of this
+            name.
     """
     if os.geteuid() or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         pytest.skip("a file system of a program cannot be mounted here: this needs root and /dev/fuse")
     for path in (folder, mountpoint):
         path.mkdir(parents=True, exist_ok=True)
     with subprocess.Popen(
-        [sys.executable, "-I", str(_SERVER), str(folder), str(mountpoint), *kind],
+        [sys.executable, "-I", str(_SERVER), str(folder), str(mountpoint), kind, *map(str, at or ())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import os
 import queue
+import socket
 import subprocess
+import threading
 import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from hanging import hanging_mount
+import pytest
+from hanging import FLUSH, GETATTR, READ, hanging_mount
 from helpers import jpeg, open_archive
-from running import wait_until
+from running import is_alive, wait_until
 
 from facewatchd.config import load_config
 from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
 from facewatchd.daemon.folders.sources import Sources
-from facewatchd.domain import Health
+from facewatchd.daemon.steady import waits_in
+from facewatchd.daemon.tree.tree_watch import TreeWatch
+from facewatchd.domain import FileStat, Health, Root, RootId, WatchMode
+from facewatchd.photos.decoding.channel import Order, Sent, send_order
+from facewatchd.photos.decoding.decoders import Decoders
+from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
 from facewatchd.watch.answering import Answers, reach
+from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import parse_mounts
+from facewatchd.watch.watcher import Watcher
 
 
 def test_a_path_is_followed_up_to_what_others_serve(tmp_path: Path) -> None:
@@ -104,3 +116,89 @@ def test_a_scan_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
                 seen |= {file.path for file in part.difference.files if file.root_id == remote.root_id}
         sources.stop()
         answers.close()
+
+
+def watch_tree(folder: Path, on_change: Callable[[object], None]) -> Callable[[], None]:
+    watch = TreeWatch(folder, on_change)
+    assert watch.works
+    return watch.stop
+
+
+def watch_photos(folder: Path, on_change: Callable[[object], None]) -> Callable[[], None]:
+    def on_hint(hint: Hint) -> None:
+        on_change(hint)
+
+    watcher = Watcher(Root(RootId(1), os.fsencode(folder)), WatchMode.INOTIFY, frozenset(), on_hint)
+    watcher.start()
+    return watcher.stop
+
+
+@pytest.mark.parametrize("watch", [watch_tree, watch_photos])
+def test_who_watches_what_hangs_can_be_ended(
+    tmp_path: Path, watch: Callable[[Path, Callable[[object], None]], Callable[[], None]]
+) -> None:
+    """A share hangs just when a new folder is looked at: who watches it is told to end, and not waited for."""
+    told: queue.SimpleQueue[object] = queue.SimpleQueue()
+    with hanging_mount(tmp_path / "behind", tmp_path / "nas", at=(GETATTR, "Ada")) as mount, mount.in_the_end():
+        stop = watch(tmp_path / "nas", told.put)
+        (tmp_path / "nas" / "Bo").mkdir()
+        told.get(timeout=10)
+        (tmp_path / "nas" / "Ada").mkdir()
+        mount.wait_until_mute()
+        began = time.monotonic()
+        stop()
+        assert time.monotonic() - began < 4
+
+
+def test_a_decoder_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
+    """One that waits for a share cannot be ended: it is given up, and another does its work."""
+    decoders, limits = Decoders(), DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
+    (tmp_path / "behind").mkdir()
+    for folder in (tmp_path, tmp_path / "behind"):
+        (folder / "a.jpg").write_bytes(jpeg(1))
+    stat = FileStat.of(os.lstat(tmp_path / "a.jpg"))
+    ours, theirs = socket.socketpair()
+    memory = os.memfd_create("picture")
+    reader = IsolatedReader(decoders)
+    with (
+        hanging_mount(tmp_path / "behind", tmp_path / "nas", at=(READ, "a.jpg")) as mount,
+        Connection(ours.detach()) as pipe,
+        theirs,
+        (tmp_path / "nas" / "a.jpg").open("rb") as photo,
+        mount.in_the_end(),
+    ):
+        number = decoders.start(theirs, memory)
+        nothing = Sent(is_open=False, problem="")
+        order = Order(b"a.jpg", FileStat.of(os.fstat(photo.fileno())), nothing, nothing, 30, None, 20, 400 << 20)
+        send_order(pipe, order, [photo.fileno()])
+        mount.wait_until_mute()
+        began = time.monotonic()
+        assert decoders.end(number) is None
+        assert reader.within(limits).read(os.fsencode(tmp_path / "a.jpg"), stat).decoded is not None
+        assert time.monotonic() - began < 5
+        mount.go_on()
+        # it is buried by and by: nothing is left of it
+        wait_until(lambda: not is_alive(number), 5)
+        began = time.monotonic()
+        reader.close()
+        decoders.stop()
+        assert time.monotonic() - began < 5
+    os.close(memory)
+
+
+def test_a_program_that_is_started_may_wait_for_what_hangs(tmp_path: Path) -> None:
+    """It has to close the files that are open here: who starts it counts as waiting for the share."""
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "behind" / "cover.jpg").write_bytes(jpeg(1))
+
+    def work() -> None:
+        with (tmp_path / "nas" / "cover.jpg").open("rb"):
+            subprocess.run(["true"], check=True)
+
+    with hanging_mount(tmp_path / "behind", tmp_path / "nas", at=(FLUSH, "cover.jpg")) as mount:
+        thread = threading.Thread(target=work)
+        with mount.in_the_end():
+            thread.start()
+            mount.wait_until_mute()
+            wait_until(lambda: waits_in(thread) is not None, 5)
+        thread.join()

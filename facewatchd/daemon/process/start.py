@@ -8,23 +8,21 @@ import contextlib
 import functools
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from types import FrameType
 from typing import Any
 
 from facewatchd.config import Config
-from facewatchd.daemon.events import Due, Reread, Stop, TreeTouched
+from facewatchd.daemon.events import Due, TreeTouched
 from facewatchd.daemon.intake.date_keeper import tell_at_first_start
 from facewatchd.daemon.loop import Daemon
 from facewatchd.daemon.process.schedule import Schedule
+from facewatchd.daemon.process.supervised import Supervised
 from facewatchd.daemon.requests import understood
 from facewatchd.daemon.reread import Prepared, prepare, read_again
 from facewatchd.daemon.tree.tree_watch import TreeWatch
 from facewatchd.domain import FaceEngine
-from facewatchd.kept_signal import KeptSignal
 from facewatchd.log import set_up_logging
 from facewatchd.operations.base import Record
 from facewatchd.pipeline.dates.look import DateSettings
@@ -36,7 +34,9 @@ from facewatchd.watch.answering import Answers
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, *, once: bool, read: Callable[[], Config] | None = None) -> None:
+def run(
+    config: Config, *, once: bool, read: Callable[[], Config] | None = None, answers: Answers | None = None
+) -> None:
     """
     Run the daemon until it is told to stop, or with `once` until everything is done.
 
@@ -44,29 +44,37 @@ def run(config: Config, *, once: bool, read: Callable[[], Config] | None = None)
         config: As read.
         once: See there.
         read: Reads the configuration again, which SIGHUP asks for; None where it is to stay.
+        answers: Tells whether the file systems answer; None for the usual patience. It is closed in the end.
 
     Raises:
         FacewatchError: It cannot start, or cannot go on.
     """
-    answers = Answers()
+    answers = Answers() if answers is None else answers
     with (
         contextlib.closing(answers),
-        single_instance(config.state.dir),
+        single_instance(config.state.dir) as give_back,
         Store(config.state.dir, check=True) as store,
     ):
-        prepared = prepare(config, store, answers=answers)
-        tell_at_first_start(store, DateSettings.of(prepared.config).mode)
-        run_with(prepared, store, once=once, read=read)
+        supervised = Supervised(store, answers, give_back, code=1 if once else 0)
+
+        def work() -> None:
+            prepared = prepare(config, store, answers=answers)
+            tell_at_first_start(store, DateSettings.of(prepared.config).mode)
+            _runs(prepared, store, supervised, once=once, read=read)
+
+        supervised.run(work)
 
 
-def run_with(prepared: Prepared, store: Store, *, once: bool, read: Callable[[], Config] | None = None) -> None:
-    """The same, with the state held and opened, and the models loaded. With `once` the configuration stays as it is."""
+def _runs(
+    prepared: Prepared, store: Store, supervised: Supervised, *, once: bool, read: Callable[[], Config] | None = None
+) -> None:
+    """One run after the other, each with the configuration that was read last. With `once` it stays as it is."""
     following: Prepared | None = prepared
     while following is not None:
         prepared = following
         again = _kept if once or read is None else functools.partial(read_again, read, store, prepared)
         daemon = Daemon(prepared, store, once=once, read_again=again)
-        with _signals(daemon), _helpers(prepared, store, daemon), _display(daemon):
+        with supervised.tells(daemon), _helpers(prepared, store, daemon), _display(daemon):
             daemon.run()
         # it may have been told to stop while it was ending
         following = None if daemon.is_stopping else daemon.successor
@@ -76,7 +84,10 @@ def run_with(prepared: Prepared, store: Store, *, once: bool, read: Callable[[],
 
 def process_all(config: Config, engine: FaceEngine, store: Store) -> None:
     """The same, once, with these models; for `operations.models.USE`."""
-    run_with(Prepared(config, engine, ""), store, once=True)
+    prepared = Prepared(config, engine, "")
+    # its caller holds the state
+    supervised = Supervised(store, prepared.answers, _nothing, code=1)
+    supervised.run(lambda: _runs(prepared, store, supervised, once=True))
 
 
 def _kept() -> None:
@@ -91,43 +102,6 @@ def _display(daemon: Daemon) -> contextlib.AbstractContextManager[None]:
     from facewatchd.daemon.process.display import on_terminal  # noqa: PLC0415
 
     return on_terminal(daemon.progress.show_by)
-
-
-@contextlib.contextmanager
-def _signals(daemon: Daemon) -> Iterator[None]:
-    terminal = sys.stderr.isatty()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        daemon.post(Stop())
-
-    def hang_up(_number: int, _frame: FrameType | None) -> None:
-        # a terminal that was closed says it in the same way
-        if terminal and not os.isatty(sys.stderr.fileno()):
-            _write_nowhere()
-            daemon.post(Stop())
-        else:
-            daemon.post(Reread())
-
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    # since the start, or since the run before
-    waiting = before[signal.SIGHUP]
-    if isinstance(waiting, KeptSignal) and waiting.came:
-        daemon.post(Reread())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        KeptSignal.keep(signal.SIGHUP)
-
-
-def _write_nowhere() -> None:
-    """What is still said finds nobody, and must not be an error."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 @contextlib.contextmanager

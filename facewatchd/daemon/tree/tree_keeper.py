@@ -69,6 +69,8 @@ class TreeKeeper:
         # when something in the tree has waited long enough
         self._due = float("inf")
         self.failure: TreeError | None = None
+        # whether it is not looked after because its file system does not answer
+        self._waits = False
         self._looked = Looked()
         # what the user did that was undone, and since when; until they do something else, or for a day
         self._doubted = self._told = ""
@@ -144,6 +146,8 @@ class TreeKeeper:
             self.touch(set())
         if self._dirty and (self._changed is None or not self._looked.watched) and self._answers():
             self._see_changes(now)
+        if self._waits and self._answers():
+            self._waits, self._not_before = False, now
         if not self._dirty or now < self._finished or (now < self._not_before and (not idle or self.problem)):
             return
         try:
@@ -152,6 +156,7 @@ class TreeKeeper:
             if str(error) != self.problem:
                 log.warning("%s", error)
             self.failure = error
+            self._waits = not self._answers()
             self._not_before = self._clock() + _RETRY_S
         else:
             seconds = self._clock() - now

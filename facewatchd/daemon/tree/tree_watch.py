@@ -16,6 +16,7 @@ from watchdog.observers import Observer
 log = logging.getLogger(__name__)
 
 _PATIENCE_S = 5.0
+_END_S = 1.0
 
 
 class _Handler(FileSystemEventHandler):
@@ -73,7 +74,14 @@ class TreeWatch:
         return self._observer.is_alive()
 
     def stop(self) -> None:
+        """Watch no more. What still waits for a file system that does not answer is left alone."""
         self._stopped = True
         if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(2)
+            # watchdog waits until its reader is done with what it has in hand
+            thread = threading.Thread(target=self._end, name="tree-watch-end", daemon=True)
+            thread.start()
+            thread.join(_END_S)
+
+    def _end(self) -> None:
+        self._observer.stop()
+        self._observer.join()

@@ -30,6 +30,9 @@ MOST_BYTES = 1 << 20
 READ_S = 300.0
 """How long reading a file may take; a slow network is no reason to give it up."""
 
+NOT_ENDED = -1
+"""In the place of a wait status: the process waits for a disk or a server, and ends when that answers."""
+
 KEPT = 64 << 20
 """More memory than this is not kept from photo to photo, bytes."""
 

@@ -19,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NoReturn
@@ -33,6 +34,7 @@ from facewatchd.photos.decoding.channel import (
     ERRORS,
     GO,
     KEPT,
+    NOT_ENDED,
     READ_S,
     Asked,
     Compare,
@@ -54,6 +56,11 @@ from facewatchd.photos.decoding.read import Opened, read_all
 from facewatchd.photos.decoding.reasons import no_room
 from facewatchd.photos.decoding.sandbox import close_memory, confine, limit, rest
 from facewatchd.photos.metadata.tags import Beside
+
+_END_S = 1.0
+"""A process that is killed ends within milliseconds, where it waits for no disk."""
+
+_LOOK_S = 0.002
 
 
 class SharedCanvas:
@@ -207,7 +214,7 @@ def main(control: socket.socket) -> None:
     Fork whenever the daemon says so, and end the forks that it names, until it is gone.
 
     Each request is `start`, with a pair of descriptors (the decoder's socket, its shared memory), answered by the number
-    of the process; or `end` and such a number, answered by how that process has ended.
+    of the process; or `end` and such a number, answered by how that process has ended, or `NOT_ENDED`.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -217,7 +224,9 @@ def main(control: socket.socket) -> None:
     cv2.setNumThreads(1)
     gc.freeze()
     alive: set[int] = set()
+    left: set[int] = set()
     while True:
+        left -= _ended(left)
         try:
             request, handles, _, _ = socket.recv_fds(control, 64, 2)
         except OSError:
@@ -234,7 +243,10 @@ def main(control: socket.socket) -> None:
                 _tell(control, pid)
             case [b"end", named]:
                 alive.discard(int(named))
-                _tell(control, _end(int(named)))
+                status = _end(int(named))
+                if status == NOT_ENDED:
+                    left.add(int(named))
+                _tell(control, status)
             case _:
                 for pid in alive:
                     _end(pid)
@@ -278,10 +290,21 @@ def _decode(pipe: int, memory: int) -> NoReturn:
 
 
 def _end(pid: int) -> int:
-    """End a process if it has not ended yet; its wait status."""
+    """End a process if it has not ended yet; its wait status, or `NOT_ENDED`."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    return os.waitpid(pid, 0)[1]
+    deadline = time.monotonic() + _END_S
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(_LOOK_S)
+    return NOT_ENDED
+
+
+def _ended(left: set[int]) -> set[int]:
+    """Those of the processes that have ended after all; the system forgets them then."""
+    return {pid for pid in left if os.waitpid(pid, os.WNOHANG)[0]}
 
 
 if __name__ == "__main__":

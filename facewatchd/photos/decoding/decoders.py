@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 
+from facewatchd.photos.decoding.channel import NOT_ENDED
 from facewatchd.photos.decoding.sandbox import close_memory
 from facewatchd.processes.start import start_module
 
@@ -16,10 +17,7 @@ _CHILD = "facewatchd.photos.decoding.child"
 """Not imported here, as it loads the libraries that decode."""
 
 _ANSWER_S = 60.0
-"""
-The starting process answers at once. But it loads the decoders first, and it cannot end one that waits for a disk that is
-dead.
-"""
+"""The starting process answers at once, but it loads the decoders first."""
 
 _END_S = 0.5
 
@@ -78,16 +76,17 @@ class Decoders:
             return number
 
     def end(self, number: int) -> int | None:
-        """End a decoder, if it has not ended yet; its wait status, None where it is not known."""
+        """End a decoder, if it has not ended yet; its wait status, None where it is not known or not ended yet."""
         with self._lock:
             if number not in self._alive:
                 return None  # it went with the process that started it
             self._alive.discard(number)
             try:
-                return self._ask(b"end %d" % number)
+                status = self._ask(b"end %d" % number)
             except OSError:
                 self._drop()
                 return None
+            return None if status == NOT_ENDED else status
 
     def rest(self) -> None:
         """Nothing is to be done for a while: where no decoder is left, the process that starts them is ended, too."""
@@ -137,5 +136,6 @@ class Decoders:
                 self._process.wait(_END_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_END_S)
             self._process = None
