@@ -56,6 +56,8 @@ class DateWrite:
         precision: Finest part of it that is known.
         source: Where the date came from.
         at: When it was written, seconds since 1970.
+        order_id: The user's order that it belongs to. None if the program wrote by itself.
+        had: The date that the order found, and its precision. None if there was none.
     """
 
     write_id: int
@@ -71,11 +73,13 @@ class DateWrite:
     precision: Precision
     source: DateSource
     at: float
+    order_id: int | None = None
+    had: tuple[datetime, Precision] | None = None
 
 
 _COLUMNS = (
     "write_id, photo_id, sidecar, state, created, changes, old_hash, new_hash, old_mtime_ns, value, precision,"
-    " source, at"
+    " source, at, order_id, had_value, had_precision"
 )
 
 
@@ -93,7 +97,7 @@ class DateJournal:
             The number.
         """
         cursor = self._db.execute(
-            f"INSERT INTO date_writes ({_COLUMNS}) VALUES (NULL, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO date_writes ({_COLUMNS}) VALUES (NULL, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 write.photo_id,
                 write.sidecar,
@@ -106,6 +110,8 @@ class DateJournal:
                 write.precision,
                 write.source,
                 write.at,
+                write.order_id,
+                *(None if write.had is None else write.had[0].isoformat(), None if write.had is None else write.had[1]),
             ),
         )
         assert cursor.lastrowid is not None
@@ -159,13 +165,52 @@ class DateJournal:
             "UPDATE date_writes SET state = 'undone' WHERE photo_id = ? AND state = 'refused'", (photo_id,)
         )
 
+    # --- orders
+
+    def open_order(self, words: str) -> int | None:
+        """The order with these words that was not carried out to its end."""
+        row = self._db.execute("SELECT order_id FROM date_orders WHERE words = ? AND ended = 0", (words,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def begin_order(self, words: str, at: float) -> int:
+        """
+        Store an order, before its first write.
+
+        Args:
+            words: What the user ordered, and for which paths. Equal for the same order.
+            at: Seconds since 1970.
+
+        Returns:
+            Its number.
+        """
+        cursor = self._db.execute("INSERT INTO date_orders (words, at) VALUES (?, ?)", (words, at))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end_order(self, order_id: int) -> None:
+        """An order was carried out for all photos."""
+        self._db.execute("UPDATE date_orders SET ended = 1 WHERE order_id = ?", (order_id,))
+
+    def of_order(self, order_id: int) -> dict[PhotoId, DateWrite]:
+        """The writes of an order that hold, by their photos."""
+        return {write.photo_id: write for write in self._select("state = 'done' AND order_id = ?", order_id)}
+
+    def ordered(self) -> set[PhotoId]:
+        """The photos with a date that the user gave by an order, and that holds."""
+        rows = self._db.execute(
+            "SELECT photo_id FROM date_writes w WHERE order_id IS NOT NULL AND state = 'done' AND NOT EXISTS"
+            " (SELECT 1 FROM date_writes later WHERE later.photo_id = w.photo_id AND later.write_id > w.write_id)"
+        )
+        return {photo for (photo,) in rows}
+
     def _select(self, where: str, *arguments: Any) -> list[DateWrite]:
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM date_writes WHERE {where}", arguments)
         return [_write(row) for row in rows]
 
 
 def _write(row: Sequence[Any]) -> DateWrite:
-    write_id, photo_id, sidecar, state, created, changes, old, new, mtime_ns, value, precision, source, at = row
+    write_id, photo_id, sidecar, state, created, changes, old, new, mtime_ns, value, precision, *more = row
+    source, at, order_id, had_value, had_precision = more
     return DateWrite(
         write_id,
         photo_id,
@@ -180,6 +225,8 @@ def _write(row: Sequence[Any]) -> DateWrite:
         Precision(precision),
         DateSource(source),
         at,
+        order_id,
+        None if had_value is None else (datetime.fromisoformat(had_value), Precision(had_precision)),
     )
 
 

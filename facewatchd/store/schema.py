@@ -316,4 +316,19 @@ MIGRATIONS = (
     DROP TRIGGER gallery_changes_kept;
     DROP TABLE gallery_changes;
     """,
+    """
+    -- what the user ordered by a command about the dates of many photos. It is carried out photo by photo, and may be broken off
+    CREATE TABLE date_orders (
+        order_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        words TEXT NOT NULL,
+        -- seconds since 1970
+        at REAL NOT NULL,
+        ended INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX date_orders_open ON date_orders (words) WHERE ended = 0;
+    ALTER TABLE date_writes ADD COLUMN order_id INTEGER REFERENCES date_orders;
+    -- the date that the order found
+    ALTER TABLE date_writes ADD COLUMN had_value TEXT;
+    ALTER TABLE date_writes ADD COLUMN had_precision TEXT;
+    """,
 )

@@ -18,9 +18,10 @@ from facewatchd.core.tree.scope import Scope
 from facewatchd.domain import PhotoId, Root, SeenFile
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.photos.metadata.beside import beginning_of_photos, fingerprint_at, names_beside
-from facewatchd.pipeline.dates.fix import Outcome, as_written, fix, undo
+from facewatchd.pipeline.dates.fix import fix, undo
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
+from facewatchd.pipeline.dates.writes import Outcome, as_written
 from facewatchd.store import DatedPhoto, Store, WriteState
 
 log = logging.getLogger(__name__)

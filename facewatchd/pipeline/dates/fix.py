@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from facewatchd.core.dates.evidence import Evidence, date_prefix
+from facewatchd.core.dates.evidence import Evidence
 from facewatchd.core.dates.plan import Act, DatePlan, Mode, may_correct, needs_date, unwritable, without_write
 from facewatchd.core.dates.words import SOURCE_WORDS, date_words, undone_words, written_words
 from facewatchd.core.tree.scope import Scope
-from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
+from facewatchd.domain import DateFinding, PhotoId
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
-from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.edits import Edit, applied, reversed_edits
@@ -31,40 +29,25 @@ from facewatchd.photos.writing.write import (
     read_for_change,
     remove,
     restore,
-    write_edits,
-    write_new,
 )
 from facewatchd.pipeline.dates.look import DateSettings, look
 from facewatchd.pipeline.dates.recovery import digest, picture_hash, settle, target_of, temporary_name
-from facewatchd.store import Change, DatedPhoto, DateWrite, Store, WriteState
+from facewatchd.pipeline.dates.writes import (
+    NewDate,
+    Outcome,
+    as_written,
+    edits_of,
+    new_sidecar_file,
+    remember,
+    set_state,
+    write_photo,
+    write_sidecar,
+)
+from facewatchd.store import DatedPhoto, DateWrite, Store, WriteState
 
 log = logging.getLogger(__name__)
 
 _WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """
-    What became of a photo's date.
-
-    Attributes:
-        act: What was done; `NOTHING` where its date is right, `REPORT` where nothing could be.
-        why: See `DatePlan.why`; or why it could not be done.
-        scope: Whose folders change by it.
-        said: What was written or taken back, as a line for the user: the photo, the old date and the new one, where the new
-            one comes from, and which file was written. Empty where nothing was.
-    """
-
-    act: Act
-    why: str
-    scope: Scope
-    said: str = ""
-
-    @classmethod
-    def nothing(cls, scope: Scope) -> Outcome:
-        """Nothing was to be done."""
-        return cls(Act.NOTHING, "", scope)
 
 
 def fix(
@@ -113,7 +96,7 @@ def fix(
     if known.source is not finding.source and photo.date is not None and photo.date.hangs:
         # the clock decided what we wrote
         known = replace(known, hangs=True)
-    scope = _remember(store, photo, known, looked.beside)
+    scope = remember(store, photo, known, looked.beside)
     if plan.act not in _WRITING:
         return Outcome(plan.act, plan.why, scope)
     sidecar = b""
@@ -129,16 +112,6 @@ def fix(
     name = displayable(sidecar) if sidecar else ""
     said = written_words(looked.evidence.tags.original, plan.value, plan.precision, finding.source, name)
     return Outcome(plan.act, plan.why, scope, f"{displayable(photo.path)}: {said}")
-
-
-def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
-    """A date that we have written ourselves is known from where it was known then, and no finer."""
-    if last is None or last.state is not WriteState.DONE or finding.source not in {DateSource.EXIF, DateSource.XMP}:
-        return finding
-    if finding.value.replace(microsecond=0) != last.value:
-        return finding
-    value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
-    return replace(finding, value=value, source=last.source, precision=last.precision)
 
 
 def outdated(
@@ -194,18 +167,6 @@ def _is_gone(last: DateWrite, evidence: Evidence, now: float) -> bool:
     return last.state is WriteState.DONE and not last.sidecar and needs_date(evidence, now)
 
 
-def _remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: bytes) -> Scope:
-    """Store a finding that is not the one stored; returns whose folders change."""
-    if (finding, beside) == (photo.date, photo.beside):
-        return set()
-    with store.transaction():
-        store.dates.redate(photo.photo_id, finding)
-        store.dates.accompanied(photo.photo_id, beside)
-    if photo.date is not None and date_prefix(photo.date) == date_prefix(finding):
-        return set()
-    return {*store.photos.people_in([photo.photo_id]), None}
-
-
 # --- one write
 
 
@@ -222,23 +183,15 @@ def _write_photo(
         raise PhotoBusyError("The date cannot be written", f"{error}.", photo.path) from error
     if why := flaw(data, new, edits, plan.value, settings.checker):
         raise PhotoError("The date cannot be written", f"The result would not be safe: {why}.", photo.path)
-    write = _journalled(store, photo, b"", plan, finding, edits, (data, new), stat.mtime_ns, now)
-    try:
-        written = write_edits(photo.path, stat, data, edits, temporary_name(write))
-    except PhotoError:
-        settle(store, write)
-        raise
-    with store.transaction():
-        _set_state(store, write, WriteState.DONE)
-        store.dates.rewritten(photo.photo_id, written, picture_hash(new))
-        store.dates.redate(photo.photo_id, replace(finding, problem=""))
+    date = NewDate(plan.value, plan.precision, finding.source)
+    write_photo(store, photo, (data, stat), edits, date, replace(finding, problem=""), now)
 
 
 def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: DateFinding, now: float) -> bytes:
     """Returns the sidecar's name."""
     assert plan.value is not None
     folder, name = os.path.split(photo.path)
-    date = xmp_text(plan.value, plan.precision, finding.zone)
+    text = xmp_text(plan.value, plan.precision, finding.zone)
     try:
         present = os.listdir(folder)
         like = os.lstat(photo.path)
@@ -246,66 +199,17 @@ def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: Dat
         raise PhotoError("The date cannot be written", f"{error.strerror}.", photo.path) from error
     sidecar = sidecar_target(name, present)
     path = os.path.join(folder, sidecar)
+    date = NewDate(plan.value, plan.precision, finding.source)
     if sidecar not in present:
-        content = new_sidecar(date)
-        edits: tuple[Edit, ...] = (Edit(0, b"", content),)
-        write = _journalled(store, photo, sidecar, plan, finding, edits, (None, content), 0, now)
-        try:
-            write_new(path, content, temporary_name(write), like)
-        except PhotoError:
-            settle(store, write)
-            raise
-    else:
-        data, stat = read_for_change(path)
-        try:
-            edits = merge(data, date, now)
-        except ValueError as error:
-            raise PhotoError("The date cannot be written", f"{error}.", path) from error
-        changed = applied(data, edits)
-        write = _journalled(store, photo, sidecar, plan, finding, edits, (data, changed), stat.mtime_ns, now)
-        try:
-            write_edits(path, stat, data, edits, temporary_name(write))
-        except PhotoError:
-            settle(store, write)
-            raise
-    with store.transaction():
-        _set_state(store, write, WriteState.DONE)
-        # our own writing is no news (R16)
-        store.dates.accompanied(photo.photo_id, fingerprint_at(photo.path))
+        new_sidecar_file(store, photo, sidecar, new_sidecar(text), like, date, now)
+        return sidecar
+    data, stat = read_for_change(path)
+    try:
+        edits = merge(data, text, now)
+    except ValueError as error:
+        raise PhotoError("The date cannot be written", f"{error}.", path) from error
+    write_sidecar(store, photo, sidecar, (data, stat), edits, date, now)
     return sidecar
-
-
-def _journalled(
-    store: Store,
-    photo: DatedPhoto,
-    sidecar: bytes,
-    plan: DatePlan,
-    finding: DateFinding,
-    edits: Iterable[Edit],
-    contents: tuple[bytes | None, bytes],
-    mtime_ns: int,
-    now: float,
-) -> DateWrite:
-    """Write down what is about to be done; it is on the disk when this returns."""
-    assert plan.value is not None
-    old, new = contents
-    write = DateWrite(
-        write_id=0,
-        photo_id=photo.photo_id,
-        sidecar=sidecar,
-        state=WriteState.PLANNED,
-        created=old is None,
-        changes=tuple(Change(edit.at, edit.old, edit.new) for edit in edits),
-        old_hash=b"" if old is None else digest(old),
-        new_hash=digest(new),
-        old_mtime_ns=mtime_ns,
-        value=plan.value,
-        precision=plan.precision,
-        source=finding.source,
-        at=now,
-    )
-    with store.transaction():
-        return replace(write, write_id=store.date_journal.plan(write))
 
 
 # --- the way back
@@ -332,7 +236,7 @@ def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, 
         settings.refuse_silent(path)
         data, stat = read_for_change(path)
         back = _way_back(data, write, path)
-        _set_state(store, write, WriteState.UNDOING)
+        set_state(store, write, WriteState.UNDOING)
         try:
             if write.created:
                 remove(path, stat)
@@ -344,7 +248,7 @@ def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, 
     except PhotoError as error:
         return Outcome(Act.REPORT, error.message, set())
     with store.transaction():
-        _set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
+        set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
         if not write.sidecar:
             store.dates.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
     scope, has = _look_again(store, settings, write.photo_id, now)
@@ -357,7 +261,7 @@ def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
     present = digest(data)
     if present == write.old_hash:
         return ()
-    back = reversed_edits(_edits(write))
+    back = reversed_edits(edits_of(write))
     if present != write.new_hash or not (write.created or digest(applied(data, back)) == write.old_hash):
         raise PhotoBusyError("The date cannot be taken back", "The file has changed since.", path)
     return back
@@ -372,13 +276,4 @@ def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: fl
         looked = look(photo.path, photo.seen, settings, now)
     except PhotoError:
         return set(), ""  # it has changed, and is taken in again
-    return _remember(store, photo, looked.finding, looked.beside), looked.evidence.tags.original
-
-
-def _set_state(store: Store, write: DateWrite, state: WriteState) -> None:
-    with store.transaction():
-        store.date_journal.set_state(write.write_id, state)
-
-
-def _edits(write: DateWrite) -> tuple[Edit, ...]:
-    return tuple(Edit(change.at, change.old, change.new) for change in write.changes)
+    return remember(store, photo, looked.finding, looked.beside), looked.evidence.tags.original

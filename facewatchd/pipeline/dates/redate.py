@@ -25,8 +25,9 @@ from facewatchd.core.dates.words import SOURCE_WORDS, date_words
 from facewatchd.core.tree.scope import Scope
 from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoError, displayable
-from facewatchd.pipeline.dates.fix import Outcome, as_written, fix, outdated
+from facewatchd.pipeline.dates.fix import fix, outdated
 from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.writes import Outcome, as_written
 from facewatchd.store import DatedPhoto, DateMarking, Store, WriteState
 
 log = logging.getLogger(__name__)
