@@ -289,6 +289,7 @@ class DatesConfig(Section):
     )
     rules: Annotated[tuple[DateRuleConfig, ...], Says("a list, such as [{path: Scans, date: 1987}]")] = ()
     shift: Annotated[tuple[DateShiftConfig, ...], Says('a list, such as [{model: DF-300, by: "+1d"}]')] = ()
+    write_rules: bool = False
 
 
 class IngestConfig(Section):

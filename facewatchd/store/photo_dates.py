@@ -74,6 +74,15 @@ class PhotoDates:
             len(beginning) + 1,
         )
 
+    def dated_below(self, root_id: RootId, folder: bytes) -> list[DatedPhoto]:
+        """The same for the photos in a folder and below it. The folder is relative to the root, and empty for the root."""
+        if not folder:
+            return self._dated("p.root_id = ? ORDER BY p.path", root_id)
+        # "0" is the byte after "/"
+        return self._dated(
+            "p.root_id = ? AND p.path >= ? AND p.path < ? ORDER BY p.path", root_id, folder + b"/", folder + b"0"
+        )
+
     def _dated(self, where: str, *arguments: int | bytes) -> list[DatedPhoto]:
         rows = self._db.execute(
             f"SELECT p.photo_id, p.root_id, r.path, p.path, p.beside, {_PHOTOS_STAT}, {DATE_COLUMNS}"

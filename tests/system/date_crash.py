@@ -26,9 +26,10 @@ from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import PhotoState, TakenPhoto
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.metadata.orientation import stored_orientation
-from facewatchd.pipeline.dates.fix import fix, undo
+from facewatchd.pipeline.dates.fix import fix
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
+from facewatchd.pipeline.dates.undo import undo
 from facewatchd.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()

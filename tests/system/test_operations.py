@@ -31,6 +31,7 @@ from facewatchd.operations import (
     dates,
     embeddings,
     faces,
+    given_dates,
     grouping,
     models,
     people,
@@ -40,7 +41,7 @@ from facewatchd.operations import (
     state,
     vitals,
 )
-from facewatchd.operations.base import Ask, Nothing, OtherVersionError, Record, Sole
+from facewatchd.operations.base import Ask, Nothing, OtherVersionError, Read, Record, Sole
 from facewatchd.operations.client import Client
 from facewatchd.operations.registry import OPERATIONS
 from facewatchd.processes.control import ControlServer, ask
@@ -91,6 +92,20 @@ def exported(home: Home) -> str:
     return file
 
 
+def to_set(home: Home) -> given_dates.SetParameters:
+    return given_dates.SetParameters(paths=(photo(home), photo(home, 1)), date="2010-09-11T14:00", spread=True)
+
+
+def to_shift(home: Home) -> given_dates.ShiftParameters:
+    return given_dates.ShiftParameters(paths=(photo(home), photo(home, 1)), by="-1d 01:00:00", start="2010-09-11")
+
+
+def given(home: Home, plan: Read[Any, given_dates.DatesPlan], parameters: Record) -> given_dates.GiveParameters:
+    """What is confirmed of a plan."""
+    planned = client(home).call(plan, parameters)
+    return given_dates.GiveParameters(order=planned.order, photos=planned.photos)
+
+
 # in this order; what is asked of both archives finds in both what those before it have left
 CASES: dict[str, Given] = {
     "people.list": lambda _: Nothing(),
@@ -108,6 +123,10 @@ CASES: dict[str, Given] = {
     "dates.undo": lambda _: dates.BatchParameters(),
     "dates.report": lambda _: Nothing(),
     "dates.fix": lambda home: dates.BatchParameters(photo=wrong(home)),
+    "dates.set.plan": to_set,
+    "dates.set": lambda home: given(home, given_dates.SET_PLAN, to_set(home)),
+    "dates.shift.plan": to_shift,
+    "dates.shift": lambda home: given(home, given_dates.SHIFT_PLAN, to_shift(home)),
     "tree.plan": lambda _: Nothing(),
     "tree": lambda _: Nothing(),
     "recluster.plan": lambda _: Nothing(),

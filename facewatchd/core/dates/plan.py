@@ -44,6 +44,7 @@ class Act(StrEnum):
     PATCH = "patch"  # date fields are overwritten, byte for byte
     EXTEND = "extend"  # its Exif block gets a date field, as it has none
     EXIF = "exif"  # it gets an Exif block, as it has none
+    SET = "set"  # all that states its date is set to what the user says
     SIDECAR = "sidecar"
     REPORT = "report"  # its date is not right, and nothing is written
 
@@ -76,6 +77,8 @@ class Layout:
         can_insert: Whether an Exif block can be put in.
         can_extend: Whether the only Exif block has no field for the capture date, and can be given one.
         damage: Why the file must not be touched, empty where nothing is wrong with it.
+        fractions: The fields with the parts of a second of DateTimeOriginal (37521) and DateTimeDigitized (37522), of any
+            length.
     """
 
     fields: tuple[DateField, ...] = ()
@@ -84,6 +87,7 @@ class Layout:
     can_insert: bool = False
     can_extend: bool = False
     damage: str = ""
+    fractions: tuple[DateField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,14 @@ def without_write(evidence: Evidence, value: datetime, *, in_sidecar: bool) -> E
 
 
 def plan(
-    evidence: Evidence, finding: DateFinding, layout: Layout, mode: Mode, now: float, *, write_date_only: bool = False
+    evidence: Evidence,
+    finding: DateFinding,
+    layout: Layout,
+    mode: Mode,
+    now: float,
+    *,
+    write_date_only: bool = False,
+    write_rules: bool = False,
 ) -> DatePlan:
     """
     Decide.
@@ -192,9 +203,12 @@ def plan(
         mode: See `dates.mode`.
         now: Seconds since 1970.
         write_date_only: See `dates.write_date_only`.
+        write_rules: See `dates.write_rules`.
     """
     problem = finding.problem or "no date"
     own = [field for field in layout.fields if field.tag == ORIGINAL_TAG]
+    if write_rules and finding.source is DateSource.USER and finding.problem and mode in {Mode.INPLACE, Mode.SIDECAR}:
+        return DatePlan(Act.SET, problem, finding.value.replace(microsecond=0), finding.precision)
     if not needs_date(evidence, now):
         # a suspect date, or the user says otherwise: a valid date is never overwritten
         return DatePlan(Act.REPORT, finding.problem) if finding.problem else DatePlan(Act.NOTHING, "")

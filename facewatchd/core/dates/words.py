@@ -50,7 +50,9 @@ def tag_words(text: str) -> str:
     return shown[:40] or _NOTHING
 
 
-def written_words(before: str, value: datetime, precision: Precision, source: DateSource, sidecar: str) -> str:
+def written_words(
+    before: str, value: datetime, precision: Precision, source: DateSource, sidecar: str, *, with_photo: bool = False
+) -> str:
     """
     What was written, behind the photo's path.
 
@@ -59,9 +61,12 @@ def written_words(before: str, value: datetime, precision: Precision, source: Da
         value: The date that was written.
         precision: Finest part of it that is known.
         source: Where it comes from.
-        sidecar: The sidecar's name where it was written there, empty where it was written into the photo.
+        sidecar: The name of the sidecar if it was written there, empty if it was written into the photo.
+        with_photo: Whether it was written into both.
     """
     where = f"the sidecar {sidecar}" if sidecar else "the photo"
+    if sidecar and with_photo:
+        where = f"the photo and {where}"
     return f"{tag_words(before)} -> {date_words(value, precision)}, by {SOURCE_WORDS[source]}; written into {where}"
 
 

@@ -26,10 +26,14 @@ from facewatchd.photos.metadata.exif import (
     GPS_DIRECTORY,
     OFFSET_ORIGINAL,
     ORIGINAL,
+    SUBSEC_DIGITIZED,
+    SUBSEC_ORIGINAL,
 )
 
 _INTEROP_DIRECTORY, _EXIF_VERSION = 40965, 36864
-_DATES = frozenset({DATE_TIME, ORIGINAL, DIGITIZED})
+_XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
+# a TIFF keeps XMP and IPTC in tags, and both state dates, too
+_DATES = frozenset({DATE_TIME, ORIGINAL, DIGITIZED, SUBSEC_ORIGINAL, SUBSEC_DIGITIZED, _XMP, _IPTC, _PHOTOSHOP})
 # what comes with a new date field: the pointer to its directory moves
 _NEW = frozenset({EXIF_DIRECTORY, _EXIF_VERSION, OFFSET_ORIGINAL})
 

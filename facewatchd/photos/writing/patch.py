@@ -66,7 +66,8 @@ def _layout(data: bytes, kind: PhotoKind | None) -> Layout:
     fixed = tuple(itertools.chain.from_iterable(found.fixed for found in dates))
     is_dated = any(field.tag == ORIGINAL for field in fields) or ORIGINAL in fixed
     can_extend = not is_dated and len(blocks) == 1 and _can_extend(data, kind, blocks[0])
-    return Layout(fields, fixed, has_block=True, can_extend=can_extend)
+    fractions = tuple(itertools.chain.from_iterable(found.fractions for found in dates))
+    return Layout(fields, fixed, has_block=True, can_extend=can_extend, fractions=fractions)
 
 
 def _blocks(data: bytes, kind: PhotoKind | None) -> list[Span]:

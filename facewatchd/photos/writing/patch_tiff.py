@@ -11,9 +11,18 @@ import struct
 from dataclasses import dataclass
 
 from facewatchd.core.dates.plan import FIELD_BYTES, DateField
-from facewatchd.photos.metadata.exif import DATE_TIME, DIGITIZED, EXIF_DIRECTORY, GPS_DIRECTORY, ORIGINAL
+from facewatchd.photos.metadata.exif import (
+    DATE_TIME,
+    DIGITIZED,
+    EXIF_DIRECTORY,
+    GPS_DIRECTORY,
+    ORIGINAL,
+    SUBSEC_DIGITIZED,
+    SUBSEC_ORIGINAL,
+)
 
 _DATE_TAGS = frozenset({DATE_TIME, ORIGINAL, DIGITIZED})
+_FRACTION_TAGS = frozenset({SUBSEC_ORIGINAL, SUBSEC_DIGITIZED})
 _INTEROP_DIRECTORY, _SUB_DIRECTORIES = 40965, 330
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ASCII = 2
@@ -31,10 +40,14 @@ class DamagedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TiffDates:
-    """The date fields of one TIFF structure, and the date tags that cannot be overwritten."""
+    """
+    The date fields of one TIFF structure, the date tags that cannot be overwritten, and the fields with parts of a second, of
+    any length.
+    """
 
     fields: tuple[DateField, ...]
     fixed: tuple[int, ...]
+    fractions: tuple[DateField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,7 @@ class _Walk:
         self._seen: set[int] = set()
         self._dates: list[tuple[int, Span]] = []
         self._fixed: list[int] = []
+        self._inline: list[tuple[int, Span]] = []
 
     def dates(self) -> TiffDates:
         (first,) = struct.unpack_from(self._order + "I", self._data, self._base + 4)
@@ -84,11 +98,13 @@ class _Walk:
                 raise DamagedError(f"the value of tag {tag} overlaps something else in the Exif block")
             if any(start < span[1] and span[0] < end and (start, end) != span for _, (start, end) in spans):
                 raise DamagedError("two dates in the Exif block overlap")
-        fields = tuple(
+        found = [
             DateField(tag, self._base + start, self._data[self._base + start : self._base + end])
-            for tag, (start, end) in sorted(spans)
-        )
-        return TiffDates(fields, tuple(sorted(set(self._fixed))))
+            for tag, (start, end) in sorted((*spans, *self._inline))
+        ]
+        fields = tuple(field for field in found if field.tag in _DATE_TAGS)
+        fractions = tuple(field for field in found if field.tag in _FRACTION_TAGS)
+        return TiffDates(fields, tuple(sorted(set(self._fixed))), fractions)
 
     def _directory(self, offset: int, *, with_dates: bool = False, is_linked: bool = False) -> int:
         """
@@ -123,6 +139,11 @@ class _Walk:
             entries.setdefault(entry.tag, entry)
             if with_dates and entry.tag in _DATE_TAGS:
                 self._date(entry)
+            elif with_dates and entry.tag in _FRACTION_TAGS and entry.type == _ASCII:
+                # up to four bytes stand in the directory itself
+                (self._inline if entry.size <= 4 else self._dates).append(
+                    (entry.tag, (entry.start, entry.start + entry.size))
+                )
             elif entry.size > 4:
                 self._take(entry.start, entry.start + entry.size)
         for offsets_tag, lengths_tag in _AREAS:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from xml.parsers import expat
 
+from facewatchd.core.dates.evidence import Sidecar
 from facewatchd.core.dates.stamps import fault, parse_stamp
 from facewatchd.core.name_forms import composed
 from facewatchd.domain import Precision
@@ -30,7 +31,7 @@ _BOM = b"\xef\xbb\xbf"
 _DECLARED = re.compile(rb"""^<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _NAME_END = re.compile(rb"[\s/>]")
 # an attribute of a start tag: name, quote, value
-_ATTRIBUTE = re.compile(rb"""([^\s=<>"'/]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
+ATTRIBUTE = re.compile(rb"""([^\s=<>"'/]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
 
 _NEW = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -101,22 +102,40 @@ def merge(content: bytes, date: str, now: float) -> tuple[Edit, ...]:
     Raises:
         ValueError: It has a valid date already, or cannot be understood. The message says why.
     """
-    declared = _DECLARED.match(content.removeprefix(_BOM))
-    if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or (declared and declared[1].lower() not in {b"utf-8", b"us-ascii"}):
-        raise ValueError("the sidecar is not UTF-8")
-    before = parse_xmp(content)
-    if before.problem:
-        raise ValueError(before.problem)
+    before = understood(content)
     stamp = parse_stamp(before.original)
     if stamp is not None and not fault(stamp, now):
         raise ValueError("the sidecar has a date already")
-    places = _Places(content)
-    if before.original or places.has_date:
-        edit = _replacement(content, places, date)
-    else:
-        edit = _addition(content, places, date)
+    edit = date_edit(content, date)
     _check(content, applied(content, (edit,)), date)
     return (edit,)
+
+
+def understood(content: bytes) -> Sidecar:
+    """
+    The dates of a sidecar that may be changed.
+
+    Raises:
+        ValueError: It cannot be understood.
+    """
+    declared = _DECLARED.match(content.removeprefix(_BOM))
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or (declared and declared[1].lower() not in {b"utf-8", b"us-ascii"}):
+        raise ValueError("the sidecar is not UTF-8")
+    found = parse_xmp(content)
+    if found.problem:
+        raise ValueError(found.problem)
+    return found
+
+
+def date_edit(content: bytes, date: str) -> Edit:
+    """
+    The edit that gives a sidecar a DateTimeOriginal, or another one; see `merge`.
+
+    Raises:
+        ValueError: It has no place for it, or several.
+    """
+    places = _Places(content)
+    return _replacement(content, places, date) if places.has_date else _addition(content, places, date)
 
 
 class _Places:
@@ -160,10 +179,10 @@ def _replacement(content: bytes, places: _Places, date: str) -> Edit:
         if text > end or b"<" in content[text:end]:
             raise ValueError("the sidecar's date cannot be replaced")
         return Edit(text, content[text:end], date.encode())
-    start, end = _tag_span(content, places.attributed[0])
+    start, end = tag_span(content, places.attributed[0])
     found = [
         match
-        for match in _ATTRIBUTE.finditer(content, start, end)
+        for match in ATTRIBUTE.finditer(content, start, end)
         if match[1].endswith(b":DateTimeOriginal") and match[1] != b"xmlns:DateTimeOriginal"
     ]
     if len(found) != 1:
@@ -176,11 +195,11 @@ def _addition(content: bytes, places: _Places, date: str) -> Edit:
     """One more attribute. It has its own declaration if `exif` means something else there."""
     if not places.descriptions:
         raise ValueError("the sidecar has no description to add a date to")
-    start, end = _tag_span(content, places.descriptions[0])
+    start, end = tag_span(content, places.descriptions[0])
     name_end = _NAME_END.search(content, start)
     assert name_end is not None
     tag = content[start:end]
-    declared = [match for match in _ATTRIBUTE.finditer(tag) if match[1] == b"xmlns:exif"]
+    declared = [match for match in ATTRIBUTE.finditer(tag) if match[1] == b"xmlns:exif"]
     if declared and (declared[0][2] or declared[0][3]) == _EXIF.encode():
         added = f' exif:DateTimeOriginal="{date}"'
     elif declared:
@@ -191,7 +210,7 @@ def _addition(content: bytes, places: _Places, date: str) -> Edit:
     return Edit(name_end.start(), b"", added.encode())
 
 
-def _tag_span(content: bytes, start: int) -> tuple[int, int]:
+def tag_span(content: bytes, start: int) -> tuple[int, int]:
     """From `<` to after `>` of a start tag. A value may contain `>`."""
     at = start
     quote = b""
@@ -213,25 +232,35 @@ def _check(old: bytes, new: bytes, date: str) -> None:
     found = parse_xmp(new)
     if found.problem or found.original != date:
         raise ValueError("the sidecar would not say the date")
-    if _events(old) != _events(new):
+    check_others(old, new, frozenset({_DATE}))
+
+
+def check_others(old: bytes, new: bytes, changed: Collection[str]) -> None:
+    """
+    Check that all of a packet is as before, except some properties (namespace, blank, name).
+
+    Raises:
+        ValueError: It is not.
+    """
+    if _events(old, changed) != _events(new, changed):
         raise ValueError("other parts of the sidecar would change")
 
 
-def _events(content: bytes) -> list[object]:
-    """Everything in a packet except the date."""
+def _events(content: bytes, left_out: Collection[str]) -> list[object]:
+    """Everything in a packet except these properties."""
     events: list[object] = []
     inside: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         inside.append(name)
-        events.append((name, sorted((key, value) for key, value in attributes.items() if key != _DATE)))
+        events.append((name, sorted((key, value) for key, value in attributes.items() if key not in left_out)))
 
     def end(name: str) -> None:
         inside.pop()
         events.append(name)
 
     def text(data: str) -> None:
-        if _DATE not in inside:
+        if not any(name in left_out for name in inside):
             events.append(data)
 
     parser = expat.ParserCreate(namespace_separator=" ")

@@ -15,13 +15,14 @@ from typing import TypeVar
 
 from facewatchd.core.dates.plan import Act, Mode
 from facewatchd.core.tree.scope import Scope
-from facewatchd.domain import PhotoId, Root, SeenFile
+from facewatchd.domain import DateSource, PhotoId, Root, SeenFile
 from facewatchd.errors import FacewatchError, displayable
 from facewatchd.photos.metadata.beside import beginning_of_photos, fingerprint_at, names_beside
-from facewatchd.pipeline.dates.fix import fix, undo
+from facewatchd.pipeline.dates.fix import fix
 from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.recovery import recover
-from facewatchd.pipeline.dates.writes import Outcome, as_written
+from facewatchd.pipeline.dates.undo import undo
+from facewatchd.pipeline.dates.writes import Outcome, as_written, is_ordered, remember
 from facewatchd.store import DatedPhoto, Store, WriteState
 
 log = logging.getLogger(__name__)
@@ -54,13 +55,13 @@ class Batch:
     next: int | None = None
     scope: Scope = field(default_factory=set)
 
-    def add(self, path: bytes, outcome: Outcome, done: str) -> None:
+    def add(self, path: bytes, outcome: Outcome, done: str, most_troubles: int = _MOST_TROUBLES) -> None:
         """Count a photo in."""
         self.counts[done] += 1
         self.scope |= outcome.scope
         if outcome.said:
             self.said.append(outcome.said)
-        if outcome.act is Act.REPORT and len(self.troubles) < _MOST_TROUBLES:
+        if outcome.act is Act.REPORT and len(self.troubles) < most_troubles:
             self.troubles.append((displayable(path), outcome.why))
 
 
@@ -77,10 +78,7 @@ def fix_batch(store: Store, settings: DateSettings, *, photo: bytes | None = Non
     Raises:
         FacewatchError: There is no such photo, or the mode says that nothing is written.
     """
-    if settings.mode in {Mode.REPORT, Mode.OFF}:
-        raise FacewatchError(
-            "No dates are written", f"dates.mode is {settings.mode}; set it to inplace or sidecar in the configuration."
-        )
+    refuse_to_write(settings)
     named = None if photo is None else _named(store, photo)
     if not after:
         recover(store, settings.answers)
@@ -95,22 +93,41 @@ def fix_batch(store: Store, settings: DateSettings, *, photo: bytes | None = Non
     return batch
 
 
+def refuse_to_write(settings: DateSettings) -> None:
+    """
+    Raises:
+        FacewatchError: The mode says that nothing is written.
+    """
+    if settings.mode in {Mode.REPORT, Mode.OFF}:
+        raise FacewatchError(
+            "No dates are written", f"dates.mode is {settings.mode}; set it to inplace or sidecar in the configuration."
+        )
+
+
 def undo_batch(store: Store, settings: DateSettings, *, photo: bytes | None = None, after: int = 0) -> Batch:
     """
-    Take back what was written, the latest first; see `fix_batch`.
+    Take back what was written, the latest first.
+
+    Args:
+        store: The state.
+        settings: See there.
+        photo: The absolute path of a photo, or of a folder, which means all photos in it and below it. None for all.
+        after: The `next` of the batch before; 0 at first.
 
     Raises:
         FacewatchError: There is no such photo, or nothing was written about it.
     """
-    named = None if photo is None else _named(store, photo)
+    named = None if photo is None else photos_at(store, photo)
     if not after:
         recover(store, settings.answers)
     batch = Batch()
-    writes = store.date_journal.done([named.photo_id] if named else None)
-    if named is not None and not writes:
-        raise FacewatchError("No date was written for this photo", "There is nothing to take back.", named.path)
+    writes = store.date_journal.done(None if named is None else [each.photo_id for each in named])
+    is_one = named is not None and len(named) == 1
+    if photo is not None and not writes and not after:
+        which = "this photo" if is_one else "these photos"
+        raise FacewatchError(f"No date was written for {which}", "There is nothing to take back.", photo)
     waiting = [write for write in writes if not after or write.write_id < after]
-    for write in _in_time(batch, waiting, lambda write: write.write_id) if named is None else waiting:
+    for write in waiting if is_one else _in_time(batch, waiting, lambda write: write.write_id):
         outcome = undo(store, settings, write, time.time(), asked=named is not None)
         path = store.photos.path_of(write.photo_id) or b""
         batch.add(path, outcome, "undone" if outcome.act is Act.NOTHING else "kept")
@@ -132,6 +149,11 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
         # a sidecar came while the photo was taken in
         return _look_beside(store, settings, photo, now, may_write=True)
     last = store.date_journal.last(photo.photo_id)
+    if is_ordered(last):
+        return remember(store, photo, as_written(last, photo.date), photo.beside)
+    if last is not None and last.state is WriteState.DONE and last.source is DateSource.USER:
+        # a rule would be applied a second time
+        return _told(fix(store, settings, photo, now))
     if not photo.date.problem:
         if last is None or as_written(last, photo.date) == photo.date:
             return set()
@@ -198,16 +220,39 @@ def _told(outcome: Outcome) -> Scope:
 
 
 def _named(store: Store, path: bytes) -> DatedPhoto:
-    known = None
-    for root in store.roots.all().values():
-        if path.startswith(root.path + b"/"):
-            known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
-    photo = store.dates.dated_photo(known.photo_id) if known is not None else None
+    photo = photo_at(store, path)
     if photo is None:
         raise FacewatchError(
             "The photo is not known", "Give the path of a photo that was taken in ('facewatchd status').", path
         )
     return photo
+
+
+def photo_at(store: Store, path: bytes) -> DatedPhoto | None:
+    """The photo at an absolute path; None if none was taken in there."""
+    known = None
+    for root in store.roots.all().values():
+        if path.startswith(root.path + b"/"):
+            known = known or store.photos.find(root.root_id, path[len(root.path) + 1 :])
+    return store.dates.dated_photo(known.photo_id) if known is not None else None
+
+
+def photos_at(store: Store, path: bytes) -> list[DatedPhoto]:
+    """
+    The photo at an absolute path, or the photos that were taken in below it, if it is a folder.
+
+    Raises:
+        FacewatchError: None was taken in there.
+    """
+    if (photo := photo_at(store, path)) is not None:
+        return [photo]
+    found: list[DatedPhoto] = []
+    for root in store.roots.all().values():
+        if path == root.path:
+            found += store.dates.dated_below(root.root_id, b"")
+        elif path.startswith(root.path + b"/"):
+            found += store.dates.dated_below(root.root_id, path[len(root.path) + 1 :])
+    return found or [_named(store, path)]
 
 
 def _photos_after(store: Store, after: PhotoId) -> Iterator[DatedPhoto]:

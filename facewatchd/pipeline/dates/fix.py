@@ -1,9 +1,6 @@
 """
-Writes capture dates and takes them back: plan -> journal -> write -> verify -> commit (R11-R16).
-
-Before a photo is touched, how to undo it is on the disk. Afterwards the state knows the file as it is now, in the same
-step, so that our own writes are no news to the scanner (R16). Where this process dies in between, `date_recovery` finds
-the entry and sees which of the two files is there.
+Writes capture dates: plan -> journal -> write -> verify -> commit (R11-R16). If this process dies in between,
+`pipeline.dates.recovery` finds the entry in the journal and sees which of the two files is there.
 """
 
 from __future__ import annotations
@@ -14,32 +11,30 @@ from dataclasses import replace
 
 from facewatchd.core.dates.evidence import Evidence
 from facewatchd.core.dates.plan import Act, DatePlan, Mode, may_correct, needs_date, unwritable, without_write
-from facewatchd.core.dates.words import SOURCE_WORDS, date_words, undone_words, written_words
-from facewatchd.core.tree.scope import Scope
-from facewatchd.domain import DateFinding, PhotoId
+from facewatchd.core.dates.words import SOURCE_WORDS, date_words, written_words
+from facewatchd.domain import DateFinding, DateSource
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.metadata.xmp import parse_xmp
-from facewatchd.photos.writing.edits import Edit, applied, reversed_edits
+from facewatchd.photos.writing.edits import applied
 from facewatchd.photos.writing.patch import edits_for
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.writing.verify import flaw
 from facewatchd.photos.writing.write import (
     read_file,
     read_for_change,
-    remove,
-    restore,
 )
+from facewatchd.pipeline.dates.give import Order, give
 from facewatchd.pipeline.dates.look import DateSettings, look
-from facewatchd.pipeline.dates.recovery import digest, picture_hash, settle, target_of, temporary_name
+from facewatchd.pipeline.dates.undo import undo, way_back
 from facewatchd.pipeline.dates.writes import (
     NewDate,
     Outcome,
     as_written,
-    edits_of,
+    held,
+    is_ordered,
     new_sidecar_file,
     remember,
-    set_state,
     write_photo,
     write_sidecar,
 )
@@ -47,7 +42,7 @@ from facewatchd.store import DatedPhoto, DateWrite, Store, WriteState
 
 log = logging.getLogger(__name__)
 
-_WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
+_WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR, Act.SET})
 
 
 def fix(
@@ -82,6 +77,8 @@ def fix(
         return Outcome(Act.REPORT, error.message, set())
     plan, finding = looked.plan, looked.finding
     last = store.date_journal.last(photo.photo_id)
+    if is_ordered(last):
+        return Outcome.nothing(remember(store, photo, as_written(last, finding), looked.beside))
     if last is not None and _is_gone(last, looked.evidence, now):
         with store.transaction():
             store.date_journal.drop(last.write_id)
@@ -90,6 +87,8 @@ def fix(
         other = outdated(settings, photo, looked.evidence, last, now)
         if other is not None and (asked or may_correct(last.source, other, settings.rules.sources)):
             return _correct(store, settings, photo, last, now)
+    if (known := held(last, looked.evidence, finding)) is not None:
+        return Outcome.nothing(remember(store, photo, known, looked.beside))
     if last is not None and last.state is WriteState.REFUSED and plan.act in _WRITING and not asked:
         plan = DatePlan(Act.REPORT, f"{plan.why}; you have undone this date")
     known = as_written(last, finding)
@@ -99,6 +98,10 @@ def fix(
     scope = remember(store, photo, known, looked.beside)
     if plan.act not in _WRITING:
         return Outcome(plan.act, plan.why, scope)
+    if plan.act is Act.SET:
+        is_shift = settings.rules.rule_for(photo.seen.path) is None
+        outcome = give(store, settings, photo, Order(finding.value, finding.precision, is_shift=is_shift), now)
+        return replace(outcome, scope=outcome.scope | scope)
     sidecar = b""
     try:
         if plan.act is Act.SIDECAR:
@@ -126,13 +129,15 @@ def outdated(
     before = without_write(evidence, last.value, in_sidecar=bool(last.sidecar))
     # what the clock decided may have gone with what was written
     hangs = photo.date is not None and photo.date.hangs
-    if not hangs and not _is_other(settings, before, last, now):
+    # and a rule may have replaced a valid date
+    in_doubt = hangs or last.source is DateSource.USER
+    if not in_doubt and not _is_other(settings, before, last, now):
         return None
     # it may be: what was there before says so for sure
     path = os.path.join(os.path.dirname(photo.path), last.sidecar) if last.sidecar else photo.path
     try:
         data, _ = read_file(path)
-        old = b"" if last.created else applied(data, _way_back(data, last, path))
+        old = b"" if last.created else applied(data, way_back(data, last, path))
     except PhotoError:
         return None
     if last.sidecar:
@@ -210,70 +215,3 @@ def _write_sidecar(store: Store, photo: DatedPhoto, plan: DatePlan, finding: Dat
         raise PhotoError("The date cannot be written", f"{error}.", path) from error
     write_sidecar(store, photo, sidecar, (data, stat), edits, date, now)
     return sidecar
-
-
-# --- the way back
-
-
-def undo(store: Store, settings: DateSettings, write: DateWrite, now: float, *, asked: bool = False) -> Outcome:
-    """
-    Take back what was written about a photo, to the byte.
-
-    Args:
-        store: The state.
-        settings: See there.
-        write: What.
-        now: Seconds since 1970.
-        asked: Whether the user named this very photo: then nothing is written about it again until they say so.
-
-    Returns:
-        `NOTHING` where it is as it was, else `REPORT` and why not.
-    """
-    path = target_of(store, write)
-    if path is None:
-        return Outcome(Act.REPORT, "The photo is gone.", set())
-    try:
-        settings.refuse_silent(path)
-        data, stat = read_for_change(path)
-        back = _way_back(data, write, path)
-        set_state(store, write, WriteState.UNDOING)
-        try:
-            if write.created:
-                remove(path, stat)
-            else:
-                stat = restore(path, stat, data, back, temporary_name(write), write.old_mtime_ns)
-        except PhotoError:
-            settle(store, replace(write, state=WriteState.UNDOING))
-            raise
-    except PhotoError as error:
-        return Outcome(Act.REPORT, error.message, set())
-    with store.transaction():
-        set_state(store, write, WriteState.REFUSED if asked else WriteState.UNDONE)
-        if not write.sidecar:
-            store.dates.rewritten(write.photo_id, stat, picture_hash(applied(data, back)))
-    scope, has = _look_again(store, settings, write.photo_id, now)
-    said = undone_words(write.value, write.precision, has, displayable(write.sidecar), removed=write.created)
-    return Outcome(Act.NOTHING, "", scope, f"{displayable(store.photos.path_of(write.photo_id) or path)}: {said}")
-
-
-def _way_back(data: bytes, write: DateWrite, path: bytes) -> tuple[Edit, ...]:
-    """The edits that make a file what it was; none where it is that already, as an undo was broken off."""
-    present = digest(data)
-    if present == write.old_hash:
-        return ()
-    back = reversed_edits(edits_of(write))
-    if present != write.new_hash or not (write.created or digest(applied(data, back)) == write.old_hash):
-        raise PhotoBusyError("The date cannot be taken back", "The file has changed since.", path)
-    return back
-
-
-def _look_again(store: Store, settings: DateSettings, photo_id: PhotoId, now: float) -> tuple[Scope, str]:
-    """Returns whose folders change, and the capture date that stands in the photo."""
-    photo = store.dates.dated_photo(photo_id)
-    if photo is None:
-        return set(), ""
-    try:
-        looked = look(photo.path, photo.seen, settings, now)
-    except PhotoError:
-        return set(), ""  # it has changed, and is taken in again
-    return remember(store, photo, looked.finding, looked.beside), looked.evidence.tags.original

@@ -30,6 +30,7 @@ class DateSettings:
         rules: The user's word.
         timezone: Of moments known in UTC only; None for the machine's.
         write_date_only: Whether a date without a time may be written.
+        write_rules: Whether the rules of the user may change a valid date in a photo.
         checker: Checks the result before a date is written into a photo; None where nothing is written.
         answers: Tells whether the file systems of the photos answer.
     """
@@ -40,6 +41,7 @@ class DateSettings:
     write_date_only: bool
     checker: Checker | None = None
     answers: Answers = field(default_factory=Answers, compare=False)
+    write_rules: bool = False
 
     @classmethod
     def of(cls, config: Config, checker: Checker | None = None, answers: Answers | None = None) -> DateSettings:
@@ -52,6 +54,7 @@ class DateSettings:
             dates.write_date_only,
             checker,
             Answers() if answers is None else answers,
+            dates.write_rules,
         )
 
     def refuse_silent(self, path: bytes) -> None:
@@ -119,7 +122,15 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     layout = Layout()
     if needs_date(evidence, now) and not unwritable(evidence, finding, write_date_only=only_day):
         layout = layout_of(read_settled(path, seen.stat))
-    planned = plan(evidence, finding, layout, settings.mode, now, write_date_only=only_day)
+    planned = plan(
+        evidence,
+        finding,
+        layout,
+        settings.mode,
+        now,
+        write_date_only=only_day,
+        write_rules=settings.write_rules,
+    )
     if planned.act in {Act.PATCH, Act.EXTEND, Act.EXIF} and (why := obstacle(path)):
         planned = DatePlan(Act.REPORT, f"{planned.why}; {why}")
     return Looked(evidence, finding, planned, beside)

@@ -69,6 +69,9 @@ def _settled(store: Store, write: DateWrite, state: WriteState, stat: FileStat, 
             store.date_journal.set_state(write.write_id, state)
         if not write.sidecar:
             store.dates.rewritten(write.photo_id, stat, picture_hash(data))
+        if write.order_id is not None:
+            # what is known of its date was not brought up to date any more
+            store.dates.set_due([write.photo_id])
 
 
 def _never_done(store: Store, write: DateWrite) -> None:

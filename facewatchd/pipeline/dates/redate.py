@@ -27,7 +27,7 @@ from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision
 from facewatchd.errors import PhotoError, displayable
 from facewatchd.pipeline.dates.fix import fix, outdated
 from facewatchd.pipeline.dates.look import DateSettings, look
-from facewatchd.pipeline.dates.writes import Outcome, as_written
+from facewatchd.pipeline.dates.writes import Outcome, as_written, is_ordered
 from facewatchd.store import DatedPhoto, DateMarking, Store, WriteState
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,8 @@ def _dated_again(store: Store, settings: DateSettings, photo: DatedPhoto, now: f
     except PhotoError:
         return None
     last = store.date_journal.last(photo.photo_id)
+    if is_ordered(last):
+        return fix(store, looking, photo, now)
     is_news = photo.date is not None and not _is_same(as_written(last, looked.finding), photo.date)
     if last is not None and last.state is WriteState.DONE:
         other = outdated(settings, photo, looked.evidence, last, now)

@@ -18,7 +18,7 @@ from facewatchd.pipeline.dates.look import DateSettings, Looked, look
 from facewatchd.pipeline.dates.redate import basis_of, is_settled, machine_zone
 from facewatchd.store import DatedPhoto, Store
 
-WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR})
+WRITING = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF, Act.SIDECAR, Act.SET})
 STATES = ("right", "fixed", "wrong", "missing", "unreadable")
 """The first two and the sum of the others are those of `status`."""
 
@@ -62,10 +62,15 @@ def entries(store: Store, settings: DateSettings, now: float) -> Iterator[Entry]
     """Every photo taken in, in the order of their paths."""
     knows = is_known(store, settings)
     written = store.date_journal.written()
+    ordered = store.date_journal.ordered()
     due = store.dates.all_due()
     for photo in sorted(store.dates.dated(), key=lambda photo: photo.path):
         if photo.date is None and settings.mode is Mode.OFF:
             continue  # nothing is looked for
+        if photo.photo_id in ordered and photo.date is not None:
+            # the user said it, whatever its file says
+            yield Entry(photo, Standing.FIXED, photo.date)
+            continue
         yield _entry(photo, settings, now, written, knows=knows and photo.photo_id not in due)
 
 

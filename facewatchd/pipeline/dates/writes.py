@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from facewatchd.core.dates.evidence import date_prefix
+from facewatchd.core.dates.evidence import Evidence, date_prefix
 from facewatchd.core.dates.plan import Act
 from facewatchd.core.dates.rules import CONFIDENCE_USER
+from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.core.tree.scope import Scope
 from facewatchd.domain import DateFinding, DateSource, FileStat, Precision, ZoneSource
 from facewatchd.errors import PhotoError
@@ -93,6 +94,28 @@ def as_written(last: DateWrite | None, finding: DateFinding) -> DateFinding:
     return replace(finding, value=value, source=last.source, precision=last.precision)
 
 
+def held(last: DateWrite | None, evidence: Evidence, finding: DateFinding) -> DateFinding | None:
+    """
+    The date that the user gave, by a command or by a rule, if it holds: one given by a command does in any case, and one by a
+    rule while it stands where it was written. It is not judged again: a shift would be added a second time.
+
+    Args:
+        last: The last write about the photo.
+        evidence: What the photo and its sidecar say now.
+        finding: What is found by that.
+    """
+    if last is None or is_ordered(last):
+        return None if last is None else as_written(last, finding)
+    if last.state is not WriteState.DONE or last.source is not DateSource.USER:
+        return None
+    sidecar = evidence.sidecar.original if evidence.sidecar is not None else ""
+    stands = parse_stamp(sidecar if last.sidecar else evidence.tags.original)
+    value = last.value.replace(hour=0) if last.precision is Precision.DAY else last.value
+    if stands is None or stands.value not in {value, last.value}:
+        return None
+    return replace(finding, value=value, precision=last.precision, source=last.source, problem="")
+
+
 def remember(store: Store, photo: DatedPhoto, finding: DateFinding, beside: bytes) -> Scope:
     """Store a finding that is not the one stored; returns the people and folders that change."""
     if (finding, beside) == (photo.date, photo.beside):
@@ -142,7 +165,7 @@ def write_photo(
         set_state(store, write, WriteState.DONE)
         store.dates.rewritten(photo.photo_id, written, picture_hash(new))
         store.dates.redate(photo.photo_id, finding)
-    return write
+    return replace(write, state=WriteState.DONE)
 
 
 def write_sidecar(
@@ -178,8 +201,7 @@ def write_sidecar(
     except PhotoError:
         settle(store, write)
         raise
-    _has_sidecar(store, photo, write)
-    return write
+    return _with_sidecar(store, photo, write)
 
 
 def new_sidecar_file(
@@ -207,15 +229,15 @@ def new_sidecar_file(
     except PhotoError:
         settle(store, write)
         raise
-    _has_sidecar(store, photo, write)
-    return write
+    return _with_sidecar(store, photo, write)
 
 
-def _has_sidecar(store: Store, photo: DatedPhoto, write: DateWrite) -> None:
+def _with_sidecar(store: Store, photo: DatedPhoto, write: DateWrite) -> DateWrite:
     with store.transaction():
         set_state(store, write, WriteState.DONE)
         # our own writing is no news
         store.dates.accompanied(photo.photo_id, fingerprint_at(photo.path))
+    return replace(write, state=WriteState.DONE)
 
 
 def _journalled(
