@@ -26,7 +26,7 @@ _MOST_LINES = 20
 _WHY_NOT = "'facewatchd dates report' says of each why not."
 _FIGURES = ("photos", "right", "fixed", "wrong", "missing")
 _STATES = ("right", "fixed", "wrong", "missing", "unreadable")
-_WRITTEN = ("patch", "extend", "exif", "sidecar")
+_WRITTEN = ("patch", "extend", "exif", "set", "sidecar")
 
 
 def show_report(report: DatesReport, *, everything: bool) -> None:
@@ -136,6 +136,7 @@ def show_done(parts: Sequence[DatesDone]) -> None:
         "patch": "written into the photo's date fields",
         "extend": "added to the photo's Exif block",
         "exif": "written into a new Exif block",
+        "set": "set in all that states it",
         "sidecar": "written beside the photo",
         "undone": "taken back",
         "kept": "not taken back",

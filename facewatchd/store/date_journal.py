@@ -58,6 +58,7 @@ class DateWrite:
         at: When it was written, seconds since 1970.
         order_id: The user's order that it belongs to. None if the program wrote by itself.
         had: The date that the order found, and its precision. None if there was none.
+        is_part: Whether another file of the same photo is written after this one, for the same order.
     """
 
     write_id: int
@@ -75,11 +76,12 @@ class DateWrite:
     at: float
     order_id: int | None = None
     had: tuple[datetime, Precision] | None = None
+    is_part: bool = False
 
 
 _COLUMNS = (
     "write_id, photo_id, sidecar, state, created, changes, old_hash, new_hash, old_mtime_ns, value, precision,"
-    " source, at, order_id, had_value, had_precision"
+    " source, at, order_id, had_value, had_precision, is_part"
 )
 
 
@@ -97,7 +99,7 @@ class DateJournal:
             The number.
         """
         cursor = self._db.execute(
-            f"INSERT INTO date_writes ({_COLUMNS}) VALUES (NULL, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO date_writes ({_COLUMNS}) VALUES (NULL, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 write.photo_id,
                 write.sidecar,
@@ -112,6 +114,7 @@ class DateJournal:
                 write.at,
                 write.order_id,
                 *(None if write.had is None else write.had[0].isoformat(), None if write.had is None else write.had[1]),
+                write.is_part,
             ),
         )
         assert cursor.lastrowid is not None
@@ -192,8 +195,9 @@ class DateJournal:
         self._db.execute("UPDATE date_orders SET ended = 1 WHERE order_id = ?", (order_id,))
 
     def of_order(self, order_id: int) -> dict[PhotoId, DateWrite]:
-        """The writes of an order that hold, by their photos."""
-        return {write.photo_id: write for write in self._select("state = 'done' AND order_id = ?", order_id)}
+        """The writes of an order that hold, the last one of each photo."""
+        found = self._select("state = 'done' AND order_id = ? ORDER BY write_id", order_id)
+        return {write.photo_id: write for write in found}
 
     def ordered(self) -> set[PhotoId]:
         """The photos with a date that the user gave by an order, and that holds."""
@@ -210,7 +214,7 @@ class DateJournal:
 
 def _write(row: Sequence[Any]) -> DateWrite:
     write_id, photo_id, sidecar, state, created, changes, old, new, mtime_ns, value, precision, *more = row
-    source, at, order_id, had_value, had_precision = more
+    source, at, order_id, had_value, had_precision, is_part = more
     return DateWrite(
         write_id,
         photo_id,
@@ -227,6 +231,7 @@ def _write(row: Sequence[Any]) -> DateWrite:
         at,
         order_id,
         None if had_value is None else (datetime.fromisoformat(had_value), Precision(had_precision)),
+        bool(is_part),
     )
 
 

@@ -331,4 +331,8 @@ MIGRATIONS = (
     ALTER TABLE date_writes ADD COLUMN had_value TEXT;
     ALTER TABLE date_writes ADD COLUMN had_precision TEXT;
     """,
+    """
+    -- 1: another file of the same photo is written after this one, for the same order
+    ALTER TABLE date_writes ADD COLUMN is_part INTEGER NOT NULL DEFAULT 0;
+    """,
 )

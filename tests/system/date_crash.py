@@ -12,23 +12,27 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from date_corpus import corpus
+from date_corpus import VALID, app1, corpus, dated, jpeg
 from helpers import Archive, open_archive
 from plain import PlainReader
 
 from facewatchd.core.dates.plan import Mode
 from facewatchd.core.dates.rules import DateRules
 from facewatchd.domain import PhotoState, TakenPhoto
+from facewatchd.operations.dates import date_text
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.photos.metadata.orientation import stored_orientation
+from facewatchd.photos.writing.sidecars import new_sidecar
 from facewatchd.pipeline.dates.fix import fix
-from facewatchd.pipeline.dates.look import DateSettings
+from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.orders import Item, Shift, give_batch, plan_shift, select
 from facewatchd.pipeline.dates.recovery import recover
+from facewatchd.pipeline.dates.redate import look_again
 from facewatchd.pipeline.dates.undo import undo
 from facewatchd.store import Store
 
@@ -52,12 +56,38 @@ def put(archive: Archive, path: bytes, data: bytes) -> int:
         return archive.store.photos.take(taken, "model")
 
 
+def add(archive: Archive, path: bytes, data: bytes, by: DateSettings | None = None) -> int:
+    """A photo on disk, taken in and dated."""
+    photo_id = put(archive, path, data)
+    photo = archive.store.dates.dated_photo(photo_id)
+    assert photo is not None
+    looked = look(photo.path, photo.seen, by or settings(), NOW)
+    with archive.store.transaction():
+        archive.store.photos.look_again(photo.seen, looked.finding, looked.beside)
+    return photo_id
+
+
 def fix_all(store: Store, mode: Mode = Mode.INPLACE) -> list[str]:
     return [fix(store, settings(mode), photo, NOW).act.value for photo in store.dates.dated()]
 
 
 def undo_all(store: Store) -> list[str]:
     return [undo(store, settings(), write, NOW).act.value for write in store.date_journal.done()]
+
+
+def give_all(store: Store) -> list[str]:
+    """The order of a user, or what is left of it."""
+    selected = select(store, settings(), [root.path for root in store.roots.all().values()], frozenset())
+    wanted = plan_shift(store, settings(), selected, "shift", Shift(timedelta(days=1)), NOW, lambda _done, _all: None)[
+        0
+    ]
+    items = [
+        Item(each.photo.path, date_text(each.photo.date), each.had, each.new)
+        for each in wanted
+        if each.photo.date is not None and each.new is not None and not each.is_done
+    ]
+    batch = give_batch(store, settings(), "shift", items, date_text, is_shift=True, ends=False)
+    return [act for act, count in batch.counts.items() for _ in range(count)]
 
 
 def inject(number: int, fault: str) -> Callable[[], int]:
@@ -120,7 +150,12 @@ def break_off(base: Path, folder: Path, kind: str, step: int, fault: str, wanted
         with Store(folder / "state") as store:
             adopt(folder, store)
             calls = inject(step, fault)
-            (undo_all(store) if kind.endswith("undone") else fix_all(store, mode))
+            if kind.endswith("undone"):
+                undo_all(store)
+            elif kind.startswith("given"):
+                give_all(store)
+            else:
+                fix_all(store, mode)
             if calls() < step:
                 marker.touch()
 
@@ -130,22 +165,36 @@ def break_off(base: Path, folder: Path, kind: str, step: int, fault: str, wanted
     archive = open_archive(folder)
     with archive.store as store:
         old, new = wanted
+        is_given = kind.startswith("given")
+        right = (old, new)
+        if is_given:
+            # a photo and its sidecar are written one after the other, and taken back in the other order, if that can be
+            right += tuple(
+                {**one, **{name: other[name] for name in other if name.endswith(".xmp")}}
+                for one, other in ((old, new), (new, old))
+            )
         content = {name: data for name, data in files(archive).items() if not name.startswith(".facewatchd-date-")}
-        if fault != "kill amid" and content not in (old, new):
+        if fault != "kill amid" and content not in right:
             return True, "neither the old nor the new file right afterwards"
         recover(store)
         content = files(archive)
-        if content not in (old, new):
+        if content not in right:
             return True, f"neither the old nor the new file after recovery: {sorted(content)}"
         if store.date_journal.under_way():
             return True, "the journal does not know"
         done = bool(store.date_journal.done())
-        if done is not (content == new) and not kind.endswith("undone"):
+        if done is not (content in right[1:]) and not kind.endswith("undone"):
             return True, "the journal says otherwise"
         if any(not _is_known(archive, photo.path) for photo in store.dates.dated()) and fault.startswith("kill"):
             # the scanner would take it in again, which does no harm, but only before the recovery
             return True, "the state does not know the file"
-        fix_all(store, mode)
+        if is_given and not kind.endswith("undone"):
+            # the same command goes on; nothing is shifted twice, whatever was found out meanwhile
+            for photo in store.dates.dated():
+                look_again(store, settings(), photo, NOW)
+            give_all(store)
+        else:
+            fix_all(store, mode)
         if files(archive) != new and not kind.endswith("undone"):
             return True, "it cannot be fixed afterwards"
         undo_all(store)
@@ -179,6 +228,18 @@ def prepare(folder: Path, kind: str) -> tuple[dict[str, bytes], dict[str, bytes]
         name = {"patch": "Canon's MakerNote, little-endian", "exif": "JFIF only"}.get(
             kind.split(maxsplit=1)[0], "JFIF only"
         )
+        if kind.startswith("given"):
+            (folder / "Photos" / (NAME.decode() + ".jpg.xmp")).write_bytes(new_sidecar("2012-02-02T02:02:02"))
+            add(archive, NAME + b".jpg", jpeg(app1(dated(VALID))))
+            old = files(archive)
+            assert give_all(store) == ["set"]
+            new = files(archive)
+            assert len({*old.values(), *new.values()}) == 4
+            if not kind.endswith("undone"):
+                undo_all(store)
+                store._db.execute("DELETE FROM date_writes")
+                store._db.execute("DELETE FROM date_orders")
+            return old, new
         put(archive, NAME + b".jpg", corpus()[name].data)
         if kind.startswith("sidecar merged"):
             (folder / "Photos" / (NAME.decode() + ".jpg.xmp")).write_bytes(XMP)

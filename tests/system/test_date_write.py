@@ -293,6 +293,7 @@ def test_a_write_broken_off_anywhere_leaves_the_old_or_the_new_file() -> None:
     the old or the new file, the journal knows which, and it can be fixed and undone.
     """
     kinds = ["patch", "exif", "sidecar", "sidecar merged", "patch undone", "exif undone", "sidecar undone"]
+    kinds += ["given", "given undone"]
     script = Path(__file__).with_name("date_crash.py")
     # in memory, as a killed process takes no page cache with it and a real disk would take minutes
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

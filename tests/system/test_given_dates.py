@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from date_corpus import app1, block, corpus, iptc, jpeg, xmp
-from date_crash import NOW, put, settings
+from date_crash import NOW, add, settings
 from helpers import Archive, Entry, listing
 from raw_files import cr2
 
@@ -29,7 +29,7 @@ from facewatchd.photos.metadata.tags import read_sidecar, read_tags
 from facewatchd.photos.writing.sidecars import new_sidecar
 from facewatchd.pipeline.dates.batches import Batch, arrived, fix_batch, undo_batch
 from facewatchd.pipeline.dates.fix import fix
-from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.look import DateSettings
 from facewatchd.pipeline.dates.orders import Item, Shift, Wanted, give_batch, plan_set, plan_shift, select
 from facewatchd.pipeline.dates.redate import look_again
 from facewatchd.pipeline.dates.report import entries
@@ -46,16 +46,6 @@ HOUR = timedelta(hours=1)
 def dated(text: str = OLD, model: bytes = b"DF-300\0") -> bytes:
     tag = text.encode() + b"\0"
     return jpeg(app1(block(main=((272, 2, model),), exif=((36867, 2, tag), (36868, 2, tag)), gps=None)))
-
-
-def add(archive: Archive, path: bytes, data: bytes, by: DateSettings | None = None) -> int:
-    """A photo that was taken in, and dated."""
-    photo_id = put(archive, path, data)
-    photo = known(archive, photo_id)
-    looked = look(photo.path, photo.seen, by or settings(), NOW)
-    with archive.store.transaction():
-        archive.store.photos.look_again(photo.seen, looked.finding, looked.beside)
-    return photo_id
 
 
 def known(archive: Archive, photo_id: int) -> DatedPhoto:
@@ -214,6 +204,20 @@ def test_raw_beside_jpeg(archive: Archive) -> None:
     assert sorted(os.listdir(archive.photos)) == [b"IMG_1.JPG", b"IMG_1.cr2", b"IMG_1.xmp", b"IMG_2.JPG"]
     undo(archive)
     assert files(archive) == before
+
+
+def test_a_live_photo_and_its_film_share_a_sidecar(archive: Archive) -> None:
+    """The film is not touched; another picture with the same name keeps its sidecar."""
+    at = Path(os.fsdecode(archive.photos))
+    for name in (b"IMG_1.JPG", b"IMG_2.JPG"):
+        add(archive, name, dated())
+        archive.write(name.replace(b"JPG", b"xmp"), new_sidecar("2001-02-03T04:05:06"))
+    (at / "IMG_1.mov").write_bytes(b"film")
+    (at / "IMG_2.psd").write_bytes(b"another picture")
+    write(archive, to_set(archive))
+    assert b"2010-09-11T14:00:00" in (at / "IMG_1.xmp").read_bytes()
+    assert b"2001-02-03T04:05:06" in (at / "IMG_2.xmp").read_bytes()
+    assert (at / "IMG_1.mov").read_bytes() == b"film"
 
 
 @pytest.mark.parametrize("mode", [Mode.REPORT, Mode.OFF])

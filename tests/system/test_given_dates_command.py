@@ -8,14 +8,17 @@ import hashlib
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import zlib
 from pathlib import Path
 
 import pytest
+import yaml
 from date_corpus import app1, block
-from helpers import jpeg
-from running import Home, environment, fresh, photos_in, prepared, wait_until
+from date_crash import add
+from helpers import jpeg, open_archive
+from running import PROGRAM, Home, environment, fresh, photos_in, prepared, run, wait_until
 
 from facewatchd.photos.metadata.tags import read_tags
 
@@ -184,7 +187,9 @@ def test_links_follow_at_once(tmp_path: Path, tmp_path_factory: pytest.TempPathF
     old = names()
 
     def check() -> None:
-        home.run("dates", "set", str(photo), "--date", "1999-09-09", "--yes")
+        # a link means its photo
+        link = next(link for link in home.people.glob("*/*") if link.is_symlink() and link.resolve() == photo.resolve())
+        home.run("dates", "set", str(link), "--date", "1999-09-09", "--yes")
         wait_until(lambda: names() and all(name.startswith("1999-09-09 ") for name in names()), 20, "the new links")
         home.run("dates", "undo", str(photo))
         wait_until(lambda: names() == old, 20, "the old links")
@@ -197,3 +202,58 @@ def test_links_follow_at_once(tmp_path: Path, tmp_path_factory: pytest.TempPathF
         check()
         assert "1999-09-09, by your word; written into the photo" in daemon.log
         daemon.stop()
+
+
+def test_rules_that_may_write_do_so_on_arrival(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """And say it as every date that is written; one undo takes it back, and it stays so."""
+    shift = {"model": "DF-300", "by": "+365d 01:00:00"}
+    home = fresh(tmp_path_factory, tmp_path / "home", dates={"timezone": "UTC", "shift": [shift], "write_rules": True})
+    photo = home.album / "a.jpg"
+    photo.write_bytes(dated("2004:02:03 04:05:06", b"DF-300\0"))
+    before = hashes(home.album)
+    log = home.once().err
+    assert f"{photo}: 2004:02:03 04:05:06 -> 2005-02-02 05:05:06, by your word; written into the photo" in log
+    assert "Wrote 1 capture date into photos. To take back what was written: facewatchd dates undo" in log
+    assert original(photo) == "2005:02:02 05:05:06"
+    after = hashes(home.album)
+    home.once()
+    assert "There is nothing to do" in home.run("dates", "fix").out
+    assert hashes(home.album) == after
+    home.run("dates", "undo", str(photo))
+    home.once()
+    assert hashes(home.album) == before
+    dry = home.run("dates", "fix", "--dry-run").out
+    assert "set: 2005-02-02T05:05:06 (your word)" in dry
+    home.run("dates", "fix", str(photo))
+    assert hashes(home.album) == after
+
+
+def test_an_interrupt_is_no_loss(tmp_path: Path) -> None:
+    """One line says how far it came; the same command does the rest, and shifts no photo twice."""
+    archive = open_archive(tmp_path)
+    with archive.store:
+        for number in range(600):
+            text = f"2004:02:03 04:{number // 60:02d}:{number % 60:02d}"
+            add(archive, b"IMG_%d.jpg" % number, dated(text, b"DF-300\0"))
+    config = tmp_path / "config.yaml"
+    folders = {"photos": [str(tmp_path / "Photos")], "people": {"dir": str(tmp_path / "People")}}
+    config.write_text(yaml.safe_dump({**folders, "state": {"dir": str(tmp_path / "state")}}))
+    before = hashes(tmp_path / "Photos")
+    command = [*PROGRAM, "dates", "shift", str(tmp_path / "Photos"), "--by", "+1d", "--yes", "--config", str(config)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        first = next((line for line in process.stdout if "written into the photo" in line), "")
+        assert first, process.stderr.read()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "of 600 dates were written: The same command goes on with the rest" in told
+    done = {original(path)[:10] for path in (tmp_path / "Photos").iterdir()}
+    assert done == {"2004:02:03", "2004:02:04"}
+    run(command)
+    assert {original(path)[:10] for path in (tmp_path / "Photos").iterdir()} == {"2004:02:04"}
+    run([*PROGRAM, "dates", "undo", str(tmp_path / "Photos"), "--config", str(config)])
+    assert hashes(tmp_path / "Photos") == before

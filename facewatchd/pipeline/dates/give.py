@@ -15,10 +15,12 @@ from facewatchd.core.dates.given import noon_if_day
 from facewatchd.core.dates.plan import Act, Mode
 from facewatchd.core.dates.stamps import parse_stamp
 from facewatchd.core.dates.words import written_words
+from facewatchd.core.name_forms import composed
 from facewatchd.domain import DateFinding, DateSource, FileStat, Precision, ZoneSource
 from facewatchd.errors import PhotoBusyError, PhotoError, displayable
 from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.metadata.beside import fingerprint_at
+from facewatchd.photos.metadata.tags import sidecar_names
 from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.edits import Edit, applied
 from facewatchd.photos.writing.given import Given, edits_to_give, sidecar_edits, stated
@@ -41,6 +43,7 @@ from facewatchd.store import DatedPhoto, DateWrite, Store
 log = logging.getLogger(__name__)
 
 _TITLE = "The date cannot be written"
+_FILMS = frozenset({b".mov", b".mp4"})
 _EXACT = frozenset({Precision.SECOND, Precision.DAY})
 _OF_THE_PHOTO = frozenset({ZoneSource.TAG, ZoneSource.SIDECAR})
 
@@ -177,11 +180,15 @@ def _in_photo(settings: DateSettings, photo: DatedPhoto, order: Order, given: Gi
 def _beside(photo: DatedPhoto, order: Order, given: Given, text: str, *, must_have: bool) -> _File | None:
     """How the sidecar changes; None if it need not be there, and states no date."""
     folder, name = os.path.split(photo.path)
-    try:
-        present = set(os.listdir(folder))
-    except OSError as error:
-        raise PhotoError(_TITLE, f"{error.strerror}.", photo.path) from error
-    sidecar = sidecar_target(name, present - order.mates)
+    present = {each for each in sidecar_names(name) if os.path.lexists(os.path.join(folder, each))}
+    if present:
+        # folders may be large, and few photos have a sidecar
+        try:
+            present = set(os.listdir(folder))
+        except OSError as error:
+            raise PhotoError(_TITLE, f"{error.strerror}.", photo.path) from error
+    others = {each for each in present if each not in order.mates and not _is_film_of(each, name)}
+    sidecar = sidecar_target(name, others)
     if sidecar not in present:
         return _File(sidecar, None, (Edit(0, b"", new_sidecar(text)),)) if must_have else None
     path = os.path.join(folder, sidecar)
@@ -196,6 +203,12 @@ def _beside(photo: DatedPhoto, order: Order, given: Given, text: str, *, must_ha
     if edits and (why := obstacle(path)):
         raise PhotoError(_TITLE, why, path)
     return _File(sidecar, (data, stat), edits)
+
+
+def _is_film_of(other: bytes, photo: bytes) -> bool:
+    """Whether a file is the film of a Live Photo, which shares its sidecar."""
+    stem, ending = os.path.splitext(other)
+    return ending.lower() in _FILMS and composed(stem) == composed(os.path.splitext(photo)[0])
 
 
 # --- writing it
@@ -219,8 +232,9 @@ def _written(
         changing = files[-1:]
     done: list[DateWrite] = []
     for file in changing:
+        each = replace(date, is_part=file is not changing[-1])
         try:
-            done.append(_write(store, photo, file, date, _known(order, finding), now))
+            done.append(_write(store, photo, file, each, _known(order, finding), now))
         except PhotoError:
             _take_back(store, settings, photo, done, now)
             raise

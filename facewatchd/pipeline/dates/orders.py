@@ -276,10 +276,13 @@ def _known(date: DateFinding) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an earlier run of an order did to a photo: the date before, and the date that was written."""
+    """
+    What an earlier run of an order did to a photo: the date before, and the date that was written. None if it was broken off
+    between two files.
+    """
 
     had: Known | None
-    written: Known
+    written: Known | None
 
 
 def _done_before(store: Store, words: str) -> dict[PhotoId, Done]:
@@ -287,7 +290,10 @@ def _done_before(store: Store, words: str) -> dict[PhotoId, Done]:
     if order_id is None:
         return {}
     writes = store.date_journal.of_order(order_id)
-    return {photo_id: Done(write.had, (write.value, write.precision)) for photo_id, write in writes.items()}
+    return {
+        photo_id: Done(write.had, None if write.is_part else (write.value, write.precision))
+        for photo_id, write in writes.items()
+    }
 
 
 def _checked(wanted: Wanted, done: dict[PhotoId, Done], now: float) -> Wanted:

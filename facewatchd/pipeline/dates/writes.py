@@ -63,6 +63,7 @@ class NewDate:
         source: Where it comes from.
         order_id: The user's order that it belongs to. None if the program writes by itself.
         had: The date that the photo had before, and its precision. None if it had none, or there is no order.
+        is_part: Whether another file of the same photo is written after this one.
     """
 
     value: datetime
@@ -70,6 +71,7 @@ class NewDate:
     source: DateSource
     order_id: int | None = None
     had: tuple[datetime, Precision] | None = None
+    is_part: bool = False
 
 
 def is_ordered(last: DateWrite | None) -> bool:
@@ -268,6 +270,7 @@ def _journalled(
         at=now,
         order_id=date.order_id,
         had=date.had,
+        is_part=date.is_part,
     )
     with store.transaction():
         return replace(write, write_id=store.date_journal.plan(write))
