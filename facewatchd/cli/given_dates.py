@@ -95,7 +95,7 @@ def give(
         if how.as_json:
             print_json(_printed(plan, [], dry_run=True))
         return
-    if count and not how.yes and not _is_agreed(count, how):
+    if count and not how.yes and not _is_agreed(count):
         raise FacewatchError("No date was written", "You did not agree.")
     parts: list[DatesDone] = []
     try:
@@ -135,12 +135,12 @@ def _counts(parts: list[DatesDone]) -> Counter[str]:
     return counts
 
 
-def _is_agreed(count: int, how: How) -> bool:
+def _is_agreed(count: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageLine(
             "Nothing can be asked here: repeat the command with --yes to write the dates, or with --dry-run"
         )
-    return click.confirm(f"Write {_dates(count)}?", err=how.as_json)
+    return click.confirm(f"Write {_dates(count)}?", err=True)
 
 
 @contextmanager

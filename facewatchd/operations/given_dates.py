@@ -151,7 +151,7 @@ def _typed(read: Callable[[str], Value], text: str) -> Value:
     try:
         return read(text)
     except ValueError as error:
-        raise FacewatchError(f"{error}") from error
+        raise FacewatchError(f"{error}.") from error
 
 
 def _selected(reading: Reading, paths: tuple[str, ...]) -> Selected:

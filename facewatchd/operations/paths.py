@@ -1,5 +1,5 @@
 """
-Paths that the user types. File systems that do not answer are not waited for.
+Paths that the user types, resolved without waiting for file systems that do not answer.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from facewatchd.watch.answering import Answers, refuse_silent
-
-__all__ = ["refuse_silent", "resolved", "resolver"]
+from facewatchd.watch.answering import Answers
 
 
 def resolver() -> Callable[[bytes], bytes]:

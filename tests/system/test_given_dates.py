@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import exiftool
 import pytest
-from date_corpus import app1, block, corpus, iptc, jpeg, xmp
+from date_corpus import app1, block, corpus, heic, iptc, jpeg, png_with_exif, tiff, webp, xmp
 from date_crash import NOW, add, settings
 from helpers import Archive, Entry, listing
 from raw_files import cr2
@@ -179,6 +180,37 @@ def test_a_photo_and_its_sidecar_say_the_same(archive: Archive) -> None:
     assert files(archive) == before
 
 
+_STATES = {"DateTimeOriginal", "CreateDate", "DateCreated", "DigitalCreationDate"}
+_FOLLOWS = {"TimeCreated", "SubSecTimeOriginal", "SubSecTimeDigitized", "CurrentIPTCDigest"}
+
+
+@pytest.mark.skipif(bool(exiftool.MISSING), reason=exiftool.MISSING)
+def test_another_reader_reads_the_new_date_everywhere(archive: Archive) -> None:
+    """And all other tags as before."""
+    tag = OLD.encode() + b"\0"
+    exif = block("<", exif=((36867, 2, tag), (36868, 2, tag), (37521, 2, b"123\0"), (36881, 2, b"-05:00\0")))
+    inside = xmp('photoshop:DateCreated="2004-02-03T04:05:06.5Z" xmp:CreateDate="2004-02-03" xmp:Rating="5"')
+    add(archive, b"a.jpg", jpeg(app1(exif), inside, iptc(b"20040203")))
+    add(archive, b"b.jpg", jpeg(inside, iptc(b"20040203")))
+    add(archive, b"c.webp", webp(exif, xmp=inside[33:]))
+    add(archive, b"d.tif", tiff(exif=((36867, 2, tag), (36868, 2, tag))))
+    add(archive, b"e.png", png_with_exif(exif))
+    add(archive, b"f.heic", heic(exif))
+    folder = Path(os.fsdecode(archive.photos))
+    before = exiftool.read_folder(folder)
+    assert write(archive, to_set(archive)).counts == {"set": 6}
+    after = exiftool.read_folder(folder)
+    for name, tags in after.items():
+        for key in tags.keys() | before[name].keys():
+            short, value = key.rsplit(":", 1)[-1], str(tags.get(key))
+            if short in _STATES:
+                assert value.startswith("2010:09:11"), (name, key, value)
+            elif short in _FOLLOWS:
+                assert set(value) <= set("0:14") or short.endswith("Digest"), (name, key, value)
+            elif name != "b.jpg":  # it gets an Exif block
+                assert tags.get(key) == before[name].get(key), (name, key)
+
+
 def test_a_day_is_noon_in_the_photo(archive: Archive) -> None:
     """And is known as a day; so is one before 1970."""
     photo = add(archive, b"a.jpg", dated())
@@ -293,11 +325,16 @@ def test_photos_that_are_not_known(archive: Archive) -> None:
     assert [os.path.basename(path) for path in found.unknown] == [b"new.jpg"]
     for path, said in (
         (b"a/new.jpg", "The photo is not known"),
-        (b"a/none.jpg", "The photo is not known"),
         (b"b", "No photo there is known"),
     ):
         with pytest.raises(FacewatchError, match=f"{said}.*facewatchd takes photos in while it runs"):
             chosen(archive, path)
+    with pytest.raises(FacewatchError, match=r"There is no such photo or folder.*Check the path"):
+        chosen(archive, b"a/none.jpg")
+    with archive.store.transaction():
+        archive.store.photos.fail(archive.seen(b"a/new.jpg"), "damaged", NOW, passing=False)
+    with pytest.raises(FacewatchError, match=r"The photo could not be read.*'facewatchd status' says why"):
+        chosen(archive, b"a/new.jpg")
     with pytest.raises(FacewatchError, match=r"It is in no photo folder.*'facewatchd roots list'"):
         select(archive.store, settings(), [os.fsencode(archive.folder)], frozenset())
 

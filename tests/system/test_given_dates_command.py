@@ -118,7 +118,7 @@ def test_spread_and_shift_of_a_camera(home: Home) -> None:
         (
             ("set", "ALBUM/none.jpg", "--date", "2010-09-11", "--yes"),
             1,
-            "The photo is not known (ALBUM/none.jpg): face",
+            "There is no such photo or folder (ALBUM/none.jpg)",
         ),
         (("set", "/", "--date", "2010-09-11", "--yes"), 1, "It is in no photo folder (/): 'facewatchd roots list'"),
         (("shift", "ALBUM", "--by", "1 hour", "--yes"), 1, "'1 hour' is not a difference of time"),

@@ -1,6 +1,6 @@
 """
-Dates of a whole archive, put right or taken back a little at a time, so that the daemon can do something else in between;
-and of single photos: just taken in, or with something new beside them.
+Dates of a whole archive are put right or taken back a little at a time, so that the daemon can do something else in between.
+And dates of single photos that were just taken in, or have a new file beside them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from facewatchd.store import DatedPhoto, Store, WriteState
 log = logging.getLogger(__name__)
 
 BATCH_S = 0.5
-"""How long the daemon may be kept from its other work."""
+"""How long the daemon may be kept from its other work, seconds."""
 
 _MOST_TROUBLES = 10
 _CHUNK = 50
@@ -39,14 +39,14 @@ Thing = TypeVar("Thing")
 @dataclass(slots=True)
 class Batch:
     """
-    What a batch came to.
+    The result of a batch.
 
     Attributes:
         counts: Photos by what was done.
         troubles: Path and reason of some that could not be done.
         said: What was written or taken back, a line each; see `Outcome.said`.
-        next: Where the next batch begins; None where this was the last.
-        scope: Whose folders change.
+        next: Where the next batch begins; None if this was the last.
+        scope: The people and folders that change.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -136,10 +136,10 @@ def undo_batch(store: Store, settings: DateSettings, *, photo: bytes | None = No
 
 def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) -> Scope:
     """
-    A photo was just taken in: put its date right, where that may be done and the user has not undone it.
+    A photo was just taken in: put its date right, if that may be done and the user has not undone it.
 
     Returns:
-        Whose folders change.
+        The people and folders that change.
     """
     known = store.photos.find(seen.root_id, seen.path)
     photo = store.dates.dated_photo(known.photo_id) if known is not None else None
@@ -168,7 +168,7 @@ def arrived(store: Store, settings: DateSettings, seen: SeenFile, now: float) ->
 
 
 def spoken_of(store: Store, root: Root, path: bytes) -> list[DatedPhoto]:
-    """The photos taken in that a sidecar may speak of; `path` is its own, relative to the root."""
+    """The photos taken in to which a sidecar may belong; `path` is the path of the sidecar, relative to the root."""
     folder, name = os.path.split(path)
     beginning = os.path.join(folder, beginning_of_photos(name))
     found = store.dates.dated_beginning(root.root_id, beginning)
@@ -187,9 +187,9 @@ def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, n
         now: Seconds since 1970.
 
     Returns:
-        Whose folders change.
+        The people and folders that change.
     """
-    # who saves a sidecar may remove the old one first, and what is written without it would stay
+    # a program that saves a sidecar may remove the old one first, and what is written without it would stay
     may_write = os.path.lexists(os.path.join(root.path, path))
     scope: Scope = set()
     for photo in spoken_of(store, root, path):
@@ -198,7 +198,7 @@ def accompanied(store: Store, settings: DateSettings, root: Root, path: bytes, n
 
 
 def _look_beside(store: Store, settings: DateSettings, photo: DatedPhoto, now: float, *, may_write: bool) -> Scope:
-    """Date a photo again where the sidecars beside it are not those by which it was dated."""
+    """Date a photo again if the sidecars beside it are not those by which it was dated."""
     beside = fingerprint_at(photo.path)
     if beside == photo.beside:
         return set()

@@ -20,10 +20,7 @@ from facewatchd.photos.writing.edits import applied
 from facewatchd.photos.writing.patch import edits_for
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
 from facewatchd.photos.writing.verify import flaw
-from facewatchd.photos.writing.write import (
-    read_file,
-    read_for_change,
-)
+from facewatchd.photos.writing.write import read_file, read_for_change
 from facewatchd.pipeline.dates.give import Order, give
 from facewatchd.pipeline.dates.look import DateSettings, look
 from facewatchd.pipeline.dates.undo import undo, way_back
@@ -55,15 +52,15 @@ def fix(
     corrects: bool = False,
 ) -> Outcome:
     """
-    Put a photo's date right, where that may be done.
+    Put the date of a photo right, if that may be done.
 
     Args:
         store: The state.
         settings: See there.
         photo: Which.
         now: Seconds since 1970.
-        asked: Whether the user named this very photo, which goes before an earlier undo, and before a date that we wrote
-            ourselves.
+        asked: Whether the user named this photo. Then an earlier undo does not count, and a date that we wrote ourselves may
+            be replaced.
         corrects: Whether a date that we wrote gives way to one that is believed more (`core.dates.plan.may_correct`).
 
     Raises:

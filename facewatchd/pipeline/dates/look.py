@@ -89,9 +89,9 @@ class Looked:
     What was found out about a photo's date.
 
     Attributes:
-        evidence: What speaks of it.
+        evidence: What holds its date.
         finding: The best of that.
-        plan: What is to be done.
+        plan: What will be done.
         beside: Fingerprint of the files beside the photo that were asked.
     """
 
@@ -103,7 +103,7 @@ class Looked:
 
 def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Looked:
     """
-    Find out what is to be done about a photo's date.
+    Find out what will be done about the date of a photo.
 
     Args:
         path: Absolute.

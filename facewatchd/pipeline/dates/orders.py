@@ -22,7 +22,7 @@ from facewatchd.core.dates.given import (
     why_impossible,
 )
 from facewatchd.core.dates.plan import Act
-from facewatchd.domain import DateFinding, DateSource, PhotoId, Precision, Root
+from facewatchd.domain import DateFinding, DateSource, PhotoId, PhotoState, Precision, Root
 from facewatchd.errors import FacewatchError, PhotoError
 from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.formats import is_photo_name
@@ -99,7 +99,7 @@ def select(store: Store, settings: DateSettings, paths: Sequence[bytes], exclude
         root, below = _place(store, path)
         settings.refuse_silent(path)
         if not os.path.isdir(path):
-            raise FacewatchError("The photo is not known", _WHAT_TO_DO, path)
+            raise _not_known(store, root, below, path)
         here = store.dates.dated_below(root.root_id, below)
         found |= {each.photo_id: each for each in here}
         unknown |= _not_among(root, below, {each.seen.path for each in here}, excluded)
@@ -116,6 +116,16 @@ def select(store: Store, settings: DateSettings, paths: Sequence[bytes], exclude
                 stacks[member] = primary
     photos = tuple(sorted(found.values(), key=lambda photo: photo.path))
     return Selected(photos, stacks, tuple(sorted(unknown - {photo.path for photo in photos})))
+
+
+def _not_known(store: Store, root: Root, below: bytes, path: bytes) -> FacewatchError:
+    """Why nothing is known of a photo that was named, and what to do."""
+    if not os.path.lexists(path):
+        return FacewatchError("There is no such photo or folder", "Check the path.", path)
+    known = store.photos.find(root.root_id, below)
+    if known is not None and known.state is PhotoState.FAILED:
+        return FacewatchError("The photo could not be read", "'facewatchd status' says why.", path)
+    return FacewatchError("The photo is not known", _WHAT_TO_DO, path)
 
 
 def _place(store: Store, path: bytes) -> tuple[Root, bytes]:
