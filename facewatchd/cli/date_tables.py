@@ -18,7 +18,7 @@ from facewatchd.core.dates.words import SOURCE_WORDS, ZONE_WORDS
 from facewatchd.domain import DateSource, ZoneSource
 from facewatchd.errors import FacewatchError, displayable, remedy
 from facewatchd.operations.dates import DateChange, DatesDone, DatesReport, UnreadableDate
-from facewatchd.operations.paths import resolved
+from facewatchd.operations.paths import refuse_silent, resolved
 
 _Change = DateChange | UnreadableDate
 
@@ -68,6 +68,8 @@ def write_csv(report: DatesReport, csv_file: str) -> None:
     """
     figures = ("photos", *_STATES)
     is_printed = csv_file == "-"
+    if not is_printed:
+        refuse_silent(csv_file, "The table cannot be written")
     try:
         target = sys.stdout.fileno() if is_printed else csv_file
         with open(target, "w", newline="", encoding="utf-8", errors="surrogateescape", closefd=not is_printed) as file:

@@ -91,8 +91,7 @@ class Daemon:
         self._store, self._model, self._once = store, engine.info, once
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thresholds = thresholds_in_use(config, store, engine.info)
-        decoders = Decoders()
-        limits = decode_limits(config, engine.info.provider)
+        decoders, limits = Decoders(), decode_limits(config, engine.info.provider)
         # looks at changed photos before their dates are written
         self._checker = IsolatedReader(decoders)
         checker = self._checker.within(limits)
@@ -210,6 +209,7 @@ class Daemon:
         """One event, and what is to be done where no other waits."""
         if silent := self._sources.look_out():
             self._intake.leave(silent)
+            self._covers.leave()
         if self._pause.reason:
             self._turn_in_pause(event)
             return

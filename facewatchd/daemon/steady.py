@@ -55,7 +55,8 @@ class Steady:
         self._thread: threading.Thread | None = None
         self._since: float | None = None
         self._event: Event | None = None
-        self._seen: tuple[FrameType, int] | None = None
+        self._seen: tuple[FrameType, int, int] | None = None
+        self._seen_at = 0.0
 
     def works(self, event: Event | None = None) -> None:
         """The loop begins with an event, or with what is to be done beside."""
@@ -114,8 +115,13 @@ class Steady:
         # asked on the way, so that it is known when that is needed
         if self._answers.waits_s() < limit or time.monotonic() - since < limit:
             return False
-        before, self._seen = self._seen, waits_in(thread)
-        return self._seen is not None and self._seen == before
+        now, before = time.monotonic(), self._seen
+        self._seen = waits_in(thread)
+        if self._seen is None or self._seen != before:
+            self._seen_at = now
+            return False
+        # long work on a file system that answers waits, too, but never for so long in one call
+        return now - self._seen_at >= min(_LONG_S, limit)
 
 
 def _run(work: Callable[[], None], failures: list[BaseException]) -> None:
@@ -127,8 +133,13 @@ def _run(work: Callable[[], None], failures: list[BaseException]) -> None:
         failures.append(error)
 
 
-def waits_in(thread: threading.Thread) -> tuple[FrameType, int] | None:
-    """Where a thread waits in a call of the system that may be about a user's file; None where it does not."""
+def waits_in(thread: threading.Thread) -> tuple[FrameType, int, int] | None:
+    """
+    Where a thread waits in a call of the system that may be about a user's file; None where it does not.
+
+    Returns:
+        The frame, the instruction in it, and how often the thread has waited so far: equal as long as it waits in one call.
+    """
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, in spite of its name
     if frame is None:
         return None
@@ -136,7 +147,11 @@ def waits_in(thread: threading.Thread) -> tuple[FrameType, int] | None:
     if name.startswith(_ELSEWHERE) or name.endswith(_LIBRARIES):
         return None
     try:
-        state = Path(f"/proc/self/task/{thread.native_id}/stat").read_bytes().rpartition(b")")[2].split()[0]
-    except (OSError, IndexError):
+        lines = Path(f"/proc/self/task/{thread.native_id}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
-    return None if state == b"R" else (frame, frame.f_lasti)
+    # proc_pid_status(5)
+    status = dict(line.split(":", 1) for line in lines.splitlines() if ":" in line)
+    if status.get("State", "R").split()[:1] == ["R"]:
+        return None
+    return frame, frame.f_lasti, int(status.get("voluntary_ctxt_switches", "0"))

@@ -19,6 +19,7 @@ from facewatchd.operations.context import Reading
 from facewatchd.pipeline.embedding_files import STANDARD_OUTPUT, digits, write_rows
 from facewatchd.pipeline.labelled_faces import labelled_faces, model_to_export
 from facewatchd.store import ExportedFace, Store
+from facewatchd.watch.answering import refuse_silent
 
 HEADER = [
     "photo",
@@ -141,6 +142,9 @@ def _export_embeddings(store: Store, csv_file: str) -> Exported:
 
 def _export(reading: Reading, parameters: ExportParameters) -> Exported:
     embeddings = parameters.embeddings
+    for file in (parameters.csv, embeddings):
+        if file is not None and file != STANDARD_OUTPUT:
+            refuse_silent(file, "The export cannot be written")
     if parameters.layout == "embeddings":
         return _export_embeddings(reading.store, parameters.csv)
     return Exported(faces=export_faces(reading.store, parameters.csv, None if embeddings is None else Path(embeddings)))

@@ -14,6 +14,7 @@ from pydantic import Field, PlainSerializer
 from facewatchd.errors import FacewatchError
 from facewatchd.operations.base import Answer, Nothing, Read, Record, Text, Write
 from facewatchd.operations.context import Reading, Reclustered, Writing
+from facewatchd.operations.paths import resolved
 from facewatchd.operations.regrouping import regrouped
 from facewatchd.pipeline.grouping.calibration import calibration_of
 from facewatchd.pipeline.grouping.evaluation import evaluation_of
@@ -237,9 +238,8 @@ class Evaluated(Record):
 
 def _evaluate(reading: Reading, parameters: EvaluateParameters) -> Evaluated:
     portraits = parameters.portraits
-    found = evaluation_of(
-        reading.config, reading.store, parameters.algorithms, None if portraits is None else Path(portraits)
-    )
+    folders = None if portraits is None else Path(*resolved([Path(portraits)]))
+    found = evaluation_of(reading.config, reading.store, parameters.algorithms, folders)
     return Evaluated(
         truth="confirmed" if portraits is None else portraits,
         faces=found.faces,

@@ -1,5 +1,5 @@
 """
-Paths that the user types, resolved without waiting for file systems that do not answer.
+Paths that the user types. File systems that do not answer are not waited for.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from facewatchd.watch.answering import Answers
+from facewatchd.watch.answering import Answers, refuse_silent
+
+__all__ = ["refuse_silent", "resolved", "resolver"]
 
 
 def resolver() -> Callable[[bytes], bytes]:

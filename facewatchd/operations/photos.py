@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from facewatchd.domain import FaceEngine, FoundFace
 from facewatchd.errors import FacewatchError
 from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
+from facewatchd.operations.paths import resolved
 from facewatchd.photos.decoding.isolated import own_reader
 from facewatchd.pipeline.grouping.thresholds import thresholds_for, thresholds_in_use
 from facewatchd.pipeline.intake.ingest import IngestSettings, find_faces
@@ -22,7 +24,7 @@ from facewatchd.pipeline.intake.limits import decode_limits
 from facewatchd.pipeline.models import open_installed, refuse_others
 from facewatchd.pipeline.tree.pictures import read_picture
 from facewatchd.store import Store
-from facewatchd.watch.answering import Answers
+from facewatchd.watch.answering import refuse_silent
 
 
 class IdentifyParameters(Record):
@@ -136,7 +138,8 @@ def _identify(reading: Reading, parameters: IdentifyParameters) -> Identified:
                     nearest=_title(store, nearest_id),
                 )
             )
-    return Identified(photo=os.path.realpath(parameters.photo), faces=tuple(entries))
+    (path,) = resolved([Path(parameters.photo)])
+    return Identified(photo=path, faces=tuple(entries))
 
 
 def _verify(reading: Reading, parameters: VerifyParameters) -> Verified:
@@ -159,9 +162,7 @@ def _verify(reading: Reading, parameters: VerifyParameters) -> Verified:
 
 
 def _faces(config: Config, engine: FaceEngine, photo: str) -> tuple[FoundFace, ...]:
-    answers, path = Answers(), os.path.abspath(os.fsencode(photo))
-    if not answers.answers(path):
-        raise FacewatchError("The photo cannot be read", answers.why_not(path), photo)
+    refuse_silent(photo, "The photo cannot be read")
     settings = IngestSettings.of(config)
     with own_reader(decode_limits(config, engine.info.provider)) as reader:
         image = read_picture(os.fsencode(photo), reader)

@@ -26,7 +26,7 @@ from facewatchd.pipeline.sorting.destination import Way, opened
 from facewatchd.pipeline.sorting.groups import Groups, grouped, groups_in
 from facewatchd.pipeline.tree.pictures import cut_faces
 from facewatchd.store import PersonFace, Store
-from facewatchd.watch.answering import Answers
+from facewatchd.watch.answering import refuse_silent
 
 Algorithm = Literal["ours", "average_linkage", "hdbscan", "dbscan", "chinese_whispers"]
 Rounds = Annotated[int, Field(ge=1, le=10_000)]
@@ -116,6 +116,7 @@ def _sort(reading: Reading, parameters: SortParameters) -> Sorted:
     if problem := names_problem(parameters.names):
         raise FacewatchError(f"Folders cannot be called {parameters.names!r}", problem)
     source = _folder(parameters.source)
+    refuse_silent(parameters.destination, "The folder cannot be written")
     with (
         opened(os.fsencode(os.path.abspath(parameters.destination)), source) as destination,
         tempfile.TemporaryDirectory(prefix="facewatchd-sort-") as scratch,
@@ -210,9 +211,8 @@ def _config(ours: Config, parameters: SortParameters, source: bytes, scratch: Pa
 
 def _folder(typed: str) -> bytes:
     """Absolute, without symbolic links."""
-    answers, path = Answers(), os.path.abspath(os.fsencode(typed))
-    if not answers.answers(path):
-        raise FacewatchError("The folder cannot be read", answers.why_not(path), typed)
+    refuse_silent(typed, "The folder cannot be read")
+    path = os.path.abspath(os.fsencode(typed))
     if not os.path.isdir(path):
         why = "It is a file; name the folder that it is in." if os.path.exists(path) else "Check the path."
         raise FacewatchError("There is no such folder with photos", why, typed)

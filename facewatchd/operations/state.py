@@ -11,7 +11,7 @@ from facewatchd.operations.base import Nothing, Read, Record, Sole, Text, Write
 from facewatchd.operations.context import Alone, Reading, Writing
 from facewatchd.pipeline.intake.retry import retry
 from facewatchd.store.backup import back_up, restore
-from facewatchd.watch.answering import Answers
+from facewatchd.watch.answering import Answers, refuse_silent
 
 
 class Retried(Record):
@@ -47,11 +47,13 @@ def _retry(writing: Writing, _: Nothing) -> Retried:
 
 
 def _backup(reading: Reading, parameters: FileParameters) -> Nothing:
+    refuse_silent(parameters.file, "The backup cannot be written")
     back_up(reading.config.state.dir, Path(parameters.file))
     return Nothing()
 
 
 def _restore(alone: Alone, parameters: FileParameters) -> Restored:
+    refuse_silent(parameters.file, "The copy cannot be put back")
     kept = restore(alone.config.state.dir, Path(parameters.file))
     folders = alone.store.folders()
     people, answers = folders.people, Answers()

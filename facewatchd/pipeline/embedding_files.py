@@ -27,6 +27,7 @@ from facewatchd.core.evaluation.embedding_rows import (
     names_columns,
 )
 from facewatchd.errors import FacewatchError, displayable, remedy
+from facewatchd.watch.answering import refuse_silent
 
 STANDARD_OUTPUT = "-"
 
@@ -95,6 +96,7 @@ def _models(read: Embedded) -> str:
 
 
 def _read(file: str, layout: Callable[[Sequence[Sequence[str]]], Columns | None], expected: str) -> Embedded:
+    refuse_silent(file, "The file cannot be read")
     try:
         with open(file, newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
             return _parsed(file, lines, layout, expected)
@@ -216,10 +218,14 @@ def refuse_inputs(file: str, inputs: Sequence[str]) -> None:
     What is read is not replaced.
 
     Raises:
-        FacewatchError: The file to be written is one of those that are read.
+        FacewatchError: The file to be written is one of those that are read, or the file system of one does not answer.
     """
+    if file == STANDARD_OUTPUT:
+        return
+    for each in (file, *inputs):
+        refuse_silent(each, "The file cannot be reached")
     with contextlib.suppress(OSError):
-        if file != STANDARD_OUTPUT and any(os.path.samefile(file, other) for other in inputs):
+        if any(os.path.samefile(file, other) for other in inputs):
             raise FacewatchError(
                 "This file is read, and would be replaced", "Choose another name for the result.", file
             )

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from facewatchd.errors import cause, displayable
+from facewatchd.errors import FacewatchError, cause, displayable
 from facewatchd.processes.start import start_module
 from facewatchd.watch import asking
 from facewatchd.watch.mounts import Mount, is_remote, mount_of, mounts_in, read_mounts
@@ -283,6 +283,23 @@ class Answers:
             if path not in self._reached:
                 self._reached[path] = reach(path, self._mounts)
             return self._reached[path]
+
+
+def refuse_silent(path: str | os.PathLike[str], title: str) -> None:
+    """
+    A file or folder that the user has named is not waited for.
+
+    Args:
+        path: What was named; it need not be there.
+        title: What cannot be done, for the error.
+
+    Raises:
+        FacewatchError: Its file system does not answer.
+    """
+    answers, absolute = Answers(), os.path.abspath(os.fsencode(path))
+    with contextlib.closing(answers):
+        if not answers.answers(absolute):
+            raise FacewatchError(title, answers.why_not(absolute), path)
 
 
 def _key(mount: Mount) -> _Key:

@@ -13,19 +13,22 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from hanging import FLUSH, GETATTR, READ, hanging_mount
+from hanging import FLUSH, GETATTR, OPEN, READ, hanging_mount
 from helpers import jpeg, open_archive
 from running import is_alive, wait_until
 
 from facewatchd.config import load_config
+from facewatchd.core.tree.owners import Owner
 from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
 from facewatchd.daemon.folders.sources import Sources
-from facewatchd.daemon.steady import waits_in
+from facewatchd.daemon.steady import Steady, waits_in
+from facewatchd.daemon.tree.covers import CoverCutter
 from facewatchd.daemon.tree.tree_watch import TreeWatch
-from facewatchd.domain import FileStat, Health, Root, RootId, WatchMode
+from facewatchd.domain import Box, FileStat, Health, Root, RootId, WatchMode
 from facewatchd.photos.decoding.channel import Order, Sent, send_order
 from facewatchd.photos.decoding.decoders import Decoders
 from facewatchd.photos.decoding.isolated import DecodeLimits, IsolatedReader
+from facewatchd.store import PersonFace
 from facewatchd.watch.answering import Answers, reach
 from facewatchd.watch.hints import Hint
 from facewatchd.watch.mounts import parse_mounts
@@ -74,6 +77,17 @@ def test_what_hangs_is_told_and_what_answers_again_too(tmp_path: Path) -> None:
         with hanging_mount(tmp_path / "behind", point):
             wait_until(lambda: answers.answers(path), 5)
     answers.close()
+
+
+def test_what_answers_of_itself_only_does_not_answer(tmp_path: Path) -> None:
+    """A program may know how full its server was, while it waits for the server."""
+    nas = tmp_path / "nas"
+    answers = Answers(2.0, 4.0)
+    with hanging_mount(tmp_path / "behind", nas, at=(GETATTR, "")) as mount:
+        with mount.in_the_end():
+            assert not answers.answers(os.fsencode(nas))
+            mount.wait_until_mute()
+        answers.close()
 
 
 def test_a_scan_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
@@ -184,6 +198,58 @@ def test_a_decoder_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
         decoders.stop()
         assert time.monotonic() - began < 5
     os.close(memory)
+
+
+def test_a_cover_that_is_caught_holds_up_no_other(tmp_path: Path) -> None:
+    """Another thread cuts the next, nothing counts as being cut any more, and the picture is tried again."""
+    (tmp_path / "behind").mkdir()
+    for folder in (tmp_path, tmp_path / "behind"):
+        (folder / "a.jpg").write_bytes(jpeg(1))
+    cut: queue.SimpleQueue[Owner] = queue.SimpleQueue()
+    decoders, answers = Decoders(), Answers(0.3, 1.0)
+    limits = DecodeLimits(max_megapixels=30, seconds=20, memory=400 << 20)
+    covers = CoverCutter(decoders, limits, cut.put, answers=answers)
+    caught, other = (
+        PersonFace(number, os.fsencode(folder / "a.jpg"), Box(10, 10, 20, 20))
+        for number, folder in enumerate((tmp_path / "nas", tmp_path))
+    )
+    with hanging_mount(tmp_path / "behind", tmp_path / "nas", at=(OPEN, "a.jpg")) as mount:
+        with mount.in_the_end():
+            covers.cut(1, caught)
+            mount.wait_until_mute()
+            covers.cut(2, other)
+            wait_until(lambda: not answers.answers(caught.path), 5)
+            covers.leave()
+            assert cut.get(timeout=30) == 2
+            assert not covers.busy
+            mount.go_on()
+            assert covers.to_retry(at_once=True) == {1}
+            # once the thread that was left has ended
+            wait_until(lambda: answers.answers(caught.path), 10)
+            covers.cut(1, caught)
+            assert cut.get(timeout=30) == 1
+        covers.stop()
+        decoders.stop()
+        answers.close()
+
+
+def test_long_work_elsewhere_goes_on(tmp_path: Path) -> None:
+    """Where one share hangs, work that waits again and again, each time for a moment only, is not left behind."""
+    answers = Answers(0.1, 0.3)
+
+    def work() -> None:
+        for _ in range(200):
+            time.sleep(0.01)
+
+    def left(_: threading.Thread, event: object) -> None:
+        raise AssertionError(f"it was left behind, with {event}")
+
+    with hanging_mount(tmp_path / "behind", tmp_path / "nas") as mount:
+        with mount.in_the_end():
+            mount.stop()
+            assert not answers.answers(os.fsencode(tmp_path / "nas"))
+            Steady(answers, lambda: False).run(work, left)
+        answers.close()
 
 
 def test_a_program_that_is_started_may_wait_for_what_hangs(tmp_path: Path) -> None:

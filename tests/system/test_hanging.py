@@ -212,5 +212,10 @@ def test_commands_do_not_wait_for_what_hangs(tmp_path_factory: pytest.TempPathFa
             assert (home.people / "Ada").is_dir()
             assert f"{nas} does not answer" in home.run("doctor", code=1).out
             assert "has not answered since" in home.run("identify", str(nas / "x.jpg"), code=1).line
+            for command in (["backup"], ["restore"], ["faces", "export", "--csv"], ["dates", "report", "--csv"]):
+                assert "has not answered since" in home.run(*command, str(nas / "x"), code=1).line
+            report = home.run("dates", "report", "--json").json
+            assert sum(folder["photos"] for folder in report["folders"]) == 12
+            assert "No photo in a folder of" in home.run("evaluate", "--portraits", str(nas), code=1).line
             first = home.run("run", "--once", "--state", str(tmp_path / "s"), "--people", str(tmp_path / "p"), code=1)
             assert "A photo folder that is not known does not answer" in first.err

@@ -62,7 +62,12 @@ class CoverCutter:
         self._stopping = False
         self.calm = True
         """Whether it is settled which faces are asked about: else their pictures wait."""
-        threading.Thread(target=self._work, name="covers", daemon=True).start()
+        self._at: bytes | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="covers", daemon=True)
+        self._thread.start()
 
     @property
     def busy(self) -> bool:
@@ -100,6 +105,23 @@ class CoverCutter:
             self._failed.pop(face, None)
         return {*due.values()}
 
+    def leave(self) -> None:
+        """
+        Something has stopped answering: where a photo there is being cut, that may take for ever, and another thread goes on with
+        the next. Its pictures are tried again.
+        """
+        with self._lock:
+            path = self._at
+        if path is None or self._answers.answers(path):
+            return
+        with self._lock:
+            if self._at != path:
+                return
+            self._at = None
+            for face, owners in self._pending.pop(path).items():
+                self._failed[face] = (time.monotonic() + _RETRY_S, next(iter(owners)))
+            self._begin()
+
     def stop(self) -> None:
         """Begin no more; what is not cut will be asked for again."""
         self._stopping = True
@@ -109,23 +131,30 @@ class CoverCutter:
         reader = IsolatedReader(self._decoders)
         limited = reader.within(self._limits)
         for path in jobs_of(self._jobs, reader):
-            if not self._stopping:
-                self._cut(path, limited)
+            if not self._stopping and not self._cut(path, limited):
+                reader.close()
+                return
 
-    def _cut(self, path: bytes, reader: PhotoReader) -> None:
-        """All faces of a photo that are asked for, also those that are while it is decoded."""
+    def _cut(self, path: bytes, reader: PhotoReader) -> bool:
+        """All faces of a photo that are asked for, also those that are while it is decoded. False where it was left."""
         done: set[PersonFace] = set()
         while True:
             with self._lock:
                 faces = [face for face in self._pending[path] if face not in done]
+                self._at = path if faces else None
                 if not faces:
                     del self._pending[path]
-                    return
+                    return True
             try:
                 cut = cut_faces(faces, reader) if self._answers.answers(path) else {}
             except Exception:  # the boundary of one photo: whatever it is, the others are looked at
                 log.exception("Cutting a cover went wrong")
                 cut = {}
+            with self._lock:
+                if self._thread is not threading.current_thread():
+                    # another thread is in its place
+                    return False
+                self._at = None
             done.update(faces)
             for face in faces:
                 self._tell(face, cut.get(face))

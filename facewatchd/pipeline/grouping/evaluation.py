@@ -50,7 +50,7 @@ def evaluation_of(config: Config, store: Store, algorithms: Sequence[str], folde
         config: The configuration.
         store: The state.
         algorithms: Names of `core.evaluation.scores.ALGORITHMS`.
-        folders: A folder with a folder of portraits per person; None to go by the faces that the user confirmed.
+        folders: A folder with a folder of portraits per person, absolute and without symbolic links; None to go by the faces that the user confirmed.
 
     Raises:
         FacewatchError: No photo was taken in, or there is no truth in the state.
@@ -96,7 +96,7 @@ def _confirmed(store: Store) -> dict[FaceId, object]:
 
 def _portraits(store: Store, model_id: str, folders: Path) -> dict[FaceId, object]:
     """The largest face of every photo in a folder of `folders`, and that folder's name."""
-    parent = os.path.realpath(os.fsencode(folders))
+    parent = os.fsencode(folders)
     largest: dict[bytes, tuple[float, FaceId]] = {}
     for exported, _ in store.faces.exported(model_id):
         if os.path.dirname(os.path.dirname(exported.photo)) == parent:
