@@ -195,8 +195,13 @@ class DateJournal:
         self._db.execute("UPDATE date_orders SET ended = 1 WHERE order_id = ?", (order_id,))
 
     def of_order(self, order_id: int) -> dict[PhotoId, DateWrite]:
-        """The writes of an order that hold, the last one of each photo."""
-        found = self._select("state = 'done' AND order_id = ? ORDER BY write_id", order_id)
+        """The writes of an order that hold, the last one of each photo, without photos that were written again since."""
+        found = self._select(
+            "state = 'done' AND order_id = ? AND NOT EXISTS (SELECT 1 FROM date_writes later WHERE later.photo_id ="
+            " date_writes.photo_id AND later.write_id > date_writes.write_id AND later.order_id IS NOT date_writes.order_id"
+            " AND later.state = 'done') ORDER BY write_id",
+            order_id,
+        )
         return {write.photo_id: write for write in found}
 
     def ordered(self) -> set[PhotoId]:

@@ -375,6 +375,17 @@ def test_a_shift_that_is_broken_off_goes_on(archive: Archive) -> None:
     assert {original(archive, name) for name in names} == {OLD}
 
 
+def test_an_order_that_another_followed_is_not_done(archive: Archive) -> None:
+    """What a broken-off shift did to a photo does not count once the user gave it another date."""
+    for name in (b"a.jpg", b"b.jpg"):
+        add(archive, name, dated())
+    write(archive, to_shift(archive), "shift", most=1, is_shift=True)
+    write(archive, to_set(archive, DATE, b"a.jpg"))
+    write(archive, to_shift(archive), "shift", is_shift=True)
+    assert original(archive, b"a.jpg") == "2010:09:11 15:00:00"
+    assert original(archive, b"b.jpg") == "2004:02:03 05:05:06"
+
+
 def test_a_shift_is_for_a_camera_and_a_time(archive: Archive) -> None:
     """As the photos name it, and by their old dates: from the first day on, before the last."""
     add(archive, b"a.jpg", dated("2004:01:01 00:00:00"))
@@ -473,6 +484,15 @@ def test_a_photo_that_changed_its_date_since_the_table(archive: Archive) -> None
     done = write(archive, wanted)
     assert done.counts == {"report": 1}
     assert "Another date was found for it meanwhile" in done.troubles[0][1]
+
+
+def test_a_date_that_no_photo_can_have_is_not_written(archive: Archive) -> None:
+    """Whoever asks for it, and whatever was planned."""
+    add(archive, b"a.jpg", dated())
+    (wanted,) = to_set(archive)
+    done = write(archive, [replace(wanted, new=(wall_clock(2093), Precision.SECOND))])
+    assert done.troubles[0][1] == "The date is in the future."
+    assert original(archive, b"a.jpg") == OLD
 
 
 # --- rules that may write

@@ -409,6 +409,8 @@ def _give_one(
     # a sidecar that it shares with another file of its stack may say the new date already
     if has != item.found and not is_there:
         return Outcome(Act.REPORT, "Another date was found for it meanwhile. Repeat the command to see it.", set())
+    if why := why_impossible(*item.new, time.time()):
+        return Outcome(Act.REPORT, f"The date {why}.", set())
     order = Order(*item.new, order_id, item.had, is_shift=is_shift, mates=_mates(store, photo))
     return give(store, settings, photo, order, time.time())
 
