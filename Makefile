@@ -85,6 +85,7 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, takin
 	$(BIN)/python benchmarks/bench_tree.py
 	$(BIN)/python benchmarks/bench_assign.py
 	$(BIN)/python benchmarks/bench_loop.py
+	$(BIN)/python benchmarks/bench_workflows.py
 
 # A lock holds the releases that the package index itself offers: what else this machine's pip is set up to look at
 # (wheels of its own, a second index) must not get in. The locks are made on Python 3.11, the oldest that is supported:

@@ -25,6 +25,7 @@ from facewatchd.cli.dates import dates
 from facewatchd.cli.embeddings import validate
 from facewatchd.cli.models import models
 from facewatchd.cli.people import faces, people
+from facewatchd.cli.photos import identify, verify
 from facewatchd.cli.roots import roots
 from facewatchd.cli.sort import sort
 from facewatchd.config import Config
@@ -47,6 +48,8 @@ main.add_command(calibrate)
 main.add_command(roots)
 main.add_command(dates)
 main.add_command(models)
+main.add_command(identify)
+main.add_command(verify)
 main.add_command(validate)
 main.add_command(sort)
 
@@ -231,33 +234,3 @@ def evaluate(client: Client, *, algorithms: tuple[str, ...], portraits: Path | N
     folder = None if portraits is None else str(portraits)
     found = client.call(EVALUATE, EvaluateParameters(algorithms=algorithms, portraits=folder))
     print_json(found) if as_json else tables.show_scores(found)
-
-
-@main.command()
-@click.argument("photo", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@asking
-def identify(client: Client, photo: Path, *, as_json: bool) -> None:
-    """Say who is in a photo, without taking it in."""
-    from facewatchd.cli import tables  # noqa: PLC0415
-    from facewatchd.operations.photos import IDENTIFY, IdentifyParameters  # noqa: PLC0415
-
-    found = client.call(IDENTIFY, IdentifyParameters(photo=str(photo)))
-    print_json(found) if as_json else tables.show_identified(found)
-
-
-@main.command()
-@click.argument("photo_a", type=FILE)
-@click.argument("photo_b", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@asking
-def verify(client: Client, photo_a: Path, photo_b: Path, *, as_json: bool) -> None:
-    """Say whether the largest faces of two photos are the same person's."""
-    from facewatchd.operations.photos import VERIFY, VerifyParameters  # noqa: PLC0415
-
-    answer = client.call(VERIFY, VerifyParameters(photo_a=str(photo_a), photo_b=str(photo_b)))
-    if as_json:
-        print_json(answer)
-    else:
-        verdict = "the same person" if answer.same else "different people"
-        click.echo(f"{verdict} (similarity {answer.similarity:.3f}, the same from {answer.threshold:.2f})")

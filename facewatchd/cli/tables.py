@@ -162,10 +162,28 @@ def show_identified(found: Identified) -> None:
         return
     table = _table("who", ">similarity", ">gap", ">x", ">y", ">w", ">h", "remark")
     for face in found.faces:
-        remark = face.poor or ("" if face.person_id or not face.nearest else f"nearest: {face.nearest}")
+        remark = face.poor or ("" if face.person or not face.nearest else f"nearest: {face.nearest}")
         numbers = ("" if number is None else f"{number:.2f}" for number in (face.similarity, face.gap))
         box = (f"{number:.0f}" for number in (face.x, face.y, face.w, face.h))
         table.add_row(escape(face.person) or "unknown", *numbers, *box, escape(remark))
+    _show(table)
+
+
+def show_all_identified(photos: Sequence[Identified]) -> None:
+    """`identify`, of several photos."""
+    table = _table("photo", "who", ">similarity", "remark")
+    for photo in photos:
+        for face in photo.faces:
+            remark = face.poor or ("" if face.person or not face.nearest else f"nearest: {face.nearest}")
+            similarity = "" if face.similarity is None else f"{face.similarity:.2f}"
+            table.add_row(
+                escape(displayable(photo.photo)),
+                escape(displayable(face.person)) or "unknown",
+                similarity,
+                escape(remark),
+            )
+        if not photo.faces:
+            table.add_row(escape(displayable(photo.photo)), "", "", "no face")
     _show(table)
 
 
@@ -229,15 +247,22 @@ def show_sorted(found: Sorted, destination: str) -> None:
 
 
 @contextlib.contextmanager
-def counted(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar on stderr, from when there is something to show; yields what to tell (files so far, files in all)."""
+def counted(what: str, after: int = 0) -> Iterator[Callable[[int, int | None], None]]:
+    """
+    A progress bar on stderr, from when there is something to show; yields what to tell (files so far, files in all).
+
+    Args:
+        what: What goes on.
+        after: So many files need no bar.
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(what, total=None)
 
     def tell(done: int, total: int | None) -> None:
-        bar.start()
+        if total is None or total > after:
+            bar.start()
         bar.update(task, completed=done, total=total)
 
     try:

@@ -67,6 +67,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
         models.USE,
         models.VERIFY,
         photos.IDENTIFY,
+        photos.IDENTIFY_ALL,
         photos.VERIFY,
         status.STATUS,
         vitals.VITALS,

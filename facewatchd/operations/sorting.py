@@ -18,6 +18,7 @@ from facewatchd.core.tree.sorted_folders import USUAL_NAMES, names_problem, plac
 from facewatchd.errors import FacewatchError, InterruptedRunError
 from facewatchd.operations.base import Read, Record, Text
 from facewatchd.operations.context import Reading
+from facewatchd.operations.photos import FailedPhoto
 from facewatchd.photos.decoding.isolated import own_reader
 from facewatchd.pipeline.embedding_files import read_embeddings
 from facewatchd.pipeline.intake.limits import decode_limits
@@ -68,13 +69,6 @@ class SortedFolder(Record):
     folder: str
     photos: int
     faces: int
-
-
-class FailedPhoto(Record):
-    """A photo that could not be read, and why."""
-
-    photo: str
-    reason: str
 
 
 class Sorted(Record):

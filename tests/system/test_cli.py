@@ -313,7 +313,7 @@ def test_identify_without_anybody(home: Home, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["identify", "{}/none.jpg"], "none.jpg"),
-        (["identify", "{}"], "{}"),
+        (["verify", "{}", "{}/wall.jpg"], "{}"),
         (["identify", "{}/text.jpg"], "text.jpg"),
         (["identify", "{}/empty.jpg"], "empty.jpg"),
         (["verify", "{}/wall.jpg", "{}/wall.jpg"], "There is no face in the photo ({}/wall.jpg): "),

@@ -147,6 +147,9 @@ CASES: dict[str, Given] = {
     ),
     "sort.embeddings": lambda home: sorting.GroupParameters(embeddings=exported(home), threshold=0.95),
     "identify": lambda home: photos.IdentifyParameters(photo=photo(home)),
+    "identify.all": lambda home: photos.IdentifyAllParameters(
+        paths=(photo(home), photo(home, 1)), csv=str(home.path / "identified.csv")
+    ),
     "verify": lambda home: photos.VerifyParameters(photo_a=photo(home), photo_b=photo(home)),
     "models.list": lambda _: Nothing(),
     "models.fetch": lambda _: models.FetchParameters(pack="builtin"),
