@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from facewatchd.pipeline.models import open_installed, refuse_others
 from facewatchd.pipeline.sorting.portraits import cache_of, largest_face, photos_below, portraits_in
 from facewatchd.pipeline.tree.pictures import read_picture
 from facewatchd.store import Store
-from facewatchd.watch.answering import refuse_silent
+from facewatchd.watch.answering import Answers, refuse_silent
 
 LEAST_TOLD = LEAST_CHANCE
 """The smallest chance of error that `verify` tells."""
@@ -158,6 +158,20 @@ class Verified(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class _Reader:
+    """
+    Reads photos that the user has named.
+
+    Attributes:
+        photos: Decodes them.
+        answers: Tells whether their file systems answer.
+    """
+
+    photos: PhotoReader
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
 class _People:
     """
     The people with whom faces are compared.
@@ -214,7 +228,7 @@ def _identify_all(reading: Reading, parameters: IdentifyAllParameters) -> Identi
         if database is None:
             people = _known(reading, engine)
         else:
-            embed = largest_face(engine, reader, IngestSettings.of(config))
+            embed = largest_face(engine, reader.photos, IngestSettings.of(config))
             portraits = portraits_in(folder, embed, cache_of(engine, __version__, os.environ))
             left_out = portraits.left_out
             thresholds = thresholds_for(config, engine.info.pack)
@@ -259,7 +273,7 @@ def _existing(typed: str) -> bytes:
     return os.fsencode(path)
 
 
-def _identified(config: Config, engine: FaceEngine, reader: PhotoReader, photo: str, people: _People) -> Identified:
+def _identified(config: Config, engine: FaceEngine, reader: _Reader, photo: str, people: _People) -> Identified:
     found = _faces(config, engine, reader, photo)
     entries = []
     if found:
@@ -290,8 +304,8 @@ def _identified(config: Config, engine: FaceEngine, reader: PhotoReader, photo: 
                     nearest="" if nearest_id is None else people.title(nearest_id),
                 )
             )
-    (path,) = resolved([Path(photo)])
-    return Identified(photo=path, faces=tuple(entries))
+    path = reader.answers.real_path(os.path.abspath(os.fsencode(photo)))
+    return Identified(photo=os.fsdecode(path), faces=tuple(entries))
 
 
 def _row(photo: str, face: IdentifiedFace) -> list[object]:
@@ -322,14 +336,16 @@ def _verify(reading: Reading, parameters: VerifyParameters) -> Verified:
     )
 
 
-def _reader(config: Config, engine: FaceEngine) -> contextlib.AbstractContextManager[PhotoReader]:
-    return own_reader(decode_limits(config, engine.info.provider))
+@contextlib.contextmanager
+def _reader(config: Config, engine: FaceEngine) -> Iterator[_Reader]:
+    with contextlib.closing(Answers()) as answers, own_reader(decode_limits(config, engine.info.provider)) as reader:
+        yield _Reader(reader, answers)
 
 
-def _faces(config: Config, engine: FaceEngine, reader: PhotoReader, photo: str) -> tuple[FoundFace, ...]:
-    refuse_silent(photo, "The photo cannot be read")
+def _faces(config: Config, engine: FaceEngine, reader: _Reader, photo: str) -> tuple[FoundFace, ...]:
+    refuse_silent(photo, "The photo cannot be read", reader.answers)
     settings = IngestSettings.of(config)
-    image = read_picture(os.fsencode(photo), reader)
+    image = read_picture(os.fsencode(photo), reader.photos)
     return find_faces(engine, image, settings.limits, in_tiles=settings.in_tiles)
 
 

@@ -27,7 +27,7 @@ from facewatchd.core.evaluation.embedding_rows import (
     names_columns,
 )
 from facewatchd.errors import FacewatchError, displayable, remedy
-from facewatchd.watch.answering import refuse_silent
+from facewatchd.watch.answering import Answers, refuse_silent
 
 STANDARD_OUTPUT = "-"
 
@@ -222,8 +222,9 @@ def refuse_inputs(file: str, inputs: Sequence[str]) -> None:
     """
     if file == STANDARD_OUTPUT:
         return
-    for each in (file, *inputs):
-        refuse_silent(each, "The file cannot be reached")
+    with contextlib.closing(Answers()) as answers:
+        for each in (file, *inputs):
+            refuse_silent(each, "The file cannot be reached", answers)
     with contextlib.suppress(OSError):
         if any(os.path.samefile(file, other) for other in inputs):
             raise FacewatchError(

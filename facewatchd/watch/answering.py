@@ -285,21 +285,25 @@ class Answers:
             return self._reached[path]
 
 
-def refuse_silent(path: str | os.PathLike[str], title: str) -> None:
+def refuse_silent(path: str | os.PathLike[str], title: str, answers: Answers | None = None) -> None:
     """
     A file or folder that the user has named is not waited for.
 
     Args:
         path: What was named; it need not be there.
         title: What cannot be done, for the error.
+        answers: Tells whether the file systems answer; for one path, None.
 
     Raises:
         FacewatchError: Its file system does not answer.
     """
-    answers, absolute = Answers(), os.path.abspath(os.fsencode(path))
-    with contextlib.closing(answers):
-        if not answers.answers(absolute):
-            raise FacewatchError(title, answers.why_not(absolute), path)
+    if answers is None:
+        with contextlib.closing(Answers()) as own:
+            refuse_silent(path, title, own)
+        return
+    absolute = os.path.abspath(os.fsencode(path))
+    if not answers.answers(absolute):
+        raise FacewatchError(title, answers.why_not(absolute), path)
 
 
 def _key(mount: Mount) -> _Key:
