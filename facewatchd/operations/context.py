@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from facewatchd.errors import FacewatchError
 from facewatchd.operations.base import Answer, Record
 from facewatchd.store import Store, StoredModel
 from facewatchd.store.database import DATABASE
@@ -134,6 +135,16 @@ class Reading:
     def known_model(self) -> StoredModel | None:
         """The models that the state was made with; None where there is no state, or none were used yet."""
         return self.store.model() if os.path.exists(self.config.state.dir / DATABASE) else None
+
+    def known_pack(self) -> str | None:
+        """
+        The pack that the state was made with, for what needs no state: None also where the state cannot be read, as one of another
+        version.
+        """
+        with contextlib.suppress(FacewatchError):
+            model = self.known_model()
+            return model.pack if model is not None else None
+        return None
 
     def __enter__(self) -> Self:
         return self

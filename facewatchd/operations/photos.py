@@ -221,8 +221,7 @@ def _identify_all(reading: Reading, parameters: IdentifyAllParameters) -> Identi
         engine = _engine_of_state(reading)
     else:
         folder = _existing(database)
-        stored = reading.known_model()
-        engine = open_installed(config, stored.pack if stored else None)
+        engine = open_installed(config, reading.known_pack())
     found, failed = [], []
     with _reader(config, engine) as reader:
         if database is None:
@@ -314,8 +313,8 @@ def _row(photo: str, face: IdentifiedFace) -> list[object]:
 
 
 def _verify(reading: Reading, parameters: VerifyParameters) -> Verified:
-    config, stored = reading.config, reading.known_model()
-    engine = open_installed(config, stored.pack if stored else None)
+    config = reading.config
+    engine = open_installed(config, reading.known_pack())
     faces = []
     with _reader(config, engine) as reader:
         for photo in (parameters.photo_a, parameters.photo_b):

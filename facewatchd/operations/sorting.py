@@ -160,10 +160,9 @@ def _groups(
     from facewatchd.faces.packs import open_engine  # noqa: PLC0415
 
     config = _config(reading.config, parameters, source, scratch)
-    stored = reading.known_model()
     # models that were converted before are used, and else nothing is left
     kept = cache_dir(reading.config)
-    pack = installed_choice(config, stored.pack if stored else None)
+    pack = installed_choice(config, reading.known_pack())
     engine = open_engine(pack, config.models.root, kept if kept.is_dir() else cache_dir(config), config.models.provider)
     with Store(config.state.dir) as store:
         model = stored_model(engine.info)

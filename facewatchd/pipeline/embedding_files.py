@@ -1,7 +1,8 @@
 """
 Embeddings and medoids in CSV files, as other programs write and read them.
 
-The format says nothing about the models. Where the file system has extended attributes, their id is kept in one.
+The format says nothing about the models. Where the file system has extended attributes, their id is kept in one, with the
+size of the file: a file that another program has written since has another size.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def write_rows(file: str, rows: Iterable[Iterable[object]], model: str, inputs: 
         if model and not to_stdout:
             # not every file system has a place for it
             with contextlib.suppress(OSError):
-                os.setxattr(file, _MODEL, model.encode())
+                os.setxattr(file, _MODEL, f"{model} {os.path.getsize(file)}".encode())
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -238,6 +239,9 @@ def digits(vector: NDArray[np.float32]) -> Iterator[str]:
 
 
 def _model_of(file: str) -> str:
-    with contextlib.suppress(OSError):
-        return os.getxattr(file, _MODEL).decode("ascii", "replace")
+    """The id of the models; empty where it is not known, or another program has written the file since."""
+    with contextlib.suppress(OSError, ValueError):
+        model, size = os.getxattr(file, _MODEL).decode("ascii").split()
+        if int(size) == os.path.getsize(file):
+            return model
     return ""

@@ -46,6 +46,19 @@ def test_verify_tells_how_often_it_is_wrong(home: Home, people: dict[int, list[P
     assert "%" in said
 
 
+def test_a_state_that_cannot_be_read_is_not_needed(home: Home, people: dict[int, list[Path]], tmp_path: Path) -> None:
+    """`verify` and a folder of portraits work beside it; who is in the archive cannot be told."""
+    shutil.copytree(home.state / "models", tmp_path / "state" / "models")
+    (tmp_path / "state" / "facewatchd.sqlite").write_bytes(b"no database" * 1000)
+    first, second = next(iter(people.values()))[:2]
+    (tmp_path / "portraits").mkdir()
+    shutil.copy(first, tmp_path / "portraits" / "Ada.jpg")
+    state = ("--state", str(tmp_path / "state"))
+    assert home.run("verify", str(first), str(second), *state).out.startswith("the same person")
+    assert "Ada" in home.run("identify", str(second), "--database", str(tmp_path / "portraits"), *state).out
+    home.run("identify", str(second), *state, code=1)
+
+
 # --- identify
 
 
