@@ -75,7 +75,10 @@ class Client:
         result: R
         match operation:
             case Read():
-                with Reading(self.config, _Running(self.config), progress, self._process_all) as reading:
+                with (
+                    self._checking() as checker,
+                    Reading(self.config, _Running(self.config), progress, self._process_all, checker) as reading,
+                ):
                     result = operation.run(reading, parameters)
             case Write():
                 with self._checking() as checker:

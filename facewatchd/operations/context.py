@@ -99,6 +99,7 @@ class Reading:
         running: The daemon.
         progress: Is told how far a download has come.
         process_all: See there; for what has a state of its own for a while.
+        make_checker: Makes what `checker` returns; None where nothing can be checked.
 
     Attributes:
         config: As given.
@@ -113,7 +114,9 @@ class Reading:
         running: Running,
         progress: Progress = no_progress,
         process_all: ProcessAll = cannot_process,
+        make_checker: Callable[[], Checker] | None = None,
     ) -> None:
+        self._make_checker = make_checker
         self.config = config
         self.running = running
         self.progress = progress
@@ -131,6 +134,10 @@ class Reading:
         if self._store is None:
             self._store = Store(self.config.state.dir, read_only=True)
         return self._store
+
+    def checker(self) -> Checker | None:
+        """What tells whether a date can be written into a photo; nothing is written. None where nothing can be checked."""
+        return self._make_checker() if self._make_checker is not None else None
 
     def known_model(self) -> StoredModel | None:
         """The models that the state was made with; None where there is no state, or none were used yet."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from facewatchd.core.dates.evidence import Standing
 from facewatchd.core.dates.neighbours import Between, neighbours
-from facewatchd.core.dates.plan import Act
+from facewatchd.core.dates.plan import Act, Mode
 from facewatchd.domain import DateFinding, Precision
 from facewatchd.operations.base import Nothing, Read, Record, Text, Write
 from facewatchd.operations.context import Reading, Writing
@@ -253,7 +253,9 @@ def date_text(finding: DateFinding) -> str:
 
 
 def _report(reading: Reading, _: Nothing) -> DatesReport:
-    return report(reading.store, DateSettings.of(reading.config), time.time())
+    # the modes that write nothing into a photo need no check of it
+    checker = reading.checker() if Mode(reading.config.dates.mode) is Mode.INPLACE else None
+    return report(reading.store, DateSettings.of(reading.config, checker), time.time())
 
 
 REPORT = Read("dates.report", Nothing, DatesReport, _report)

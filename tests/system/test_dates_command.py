@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from date_corpus import Sample, app1, block, corpus, jpeg
+from date_corpus import Sample, app1, block, corpus, jpeg, segment
 from date_crash import NOW, put, settings, undo_all
 from helpers import open_archive
 from plain import PlainReader
@@ -204,6 +204,30 @@ def test_the_report_for_people(home: Home) -> None:
     assert "to tell" not in everything
     assert "patch: 2019-08-17T12:34:56 (its name): 0000:00:00 00:00:00 is no date" in text
     assert "(the file's time; zone +00:00 by dates.timezone): no date; only the file's own time gives a date" in text
+
+
+def test_the_report_promises_only_what_fix_does(home: Home) -> None:
+    """A photo whose change cannot be checked is reported with the reason; nothing is written, and the report stays true."""
+    # decoders skip an empty segment of tables that Pillow, the second reader, refuses
+    photo = home.album / "refused" / f"{TIMED}.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(jpeg(app1(block()), segment(0xDB, b"\x43")))
+    home.once()
+    set_mode(home, "inplace")
+    before = hashes(home.album)
+    planned = next(change for change in _changes_of(home) if change["photo"] == str(photo))
+    assert hashes(home.album) == before
+    assert planned["action"] == "report"
+    assert "The result would not be safe: the file cannot be checked (" in planned["why"]
+    home.run("dates", "fix")
+    assert photo.read_bytes() == jpeg(app1(block()), segment(0xDB, b"\x43"))
+    assert next(change for change in _changes_of(home) if change["photo"] == str(photo)) == planned
+    assert "patch" not in {change["action"] for change in _changes_of(home)}
+
+
+def _changes_of(home: Home) -> list[Mapping[str, Any]]:
+    report = json.loads(home.run("dates", "report", "--json").out)
+    return [change for folder in report["folders"] for change in folder["changes"]]
 
 
 def test_the_report_as_a_table(home: Home) -> None:

@@ -13,16 +13,14 @@ from facewatchd.core.dates.evidence import Evidence
 from facewatchd.core.dates.plan import Act, DatePlan, Mode, may_correct, needs_date, unwritable, without_write
 from facewatchd.core.dates.words import SOURCE_WORDS, date_words, written_words
 from facewatchd.domain import DateFinding, DateSource
-from facewatchd.errors import PhotoBusyError, PhotoError, displayable
+from facewatchd.errors import PhotoError, displayable
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.edits import applied
-from facewatchd.photos.writing.patch import edits_for
 from facewatchd.photos.writing.sidecars import merge, new_sidecar, sidecar_target, xmp_text
-from facewatchd.photos.writing.verify import flaw
 from facewatchd.photos.writing.write import read_file, read_for_change
 from facewatchd.pipeline.dates.give import Order, give
-from facewatchd.pipeline.dates.look import DateSettings, look
+from facewatchd.pipeline.dates.look import DateSettings, look, refused, safe_edits
 from facewatchd.pipeline.dates.undo import undo, way_back
 from facewatchd.pipeline.dates.writes import (
     NewDate,
@@ -107,7 +105,7 @@ def fix(
             _write_photo(store, settings, photo, plan, finding, now)
     except PhotoError as error:
         log.info("No date was written: %s", error)
-        return Outcome(Act.REPORT, f"{plan.why}; {error.message}", scope)
+        return Outcome(Act.REPORT, refused(plan, error).why, scope)
     assert plan.value is not None
     name = displayable(sidecar) if sidecar else ""
     said = written_words(looked.evidence.tags.original, plan.value, plan.precision, finding.source, name)
@@ -178,13 +176,7 @@ def _write_photo(
     assert plan.value is not None
     assert settings.checker is not None
     data, stat = read_for_change(photo.path, photo.seen.stat)
-    try:
-        edits = edits_for(data, plan, finding.zone)
-        new = applied(data, edits)
-    except ValueError as error:
-        raise PhotoBusyError("The date cannot be written", f"{error}.", photo.path) from error
-    if why := flaw(data, new, edits, plan.value, settings.checker):
-        raise PhotoError("The date cannot be written", f"The result would not be safe: {why}.", photo.path)
+    edits = safe_edits(photo.path, data, plan, finding, settings.checker)
     date = NewDate(plan.value, plan.precision, finding.source)
     write_photo(store, photo, (data, stat), edits, date, replace(finding, problem=""), now)
 

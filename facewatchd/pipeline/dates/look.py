@@ -4,7 +4,7 @@ The capture date of a photo taken in: what it has, what would be done about it a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from facewatchd.config import Config
@@ -12,14 +12,18 @@ from facewatchd.core.dates.evidence import Evidence
 from facewatchd.core.dates.plan import Act, DatePlan, Layout, Mode, needs_date, plan, unwritable
 from facewatchd.core.dates.rules import ClockShift, DateRules, FolderRule, rule_date, shift_by
 from facewatchd.domain import DateFinding, DateSource, SeenFile
-from facewatchd.errors import PhotoBusyError
+from facewatchd.errors import PhotoBusyError, PhotoError
 from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.decoding.read import read_settled
 from facewatchd.photos.metadata.beside import fingerprint_at
-from facewatchd.photos.writing.patch import layout_of
-from facewatchd.photos.writing.verify import Checker
+from facewatchd.photos.writing.edits import Edit, applied
+from facewatchd.photos.writing.patch import edits_for, layout_of
+from facewatchd.photos.writing.verify import Checker, flaw
 from facewatchd.photos.writing.write import obstacle
 from facewatchd.watch.answering import Answers
+
+_TITLE = "The date cannot be written"
+_INTO_PHOTO = frozenset({Act.PATCH, Act.EXTEND, Act.EXIF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class DateSettings:
         timezone: Of moments known in UTC only; None for the machine's.
         write_date_only: Whether a date without a time may be written.
         write_rules: Whether the rules of the user may change a valid date in a photo.
-        checker: Checks the result before a date is written into a photo; None where nothing is written.
+        checker: Checks the result before a date is written into a photo; None where nothing is written or checked.
         answers: Tells whether the file systems of the photos answer.
     """
 
@@ -131,6 +135,60 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
         write_date_only=only_day,
         write_rules=settings.write_rules,
     )
-    if planned.act in {Act.PATCH, Act.EXTEND, Act.EXIF} and (why := obstacle(path)):
+    if planned.act in _INTO_PHOTO and (why := obstacle(path)):
         planned = DatePlan(Act.REPORT, f"{planned.why}; {why}")
     return Looked(evidence, finding, planned, beside)
+
+
+def checked(path: bytes, seen: SeenFile, settings: DateSettings, looked: Looked) -> Looked:
+    """
+    What was found out, with a plan that is carried out: the check that comes before a write is done now, and nothing is written.
+
+    Args:
+        path: As in `look`.
+        seen: As in `look`.
+        settings: As in `look`. Without a checker, or where the photo is not written into, `looked` is returned as it is.
+        looked: What `look` returned.
+
+    Raises:
+        PhotoError: It cannot be read, or has changed.
+    """
+    if settings.checker is None or looked.plan.act not in _INTO_PHOTO:
+        return looked
+    data = read_settled(path, seen.stat)
+    try:
+        safe_edits(path, data, looked.plan, looked.finding, settings.checker)
+    except PhotoError as error:
+        return replace(looked, plan=refused(looked.plan, error))
+    return looked
+
+
+def safe_edits(path: bytes, data: bytes, planned: DatePlan, finding: DateFinding, checker: Checker) -> tuple[Edit, ...]:
+    """
+    The changes of a photo's bytes for a plan, after the check that the result is the same photo but for its date.
+
+    Args:
+        path: Of the photo; for messages.
+        data: Its whole content.
+        planned: Of `PATCH`, `EXTEND` or `EXIF`.
+        finding: The date.
+        checker: Looks at what needs a library.
+
+    Raises:
+        PhotoBusyError: The file is not what the plan was made for, or cannot be checked now.
+        PhotoError: The result would not be safe.
+    """
+    assert planned.value is not None
+    try:
+        edits = edits_for(data, planned, finding.zone)
+        new = applied(data, edits)
+    except ValueError as error:
+        raise PhotoBusyError(_TITLE, f"{error}.", path) from error
+    if why := flaw(data, new, edits, planned.value, checker):
+        raise PhotoError(_TITLE, f"The result would not be safe: {why}.", path)
+    return edits
+
+
+def refused(planned: DatePlan, error: PhotoError) -> DatePlan:
+    """What is left of a plan that could not be carried out: a report that says why."""
+    return DatePlan(Act.REPORT, f"{planned.why}; {error.message}")

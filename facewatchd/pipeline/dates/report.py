@@ -14,7 +14,7 @@ from facewatchd.core.dates.evidence import Standing, standing
 from facewatchd.core.dates.plan import Act, Mode
 from facewatchd.domain import DateFinding, PhotoId
 from facewatchd.errors import PhotoError
-from facewatchd.pipeline.dates.look import DateSettings, Looked, look
+from facewatchd.pipeline.dates.look import DateSettings, Looked, checked, look
 from facewatchd.pipeline.dates.redate import basis_of, is_settled, machine_zone
 from facewatchd.store import DatedPhoto, Store
 
@@ -91,7 +91,7 @@ def _entry(photo: DatedPhoto, settings: DateSettings, now: float, written: set[P
         if is_fine:
             return Entry(photo, known, photo.date)
     try:
-        looked = look(photo.path, photo.seen, settings, now)
+        looked = checked(photo.path, photo.seen, settings, look(photo.path, photo.seen, settings, now))
     except PhotoError as error:
         return Entry(photo, known or Standing.REPORTED, photo.date, None, f"{error.title}: {error.message}")
     return Entry(photo, known if known is not None and knows else counted(looked.finding), looked.finding, looked)
