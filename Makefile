@@ -79,6 +79,7 @@ bench: $(VENV)/.installed-dev  ## measure: watching 100,000 files, dating, takin
 	$(BIN)/python benchmarks/bench_dates.py
 	$(BIN)/python benchmarks/bench_ingest.py
 	$(BIN)/python benchmarks/bench_grouping.py
+	$(BIN)/python benchmarks/bench_families.py
 	$(BIN)/python benchmarks/bench_scale.py
 	$(BIN)/python benchmarks/bench_tiles.py
 	$(BIN)/python benchmarks/bench_close_ups.py

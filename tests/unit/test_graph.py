@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facewatchd.core.grouping.graph import NOBODY, Lists, distinct, neighbours
+from facewatchd.core.grouping.graph import NEVER, NOBODY, Lists, distinct, neighbours
 from facewatchd.domain import Embeddings
 
 
@@ -80,3 +81,21 @@ def test_lists_do_not_hang_on_how_faces_are_offered(seed: int, count: int, k: in
 def test_distinct(values: list[int]) -> None:
     """As a set, ascending."""
     assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
+
+
+@given(seed=st.integers(0, 100), count=st.integers(0, 700), k=st.integers(1, 6))
+def test_neighbours_are_compared_again_by_other_embeddings(seed: int, count: int, k: int) -> None:
+    """The same ones, by their new similarities in the new order; lists that are not full stay so."""
+    graph = neighbours(some_faces(seed, count), k)
+    if count > k:
+        graph.indices[0, -1], graph.similarities[0, -1] = NOBODY, NEVER
+    other = some_faces(seed + 1, count)
+    again = graph.compared_again(other)
+    for face, (before, after, similarities) in enumerate(
+        zip(graph.indices.tolist(), again.indices.tolist(), again.similarities.tolist(), strict=True)
+    ):
+        assert sorted(before) == sorted(after)
+        assert similarities == sorted(similarities, reverse=True)
+        for neighbour, similarity in zip(after, similarities, strict=True):
+            expected = float(NEVER) if neighbour == NOBODY else float(other[face] @ other[neighbour])
+            assert similarity == pytest.approx(expected, abs=1e-5)

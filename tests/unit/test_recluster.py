@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facewatchd.core.evaluation.scores import score
 from facewatchd.core.grouping.cannot_link import Ties
+from facewatchd.core.grouping.graph import neighbours
 from facewatchd.core.grouping.recluster import (
+    NEIGHBOURS,
     ReclusterSettings,
     cluster,
+    comparison,
     density_labels,
     fitted,
     medoid,
     medoids,
     strangers,
 )
-from facewatchd.core.matching.thresholds import Strangers
+from facewatchd.core.matching.thresholds import LinkInSpreads, Strangers
 from facewatchd.domain import Embeddings
 
 SETTINGS = ReclusterSettings(min_faces=3, min_samples=2, link=0.46, bonus=0.04)
@@ -250,3 +256,57 @@ def test_what_the_user_sets_is_meant_as_it_is() -> None:
     faces, truth = people(12, [3] * 30)
     rule = fitted(ReclusterSettings(2, 2, 0.61, 0.02, 0.1, 0.05), faces, truth)
     assert (rule.threshold, rule.bonus, rule.loose, rule.large) == (0.61, 0.02, 0.1, 0.05)
+
+
+SPREADS = LinkInSpreads(link=4.75, bonus=0.3, large=0.7, company=1.25, coherent=0.6, strangers=Strangers(0.0, 0.1))
+
+
+def scored(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    return score(truth, labels).bcubed_f1
+
+
+def test_what_all_people_share_does_not_make_them_one_person() -> None:
+    """An archive whose people are all alike along one direction, as children are: as it is, strangers among them are joined."""
+    faces, truth = people(3, [6] * 150, dim=160)
+    random = np.random.default_rng(4)
+    shared = np.zeros(160, np.float32)
+    shared[0] = 1
+    alike = random.random(150) < 0.5
+    faces = faces + 1.0 * alike[truth][:, np.newaxis] * shared
+    faces = (faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32)
+    as_it_is = replace(SETTINGS, link=0.5, strangers=Strangers(0.0, 0.1))
+    assert scored(cluster(faces, free(len(faces)), as_it_is), truth) < 0.9
+    assert scored(cluster(faces, free(len(faces)), replace(as_it_is, spreads=SPREADS)), truth) > 0.98
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20)
+def test_people_who_have_nothing_in_common_are_found_as_before(seed: int) -> None:
+    faces, _ = people(seed, [8, 5, 3, 3, 12])
+    before = cluster(faces, free(len(faces)), SETTINGS)
+    now = replace(SETTINGS, spreads=SPREADS)
+    np.testing.assert_array_equal(cluster(faces, free(len(faces)), now), before)
+    np.testing.assert_array_equal(cluster(faces, free(len(faces)), now), cluster(faces, free(len(faces)), now))
+
+
+def test_half_precision_gives_the_same_groups() -> None:
+    faces, _ = people(5, [6] * 60, dim=128)
+    now = replace(SETTINGS, spreads=SPREADS)
+    np.testing.assert_array_equal(
+        cluster(faces.astype(np.float16), free(len(faces)), now, neighbours(faces, NEIGHBOURS)),
+        cluster(faces, free(len(faces)), now),
+    )
+
+
+def test_an_archive_of_more_people_asks_for_more_similarity() -> None:
+    """More people, not more photos of them."""
+    now = replace(SETTINGS, spreads=SPREADS)
+
+    def above(count: int, photos: int) -> float:
+        """The threshold above the mean, in spreads of the impostor pairs."""
+        faces, truth = people(6, [photos] * count, spread=1, dim=1000)
+        found = comparison(faces, truth, now)
+        return (found.rule.threshold - found.mean) * SPREADS.bonus / found.rule.bonus
+
+    assert above(1000, 1) == pytest.approx(above(1000, 3))
+    assert above(1000, 1) > above(400, 1) > above(300, 1) == pytest.approx(above(30, 1))

@@ -37,6 +37,7 @@ class LinkRule:
             large: How much less is enough for two large clusters, because a mean over many pairs is no accident. Clusters of a
         and b faces get `1 - 1 / sqrt(a * b)` of it, single faces nothing.
             hubs: 0..1: how much more is needed between faces that resemble strangers, as a share of their mean hubness.
+        company: How much less is enough for two groups that are in photos with a third one; see `core.grouping.company`.
     """
 
     threshold: float
@@ -44,6 +45,7 @@ class LinkRule:
     loose: float = 0.0
     large: float = 0.0
     hubs: float = 0.0
+    company: float = 0.0
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.grouping.common import Common
 from facewatchd.domain import Embeddings
 
 # Of a real person's faces at most so many pairs are as unlike as strangers. By the tenth least similar pair of a hundred
@@ -43,7 +44,13 @@ def cohesion(embeddings: Embeddings) -> float:
     return float(np.quantile(pairs, min(unlike, _MIDDLE)))
 
 
-def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, whose: NDArray[np.int64]) -> list[int]:
+def incoherent(
+    embeddings: Embeddings,
+    labels: NDArray[np.int64],
+    least: float,
+    whose: NDArray[np.int64],
+    common: Common | None = None,
+) -> list[int]:
     """
     The clusters whose faces do not fit together.
 
@@ -53,6 +60,7 @@ def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, 
         least: Cohesion of a person, -1..1.
         whose: Of each face the person whom the user spoke of and whose it is, 0 for nobody: a cluster of which one such
             person has half is left alone. A few faces of theirs say nothing of the others, and may be guesses.
+        common: What is taken out of the embeddings before they are compared.
 
     Returns:
         Their labels, ascending.
@@ -64,6 +72,9 @@ def incoherent(embeddings: Embeddings, labels: NDArray[np.int64], least: float, 
         if label < 0 or len(rows) < 2:
             continue
         theirs = Counter(whose[rows][whose[rows] > 0].tolist())
-        if 2 * max(theirs.values(), default=0) < len(rows) and cohesion(embeddings[rows]) < least:
+        if 2 * max(theirs.values(), default=0) >= len(rows):
+            continue
+        members = embeddings[rows]
+        if cohesion(members if common is None else common.taken_out(members)) < least:
             found.append(label)
     return found

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from facewatchd.core.matching.float16 import single
 from facewatchd.domain import Embeddings
 
 Rows = NDArray[np.int64]
@@ -18,6 +19,8 @@ NOBODY, NEVER = -1, np.float32(-2)
 
 # rows and columns of one block of products, 16 MB
 _BLOCK = 2048
+# faces of which the neighbours are compared at a time
+_COMPARED = 512
 
 
 class Graph(NamedTuple):
@@ -52,6 +55,22 @@ class Graph(NamedTuple):
         lists.sort_indices()
         pairs = triu(lists.maximum(lists.T.tocsr()), 1, "coo")
         return pairs.row.astype(np.int64), pairs.col.astype(np.int64), pairs.data + NEVER
+
+    def compared_again(self, embeddings: Embeddings) -> Graph:
+        """
+        The same neighbours with the similarities of other embeddings, most similar first.
+
+        Args:
+            embeddings: float32 or float16, shape (n_faces, dim), L2-normalised.
+        """
+        lists = Lists(0, self.indices.shape[1])
+        lists.indices, lists.similarities = self.indices, np.empty_like(self.similarities)
+        for start in range(0, len(self.indices), _COMPARED):
+            rows = slice(start, start + _COMPARED)
+            there = self.indices[rows]
+            products = np.einsum("ijk,ik->ij", single(embeddings[there]), single(embeddings[rows]))
+            lists.similarities[rows] = np.where(there == NOBODY, NEVER, products)
+        return lists.graph()
 
 
 class Lists:

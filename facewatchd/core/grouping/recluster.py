@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from facewatchd.core.grouping.cannot_link import Ties
 from facewatchd.core.grouping.clusters import LinkRule
+from facewatchd.core.grouping.common import Common, common_of, prior, spread_of_people
+from facewatchd.core.grouping.company import join_by_company
 from facewatchd.core.grouping.density import density_clusters
 from facewatchd.core.grouping.graph import Graph, connected, neighbours
 from facewatchd.core.grouping.hubness import hubness
 from facewatchd.core.grouping.linkage import average_linkage
 from facewatchd.core.matching.float16 import single
-from facewatchd.core.matching.thresholds import Strangers
+from facewatchd.core.matching.thresholds import LinkInSpreads, Strangers
 from facewatchd.domain import Embeddings
 
 Labels = NDArray[np.int64]
@@ -38,6 +40,8 @@ NEIGHBOURS = 15
 _LINKED = 10
 # impostor pairs that are measured: with so many, their spread is known to 1 %
 _PAIRS, _SEED = 100_000, 0
+# faces of which the pairs are made
+_SAMPLE = 20_000
 # pairs that decide whether the density step is believed, and the share of them that may be similar as one person: the threshold
 # is chosen so that impostor pairs reach it far more rarely, and so many hardly change the median
 _TRIED, _ALIKE = 10_000, 0.05
@@ -45,6 +49,8 @@ _TRIED, _ALIKE = 10_000, 0.05
 _TRUSTED = 100
 # smaller archives get the threshold of an archive of this size
 _FEW = 1000
+# groups of the archive for which `LinkInSpreads` holds; smaller archives get the threshold of an archive of so few
+_GROUPS, _FEW_GROUPS = 2450, 300
 # members of a cluster that may become further medoids, and the least gain of each
 _CANDIDATES, _NO_GAIN = 256, 1e-4
 # the least spread of an archive's impostor pairs, as a share of the spread of the reference
@@ -65,6 +71,8 @@ class ReclusterSettings:
             None if these three hold for every archive.
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
+        spreads: The threshold where what all people have in common is taken out first; it then holds instead of `link`,
+            `bonus` and `large`. None if embeddings are compared as they are.
         hubs: See `LinkRule`. Less of it is used with few people. Half of the hubness is better than none on 10 of 12
             halves of LFW, with both families of models (benchmarks/bench_grouping.py, 'hubs').
     """
@@ -79,6 +87,7 @@ class ReclusterSettings:
     faces: int = 5000
     allow_same_photo: bool = False
     hubs: float = 0.5
+    spreads: LinkInSpreads | None = None
 
     def apart_by(self, faces: NDArray[np.int64], photos: NDArray[np.int64]) -> NDArray[np.int64]:
         """
@@ -112,7 +121,7 @@ def density_labels(embeddings: Embeddings, settings: ReclusterSettings, graph: G
     return density_clusters(graph, settings.min_faces, settings.min_samples, NEIGHBOURS)
 
 
-def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] | None:
+def strangers(embeddings: Embeddings, labels: Labels, common: Common | None = None) -> tuple[Strangers, int] | None:
     """
     How similar the different people of an archive are, from one face of each cluster and the faces of none.
 
@@ -122,11 +131,12 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     Args:
         embeddings: float32, shape (n_faces, dim), L2-normalised.
         labels: Clusters that hold few strangers.
+        common: What is taken out of the embeddings before they are compared.
 
     Returns:
         Their distribution, and their number. None if there are fewer than two.
     """
-    found = _pairs(embeddings, labels, _PAIRS)
+    found = _pairs(embeddings, labels, _PAIRS, common)
     if found is None:
         return None
     pairs, count = found
@@ -134,18 +144,25 @@ def strangers(embeddings: Embeddings, labels: Labels) -> tuple[Strangers, int] |
     return Strangers(float(middle), float(middle - low)), count
 
 
-def _pairs(embeddings: Embeddings, labels: Labels, most: int) -> tuple[NDArray[np.float32], int] | None:
+def _pairs(
+    embeddings: Embeddings, labels: Labels, most: int, common: Common | None = None
+) -> tuple[NDArray[np.float32], int] | None:
     """The similarities of so many pairs of faces, one of each cluster and those of none, and the number of these faces."""
     _, first = np.unique(labels, return_index=True)
     rows = np.concatenate([np.flatnonzero(labels < 0), first[labels[first] >= 0]])
-    if len(rows) < 2:
+    count = len(rows)
+    if count < 2:
         return None
     random = np.random.default_rng(_SEED)
+    if count > _SAMPLE:
+        rows = rows[random.choice(count, _SAMPLE, replace=False)]
+    vectors = single(embeddings[rows])
+    if common is not None:
+        vectors = common.taken_out(vectors)
     a, b = random.integers(0, len(rows), (2, most))
-    a, b = rows[a[a != b]], rows[b[a != b]]
+    a, b = a[a != b], b[a != b]
     blocks = [slice(at, at + 4096) for at in range(0, len(a), 4096)]
-    vectors = [(single(embeddings[a[rows]]), single(embeddings[b[rows]])) for rows in blocks]
-    return np.concatenate([np.einsum("ij,ij->i", *both) for both in vectors]), len(rows)
+    return np.concatenate([np.einsum("ij,ij->i", vectors[a[block]], vectors[b[block]]) for block in blocks]), count
 
 
 def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) -> Labels:
@@ -218,6 +235,64 @@ def fitted(settings: ReclusterSettings, embeddings: Embeddings, hint: Labels) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    How the faces of an archive are compared.
+
+    Attributes:
+        common: What is taken out of their embeddings before; None for nothing.
+        rule: When two groups are one person then.
+        mean: Similarity of most impostor pairs then.
+    """
+
+    common: Common | None
+    rule: LinkRule
+    mean: float
+
+
+def comparison(embeddings: Embeddings, labels: Labels, settings: ReclusterSettings) -> Comparison:
+    """
+    How the faces of this archive are compared.
+
+    With `settings.spreads`, the threshold rises with the square root of the logarithm of the number of groups, for the reason
+    that `fitted` has. It is the people that count, not the faces: an archive of one family has many faces and few strangers.
+
+    Args:
+        embeddings: float32 or float16, shape (n_faces, dim), L2-normalised; at least one.
+        labels: Clusters of mostly one person each, see `told_apart`.
+        settings: See there.
+    """
+    groups = groups_of(labels)
+    trust = groups / (groups + _TRUSTED)
+    wanted = settings.spreads
+    if wanted is None:
+        rule = fitted(settings, embeddings, labels)
+        return Comparison(None, replace(rule, hubs=settings.hubs * trust), 0.0)
+    people = spread_of_people(embeddings, labels)
+    assert people is not None
+    common = common_of(people.together(prior(wanted.prior)) if wanted.prior else people)
+    found = strangers(embeddings, labels, common)
+    own = wanted.strangers if found is None else found[0]
+    mean = trust * own.mean + (1 - trust) * wanted.strangers.mean
+    spread = trust * own.spread + (1 - trust) * wanted.strangers.spread
+    link = wanted.link * spread * np.sqrt(np.log(max(groups, _FEW_GROUPS)) / np.log(_GROUPS))
+    rule = LinkRule(
+        threshold=float(mean + link),
+        bonus=wanted.bonus * spread,
+        loose=settings.loose,
+        large=wanted.large * spread,
+        hubs=settings.hubs * trust,
+        company=wanted.company * spread * trust,
+    )
+    return Comparison(common, rule, mean)
+
+
+def groups_of(labels: Labels) -> int:
+    """How many groups there are, with the faces of none."""
+    return len(np.unique(labels[labels >= 0])) + int(np.count_nonzero(labels < 0))
+
+
 def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, graph: Graph | None = None) -> Labels:
     """
     Group all faces. The same input gives the same labels.
@@ -236,9 +311,14 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
     graph = graph or neighbours(embeddings, NEIGHBOURS)
     hint = density_labels(embeddings, settings, graph)
     known = told_apart(embeddings, hint, graph, usual_link(settings, len(embeddings)))
-    groups = len(np.unique(known[known >= 0])) + np.count_nonzero(known < 0)
-    rule = replace(fitted(settings, embeddings, known), hubs=settings.hubs * groups / (groups + _TRUSTED))
-    labels = average_linkage(embeddings, ties, rule, hint, k=_LINKED, graph=graph, hubness=hubness(graph, known))
+    compared = comparison(embeddings, known, settings)
+    if compared.common is not None:
+        embeddings = compared.common.taken_out(embeddings)
+        graph = graph.compared_again(embeddings)
+    hubs = hubness(graph, known)
+    labels = average_linkage(embeddings, ties, compared.rule, hint, k=_LINKED, graph=graph, hubness=hubs)
+    if compared.rule.company:
+        labels = join_by_company(embeddings, labels, ties, compared.rule, graph, hint, hubs)
     sizes = np.bincount(labels)
     number = np.cumsum(sizes >= settings.min_faces) - 1
     return np.where(sizes[labels] >= settings.min_faces, number[labels], -1)

@@ -23,6 +23,31 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkInSpreads:
+    """
+    When two groups are one person, after what all people of the archive have in common is taken out
+    (`core.grouping.common`). In spreads of the archive's impostor pairs, for an archive of 2,450 people.
+
+    Attributes:
+        link: How far above the mean of the impostor pairs.
+        bonus: See `Thresholds`.
+        large: See `Thresholds`.
+        company: Two groups that are in photos with a third one need up to this much less; see `core.grouping.company`.
+        coherent: A group is a person from this cohesion on: as a share of the way from the impostor pairs to `link`.
+        strangers: The impostor pairs of an archive that is too small to tell.
+        prior: The family of models for `core.grouping.common.prior`; empty if there is none.
+    """
+
+    link: float
+    bonus: float
+    large: float
+    company: float
+    coherent: float
+    strangers: Strangers
+    prior: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
     """
     Cosine similarities, -1..1, and differences of them.
@@ -45,6 +70,8 @@ class Thresholds:
             The three follow the impostor pairs of the user's archive. None if the user has set `link`.
         faces: See `strangers`.
         allow_same_photo: Whether two faces of a photo may be one person.
+        spreads: What reclustering goes by; `link`, `bonus` and `large` then say which groups the user is asked about. None if
+            the user has set `link`.
     """
 
     assign: float
@@ -61,6 +88,7 @@ class Thresholds:
     faces: int = 5000
     cohort: float | None = None
     allow_same_photo: bool = False
+    spreads: LinkInSpreads | None = None
 
 
 # Measured on a third of the people of Labeled Faces in the Wild (benchmarks/bench_grouping.py).
@@ -89,6 +117,9 @@ _ARCFACE = Thresholds(
     coherent=0.35,
     strangers=Strangers(mean=0.011, spread=0.1008),
     cohort=0.223,
+    spreads=LinkInSpreads(
+        link=4.75, bonus=0.3, large=0.7, company=1.25, coherent=0.6, strangers=Strangers(mean=0.0, spread=0.1)
+    ),
 )
 _DLIB = Thresholds(
     assign=0.955,
@@ -103,6 +134,15 @@ _DLIB = Thresholds(
     coherent=0.917,
     strangers=Strangers(mean=0.8458, spread=0.0376),
     cohort=0.038,
+    spreads=LinkInSpreads(
+        link=3.9,
+        bonus=0.3,
+        large=0.35,
+        company=1.0,
+        coherent=0.6,
+        strangers=Strangers(mean=0.149, spread=0.119),
+        prior="dlib",
+    ),
 )
 
 

@@ -22,13 +22,21 @@ from facewatchd.core.grouping.cohesion import incoherent
 from facewatchd.core.grouping.copies import copies
 from facewatchd.core.grouping.followers import followers
 from facewatchd.core.grouping.identity import Word, identify
-from facewatchd.core.grouping.recluster import NEIGHBOURS, Labels, ReclusterSettings, cluster, fitted, usual_link
+from facewatchd.core.grouping.recluster import (
+    NEIGHBOURS,
+    Labels,
+    ReclusterSettings,
+    cluster,
+    comparison,
+    fitted,
+    usual_link,
+)
 from facewatchd.core.grouping.recluster import medoids as medoids_of_cluster
 from facewatchd.core.grouping.suggestions import Likeness, contradicted, kept_apart, suggestions
 from facewatchd.core.matching.assign import NEAREST, assign_photo, look
 from facewatchd.core.matching.gallery_index import GalleryIndex
 from facewatchd.core.matching.thresholds import Thresholds
-from facewatchd.domain import Assignment, ConstraintKind, FaceId, PersonId
+from facewatchd.domain import Assignment, ConstraintKind, Embeddings, FaceId, PersonId
 from facewatchd.neighbours.keep import neighbours_of
 from facewatchd.pipeline.grouping.again import Again
 from facewatchd.store import FaceTable, LastRecluster, Store
@@ -120,6 +128,7 @@ def regroup_settings(config: Config, thresholds: Thresholds) -> ReclusterSetting
         large=thresholds.large,
         strangers=thresholds.strangers,
         faces=thresholds.faces,
+        spreads=thresholds.spreads,
         allow_same_photo=thresholds.allow_same_photo,
     )
 
@@ -185,7 +194,7 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     spoken_of = {*word.named, *word.hidden, *word.confirmed.values()}
     owners = {face: person for face, person in before.items() if person in spoken_of} | dict(word.confirmed)
     whose = np.array([owners.get(face, 0) for face in faces], np.int64)
-    left_out = incoherent(table.embeddings, labels, thresholds.coherent, whose)
+    left_out = _left_out(table.embeddings, labels, whose, len(good.faces), snapshot.settings, thresholds)
     labels = np.where(np.isin(labels, left_out), -1, labels)
     identities = identify(faces, photos, labels.tolist(), before, word)
     row_of = {face: row for row, face in enumerate(faces)}
@@ -208,6 +217,22 @@ def decide(store: Store, snapshot: Snapshot, labels: Labels, thresholds: Thresho
     now.update({face: again.now[face] for face in again.first if face in assignments})
     bad |= again.poor & assignments.keys()
     return Regrouping(assignments, clusters, medoids, now, len(left_out), alike, bad)
+
+
+def _left_out(
+    embeddings: Embeddings,
+    labels: Labels,
+    whose: NDArray[np.int64],
+    good: int,
+    settings: ReclusterSettings,
+    thresholds: Thresholds,
+) -> list[int]:
+    """The clusters of faces that do not fit together, compared as they were grouped; `good` faces come first."""
+    if settings.spreads is None or not good:
+        return incoherent(embeddings, labels, thresholds.coherent, whose)
+    compared = comparison(embeddings[:good], labels[:good], settings)
+    least = compared.mean + settings.spreads.coherent * (compared.rule.threshold - compared.mean)
+    return incoherent(embeddings, labels, least, whose, compared.common)
 
 
 def apply(store: Store, regrouping: Regrouping, at: float, seconds: float) -> None:

@@ -23,6 +23,11 @@ def thresholds_for(config: Config, pack: str, calibrated: StoredCalibration | No
     found = shipped if calibrated is None else replace(shipped, assign=calibrated.assign, link=calibrated.link)
     assign, recluster = config.assign, config.recluster
     link = found.link if recluster.threshold is None else recluster.threshold
+    spreads = shipped.spreads
+    if spreads is not None and shipped.strangers is not None:
+        # the calibrated threshold is as much higher or lower
+        above = shipped.strangers.mean
+        spreads = replace(spreads, link=spreads.link * (link - above) / (shipped.link - above))
     return replace(
         found,
         assign=found.assign if assign.threshold is None else assign.threshold,
@@ -33,5 +38,6 @@ def thresholds_for(config: Config, pack: str, calibrated: StoredCalibration | No
         # whoever joins what is less alike means looser groups
         coherent=shipped.coherent - max(shipped.link - link, 0),
         strangers=shipped.strangers if recluster.threshold is None else None,
+        spreads=spreads if recluster.threshold is None else None,
         allow_same_photo=config.people.allow_same_photo,
     )
