@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from date_corpus import Sample, app1, block, corpus, jpeg, segment
+from date_corpus import Sample, app1, block, corpus, jpeg, segment, xmp
 from date_crash import NOW, put, settings, undo_all
 from helpers import open_archive
 from plain import PlainReader
@@ -223,6 +223,24 @@ def test_the_report_promises_only_what_fix_does(home: Home) -> None:
     assert photo.read_bytes() == jpeg(app1(block()), segment(0xDB, b"\x43"))
     assert next(change for change in _changes_of(home) if change["photo"] == str(photo)) == planned
     assert "patch" not in {change["action"] for change in _changes_of(home)}
+
+
+def test_xmp_inside_that_was_nonsense_follows(home: Home) -> None:
+    """Written, read back from the photo, and taken back to the byte."""
+    photo = home.album / f"{TIMED}.jpg"
+    before = jpeg(
+        app1(block()), xmp('photoshop:DateCreated="1970-01-01T00:00:00" xmp:CreateDate="2021-05-06T07:08:09"')
+    )
+    photo.write_bytes(before)
+    home.once()
+    set_mode(home, "inplace")
+    home.run("dates", "fix")
+    tags = read_tags(photo.read_bytes())
+    assert tags.original == "2019:08:17 12:34:56"
+    assert tags.embedded.created == "2019-08-17T12:34:56"
+    assert tags.embedded.digitized == "2021-05-06T07:08:09"
+    home.run("dates", "undo", str(photo))
+    assert photo.read_bytes() == before
 
 
 def _changes_of(home: Home) -> list[Mapping[str, Any]]:

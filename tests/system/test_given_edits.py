@@ -32,12 +32,13 @@ from date_corpus import (
 from plain import PlainReader
 
 from facewatchd.core.dates.evidence import Embedded
-from facewatchd.core.dates.plan import Act
+from facewatchd.core.dates.plan import Act, DatePlan
 from facewatchd.core.dates.stamps import wall_clock
 from facewatchd.photos.metadata.tags import read_tags
 from facewatchd.photos.metadata.xmp import parse_xmp
 from facewatchd.photos.writing.edits import applied, reversed_edits
-from facewatchd.photos.writing.given import Given, edits_to_give, sidecar_edits
+from facewatchd.photos.writing.given import Given, edits_to_fix, edits_to_give, sidecar_edits
+from facewatchd.photos.writing.patch import edits_for, layout_of
 from facewatchd.photos.writing.sidecars import new_sidecar
 from facewatchd.photos.writing.verify import flaw
 from facewatchd.photos.writing.xmp_dates import in_form_of
@@ -306,3 +307,69 @@ def test_a_sidecar_that_is_not_understood(content: bytes) -> None:
     """... is not changed."""
     with pytest.raises(ValueError, match=r"."):
         sidecar_edits(content, "1965-09-11", given(), must_have=True)
+
+
+# --- a date that was missing or nonsense: XMP inside follows
+
+
+ZERO = "0000:00:00 00:00:00"
+NONSENSE = ELEMENTS.replace("2012-02-02T02:02:02Z</exif:D", "0000-00-00T00:00:00</exif:D").replace(
+    " 2012-02 <", " 1970-01-01T00:00:00Z <"
+)
+EMPTY = block("<", CAMERA, (*SETTINGS, ascii_(ORIGINAL, ZERO.encode() + b"\0")))
+NO_FIELD = block("<", CAMERA, SETTINGS)
+
+
+def planned(data: bytes, act: Act) -> DatePlan:
+    return DatePlan(act, "", VALUE, fields=layout_of(data).fields)
+
+
+def fixed(data: bytes, act: Act) -> bytes:
+    """The photo after `dates fix`, checked as before a write, with the way back."""
+    edits = edits_to_fix(data, planned(data, act), "", NOW)
+    new = applied(data, edits)
+    assert flaw(data, new, edits, VALUE, CHECKER) == ""
+    assert applied(new, reversed_edits(edits)) == data
+    return new
+
+
+@pytest.mark.parametrize(
+    ("make", "act", "what"),
+    [
+        (lambda text: jpeg(app1(EMPTY), packet(text)), Act.PATCH, "JPEG"),
+        (lambda text: jpeg(app1(NO_FIELD), packet(text)), Act.EXTEND, "JPEG without a date field"),
+        (lambda text: jpeg(packet(text)), Act.EXIF, "JPEG without Exif"),
+        (lambda text: webp(EMPTY, xmp=text.encode()), Act.PATCH, "WebP"),
+        (lambda text: with_text(png_with_exif(EMPTY), text.encode()), Act.PATCH, "PNG"),
+        (lambda text: with_text(png_with_exif(NO_FIELD), text.encode()), Act.EXTEND, "PNG without a date field"),
+        (lambda text: tiff_with(text.encode()), Act.PATCH, "TIFF"),
+    ],
+)
+def test_xmp_of_nonsense_follows(make: object, act: Act, what: str) -> None:
+    assert callable(make)
+    data = make(NONSENSE)
+    tags = read_tags(fixed(data.replace(OLD.encode(), ZERO.encode()) if what == "TIFF" else data, act))
+    told = Embedded("1965-09-11T14:00:05", "1965-09-11T14:00:05")
+    assert (what, tags.original, tags.embedded) == (what, TEXT, told)
+
+
+def test_xmp_that_may_be_right_stays() -> None:
+    """Only what is nonsense follows; the other dates of the packet stay as they are."""
+    text = NONSENSE.replace("<ps:DateCreated>\n 1970-01-01T00:00:00Z ", "<ps:DateCreated>\n 1966-03-04")
+    tags = read_tags(fixed(jpeg(app1(EMPTY), packet(text)), Act.PATCH))
+    assert tags.embedded == Embedded("1965-09-11T14:00:05", "1966-03-04")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg(app1(EMPTY), packet(NONSENSE.replace("0000-00-00T00:00:00<", "0<"))),
+        jpeg(app1(EMPTY), packet(NONSENSE.replace("0000-00-00T00:00:00<", "0000<x/>00<"))),
+        jpeg(app1(EMPTY), packet(NONSENSE.replace("</rdf:RDF>", ""))),
+        with_text(png_with_exif(EMPTY), NONSENSE.encode(), compressed=True),
+    ],
+)
+def test_where_xmp_cannot_follow_the_date_is_written_all_the_same(data: bytes) -> None:
+    plan = planned(data, Act.PATCH)
+    assert edits_to_fix(data, plan, "", NOW) == edits_for(data, plan, "")
+    assert read_tags(fixed(data, Act.PATCH)).original == TEXT

@@ -10,7 +10,7 @@ digitizing stays, as it is the scanner's. Offset tags, satellite time and the da
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,10 +91,46 @@ def edits_to_give(data: bytes, given: Given) -> tuple[Edit, ...]:
     return edits
 
 
+def edits_to_fix(data: bytes, plan: DatePlan, zone: str, now: float) -> tuple[Edit, ...]:
+    """
+    The changes of a photo for a date that was missing or nonsense, in the order of their places. Dates of nonsense in its XMP say
+    the new date too, where the packet keeps its length; else they stay.
+
+    Args:
+        data: The whole file.
+        plan: As in `patch.edits_for`.
+        zone: As in `patch.edits_for`.
+        now: Seconds since 1970.
+
+    Raises:
+        ValueError: As in `patch.edits_for`.
+    """
+    edits = edits_for(data, plan, zone)
+    kind = kind_of(data)
+    assert plan.value is not None
+    try:
+        start, end = _searched(data, kind)
+        xmp = _xmp_edits(data, start, end, plan.value, lambda date: not nonsense(date.text, now), keeps_fraction=False)
+        if not xmp:
+            return edits
+        if kind is PhotoKind.PNG:
+            xmp = sorted((*xmp, *_checksums(data, xmp)), key=lambda edit: edit.at)
+        changed = applied(data, xmp)
+        return _together(data, xmp, changed, edits_for(changed, plan, zone))
+    except ValueError:
+        return edits
+
+
+def _searched(data: bytes, kind: PhotoKind | None) -> tuple[int, int]:
+    """Where metadata may be: the header of a JPEG, all of another file."""
+    return (0, jpeg_header_end(data)) if kind is PhotoKind.JPEG else (0, len(data))
+
+
 def _of_equal_length(data: bytes, kind: PhotoKind, layout: Layout, given: Given) -> tuple[Edit, ...]:
     """Those that overwrite what is there."""
-    start, end = (0, jpeg_header_end(data)) if kind is PhotoKind.JPEG else (0, len(data))
-    edits = [*_exif_edits(layout, given), *_xmp_edits(data, start, end, given)]
+    start, end = _searched(data, kind)
+    xmp = _xmp_edits(data, start, end, given.value, given.keeps, keeps_fraction=given.keeps_fraction)
+    edits = [*_exif_edits(layout, given), *xmp]
     edits += iptc_edits(data, start, end, given.value, given.is_scan_date)
     # two tags may share one field
     in_order = sorted(set(edits), key=lambda edit: edit.at)
@@ -120,12 +156,14 @@ def _exif_edits(layout: Layout, given: Given) -> list[Edit]:
     return edits
 
 
-def _xmp_edits(data: bytes, start: int, end: int, given: Given) -> list[Edit]:
+def _xmp_edits(
+    data: bytes, start: int, end: int, value: datetime, keeps: Callable[[XmpDate], bool], *, keeps_fraction: bool
+) -> list[Edit]:
     edits = []
     at = start
     for packet in packets_in(data[start:end]):
         at = data.index(packet, at)
-        for edit in edits_in_packet(packet, given.value, given.keeps, keeps_fraction=given.keeps_fraction):
+        for edit in edits_in_packet(packet, value, keeps, keeps_fraction=keeps_fraction):
             if data.rfind(_EXTENDED_XMP, max(start, at - 0x10000), at) >= 0:
                 raise ValueError("its XMP has a checksum")
             edits.append(Edit(at + edit.at, edit.old, edit.new))
@@ -153,8 +191,16 @@ def _extended(data: bytes, layout: Layout, same: Sequence[Edit], given: Given) -
     else:
         raise ValueError("there is no place for a date in it")
     changed = applied(data, same)
-    more = edits_for(changed, DatePlan(act, "", given.value))
-    # these were made for the changed bytes, which have the length of the old ones
+    return _together(data, same, changed, edits_for(changed, DatePlan(act, "", given.value)))
+
+
+def _together(data: bytes, same: Sequence[Edit], changed: bytes, more: Sequence[Edit]) -> tuple[Edit, ...]:
+    """
+    Edits that keep the length, and those of the bytes that they give, as edits of the file.
+
+    Raises:
+        ValueError: They touch each other.
+    """
     edits = [Edit(edit.at, data[edit.at : edit.at + len(edit.old)], edit.new) for edit in more]
     edits += [edit for edit in same if not any(one.at <= edit.at < one.at + len(one.old) for one in more)]
     in_order = tuple(sorted(edits, key=lambda edit: (edit.at, len(edit.old))))

@@ -176,7 +176,7 @@ def _write_photo(
     assert plan.value is not None
     assert settings.checker is not None
     data, stat = read_for_change(photo.path, photo.seen.stat)
-    edits = safe_edits(photo.path, data, plan, finding, settings.checker)
+    edits = safe_edits(photo.path, data, plan, finding, settings.checker, now)
     date = NewDate(plan.value, plan.precision, finding.source)
     write_photo(store, photo, (data, stat), edits, date, replace(finding, problem=""), now)
 

@@ -17,7 +17,8 @@ from facewatchd.photos.decoding.date_evidence import read_evidence
 from facewatchd.photos.decoding.read import read_settled
 from facewatchd.photos.metadata.beside import fingerprint_at
 from facewatchd.photos.writing.edits import Edit, applied
-from facewatchd.photos.writing.patch import edits_for, layout_of
+from facewatchd.photos.writing.given import edits_to_fix
+from facewatchd.photos.writing.patch import layout_of
 from facewatchd.photos.writing.verify import Checker, flaw
 from facewatchd.photos.writing.write import obstacle
 from facewatchd.watch.answering import Answers
@@ -140,7 +141,7 @@ def look(path: bytes, seen: SeenFile, settings: DateSettings, now: float) -> Loo
     return Looked(evidence, finding, planned, beside)
 
 
-def checked(path: bytes, seen: SeenFile, settings: DateSettings, looked: Looked) -> Looked:
+def checked(path: bytes, seen: SeenFile, settings: DateSettings, looked: Looked, now: float) -> Looked:
     """
     What was found out, with a plan that is carried out: the check that comes before a write is done now, and nothing is written.
 
@@ -149,6 +150,7 @@ def checked(path: bytes, seen: SeenFile, settings: DateSettings, looked: Looked)
         seen: As in `look`.
         settings: As in `look`. Without a checker, or where the photo is not written into, `looked` is returned as it is.
         looked: What `look` returned.
+        now: As in `look`.
 
     Raises:
         PhotoError: It cannot be read, or has changed.
@@ -157,13 +159,15 @@ def checked(path: bytes, seen: SeenFile, settings: DateSettings, looked: Looked)
         return looked
     data = read_settled(path, seen.stat)
     try:
-        safe_edits(path, data, looked.plan, looked.finding, settings.checker)
+        safe_edits(path, data, looked.plan, looked.finding, settings.checker, now)
     except PhotoError as error:
         return replace(looked, plan=refused(looked.plan, error))
     return looked
 
 
-def safe_edits(path: bytes, data: bytes, planned: DatePlan, finding: DateFinding, checker: Checker) -> tuple[Edit, ...]:
+def safe_edits(
+    path: bytes, data: bytes, planned: DatePlan, finding: DateFinding, checker: Checker, now: float
+) -> tuple[Edit, ...]:
     """
     The changes of a photo's bytes for a plan, after the check that the result is the same photo but for its date.
 
@@ -173,6 +177,7 @@ def safe_edits(path: bytes, data: bytes, planned: DatePlan, finding: DateFinding
         planned: Of `PATCH`, `EXTEND` or `EXIF`.
         finding: The date.
         checker: Looks at what needs a library.
+        now: Seconds since 1970.
 
     Raises:
         PhotoBusyError: The file is not what the plan was made for, or cannot be checked now.
@@ -180,7 +185,7 @@ def safe_edits(path: bytes, data: bytes, planned: DatePlan, finding: DateFinding
     """
     assert planned.value is not None
     try:
-        edits = edits_for(data, planned, finding.zone)
+        edits = edits_to_fix(data, planned, finding.zone, now)
         new = applied(data, edits)
     except ValueError as error:
         raise PhotoBusyError(_TITLE, f"{error}.", path) from error

@@ -91,7 +91,7 @@ def _entry(photo: DatedPhoto, settings: DateSettings, now: float, written: set[P
         if is_fine:
             return Entry(photo, known, photo.date)
     try:
-        looked = checked(photo.path, photo.seen, settings, look(photo.path, photo.seen, settings, now))
+        looked = checked(photo.path, photo.seen, settings, look(photo.path, photo.seen, settings, now), now)
     except PhotoError as error:
         return Entry(photo, known or Standing.REPORTED, photo.date, None, f"{error.title}: {error.message}")
     return Entry(photo, known if known is not None and knows else counted(looked.finding), looked.finding, looked)
