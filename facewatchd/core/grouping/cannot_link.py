@@ -78,13 +78,13 @@ class Apart:
 
     def forbidden(self, a: Ids, b: Ids) -> NDArray[np.bool_]:
         """Whether each pair of clusters must stay apart."""
-        bad = _among(pair_keys(a, b, self._count), self._photo)
+        bad = among(pair_keys(a, b, self._count), self._photo)
         if self._owned:
             owner_a, owner_b = self.owner[a], self.owner[b]
             bad |= (owner_a >= 0) & (owner_b >= 0) & (owner_a != owner_b)
             refused = np.unique(self._refused[:, 0] * self._people + self._refused[:, 1])
-            bad |= (owner_b >= 0) & _among(a * self._people + owner_b, refused)
-            bad |= (owner_a >= 0) & _among(b * self._people + owner_a, refused)
+            bad |= (owner_b >= 0) & among(a * self._people + owner_b, refused)
+            bad |= (owner_a >= 0) & among(b * self._people + owner_a, refused)
         return bad
 
     def plain(self, clusters: Ids) -> NDArray[np.bool_]:
@@ -140,7 +140,7 @@ def pair_keys(a: Ids, b: Ids, count: int) -> Ids:
     return np.minimum(a, b) * count + np.maximum(a, b)
 
 
-def _among(keys: Ids, table: Ids) -> NDArray[np.bool_]:
+def among(keys: Ids, table: Ids) -> NDArray[np.bool_]:
     """Which keys are in a sorted table."""
     if not len(table):
         return np.zeros(len(keys), np.bool_)

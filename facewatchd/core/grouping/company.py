@@ -10,11 +10,11 @@ chance. Of all that they share, the rarest companion counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from facewatchd.core.grouping.cannot_link import Apart, Ties, pair_keys
+from facewatchd.core.grouping.cannot_link import Apart, Ties, among, pair_keys
 from facewatchd.core.grouping.clusters import Clusters, Ids, LinkRule, Reals
 from facewatchd.core.grouping.common import sums_of
 from facewatchd.core.grouping.graph import Graph, distinct
@@ -34,13 +34,16 @@ class Company:
     Who is in photos with whom.
 
     Attributes:
-        companions: Shape (n_groups, n_groups), a sparse matrix: 1 over the share of the photos of several people in which the
-            column's group is, where the row's group is in a photo with it.
+        ends: Shape (n_groups + 1,): where the companions of each group begin in `companions`.
+        companions: The groups that each group is in a photo with, ascending.
         photos: Shape (n_groups,): in how many photos of several people each group is.
+        shares: Shape (n_groups,): the same as a share of all of these photos.
     """
 
-    companions: Any
+    ends: Ids
+    companions: Ids
     photos: Reals
+    shares: Reals
 
     @classmethod
     def of(cls, groups: Ids, photos: Ids, count: int) -> Self:
@@ -50,7 +53,7 @@ class Company:
             photos: Of each face.
             count: How many groups there are.
         """
-        from scipy.sparse import csr_matrix, diags  # noqa: PLC0415 - a quarter of a second that only groupings need
+        from scipy.sparse import csr_matrix  # noqa: PLC0415 - a quarter of a second that only groupings need
 
         _, place = np.unique(photos, return_inverse=True)
         here = csr_matrix((np.ones(len(groups)), (groups, place)), shape=(count, int(place.max(initial=-1)) + 1))
@@ -61,24 +64,34 @@ class Company:
         together = here @ here.T
         together.setdiag(0)
         together.eliminate_zeros()
-        together.data.fill(1)
-        rarity = np.divide(len(several), seen, out=np.zeros(count), where=seen > 0)
-        return cls((together @ diags(rarity)).tocsr(), seen)
+        together.sort_indices()
+        return cls(
+            together.indptr.astype(np.int64),
+            together.indices.astype(np.int64),
+            seen,
+            seen / max(len(several), 1),
+        )
 
     def evidence(self, a: Ids, b: Ids) -> Reals:
         """
         For each pair of groups, -ln of the probability that both meet their rarest common companion by chance; 0 for none.
         """
-        found = np.zeros(len(a))
+        degrees = np.diff(self.ends)
+        # the companions of the one who has fewer are looked for among those of the other: the owner of an archive has very many
+        few, many = np.where(degrees[a] <= degrees[b], [a, b], [b, a])
+        there = np.repeat(np.arange(len(degrees)), degrees) * len(degrees) + self.companions
+        rarest = np.ones(len(a))
         for start in range(0, len(a), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            # both have the same value for a companion, so that the lower one is it where both have one
-            shared = self.companions[a[rows]].minimum(self.companions[b[rows]])
-            found[rows] = shared.max(axis=1).toarray().ravel()
-        share = np.divide(1, found, out=np.ones(len(a)), where=found > 0)
-        # the share of photos without it is 0 for a companion who is everywhere: ln 1 = 0
-        by_chance = (1 - (1 - share) ** self.photos[a]) * (1 - (1 - share) ** self.photos[b])
-        return np.where(found > 0, -np.log(np.maximum(by_chance, np.finfo(np.float64).tiny)), 0)
+            rows = np.arange(start, min(start + _BLOCK, len(a)))
+            counts = degrees[few[rows]]
+            pair = np.repeat(rows, counts)
+            within = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
+            companion = self.companions[self.ends[few[pair]] + within]
+            shared = among(many[pair] * len(degrees) + companion, there)
+            np.minimum.at(rarest, pair[shared], self.shares[companion[shared]])
+        by_chance = (1 - (1 - rarest) ** self.photos[a]) * (1 - (1 - rarest) ** self.photos[b])
+        # none in common, or one who is in every photo
+        return np.where(rarest < 1, -np.log(np.maximum(by_chance, np.finfo(np.float64).tiny)), 0)
 
 
 def join_by_company(
@@ -106,22 +119,23 @@ def join_by_company(
         Labels, numbered in the same way.
     """
     groups = labels.copy()
+    count = int(groups.max(initial=-1)) + 1
+    if not count or len(np.unique(ties.photo)) == len(groups):
+        return groups
     least = rule.threshold - rule.company
+    one, other, similarity = graph.edges(graph.indices.shape[1])
+    near = similarity >= _NEAR * (least - rule.large)
+    one, other = one[near], other[near]
+    _, first = np.unique(groups, return_index=True)
+    apart = Apart.of_faces(ties).after(first[groups], first)
+    clusters = _grouped(embeddings, groups, count, rule, hint, hubness)
     while True:
-        count = int(groups.max(initial=-1)) + 1
         company = Company.of(groups, ties.photo, count)
-        a, b, similarity = graph.edges(graph.indices.shape[1])
-        a, b = groups[a], groups[b]
-        accompanied = company.photos > 0
-        near = (a != b) & accompanied[a] & accompanied[b] & (similarity >= _NEAR * (least - rule.large))
-        a, b = np.divmod(distinct(pair_keys(a[near], b[near], count)), max(count, 1))
-        if not len(a):
-            return groups
-        clusters = _grouped(embeddings, groups, count, rule, hint, hubness)
+        a, b = groups[one], groups[other]
+        chosen = (a != b) & (company.photos[a] > 0) & (company.photos[b] > 0)
+        a, b = np.divmod(distinct(pair_keys(a[chosen], b[chosen], count)), count)
         strength = clusters.strength(a, b, clusters.similarity(a, b))
         close = np.flatnonzero(strength >= least)
-        _, first = np.unique(groups, return_index=True)
-        apart = Apart.of_faces(ties).after(first[groups], first)
         close = close[~apart.forbidden(a[close], b[close])]
         a, b, strength = a[close], b[close], strength[close]
         strength = strength + rule.company * np.minimum(1, company.evidence(a, b) / _CERTAIN)
@@ -129,9 +143,13 @@ def join_by_company(
         into, joined = _best_pairs(a[enough], b[enough], strength[enough], count)
         if not len(into):
             return groups
+        clusters.join(into, joined)
         became = np.arange(count)
         became[joined] = into
-        groups = _numbered(became[groups])
+        left = np.flatnonzero(became == np.arange(count))
+        clusters, apart = clusters.only(left), apart.after(became, left)
+        # the lower one of a pair stays, so that the numbers are still those of the first members
+        groups, count = np.searchsorted(left, became[groups]), len(left)
 
 
 def _grouped(embeddings: Embeddings, groups: Ids, count: int, rule: LinkRule, hint: Ids, hubness: Reals) -> Clusters:
@@ -168,11 +186,3 @@ def _best_pairs(a: Ids, b: Ids, strength: Reals, count: int) -> tuple[Ids, Ids]:
         np.minimum.at(best, end, place)
     chosen = (best[a] == place) & (best[b] == place)
     return a[chosen], b[chosen]
-
-
-def _numbered(groups: Ids) -> Ids:
-    """The groups, 0.. by the first member's position."""
-    _, first, found = np.unique(groups, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[found]
