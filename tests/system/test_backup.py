@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, open_archive, unit
+from plain import materialize
 
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.corrections.apply import apply
 from facewatchd.corrections.records import Hide
 from facewatchd.errors import StoreError
 from facewatchd.pipeline.intake.roots import settle_roots
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 from facewatchd.store.backup import back_up, restore
 from facewatchd.store.schema import MIGRATIONS

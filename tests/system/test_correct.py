@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from helpers import NOW, Archive, links, unit
+from plain import materialize
 
 from facewatchd.core.tree.scope import Scope
 from facewatchd.corrections.apply import apply, person_of
@@ -15,7 +16,6 @@ from facewatchd.corrections.records import Hide, Merge, Rename
 from facewatchd.domain import Person, PersonId
 from facewatchd.errors import FacewatchError
 from facewatchd.pipeline.intake.retry import retry
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from helpers import MODEL, NASTY_NAMES, Archive, jpeg, links, unit
+from plain import materialize
 
 from facewatchd.domain import Health, PhotoState, Root, SeenFile, TakenPhoto
 from facewatchd.photos.formats import is_photo_name
 from facewatchd.pipeline.intake.discover import Discovery, differences, is_gone_from
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.watch.scanner import ScannedFolder, scan
 
 pytest_plugins = "archive_fixtures"

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import trees
 from helpers import DIM, MODEL, THRESHOLDS, Archive, broken_links, unit
+from plain import materialize
 from trees import look
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
@@ -26,7 +27,6 @@ from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, FaceId, FaceState, Precision
 from facewatchd.people.kept_pictures import FOLDER
 from facewatchd.pipeline.tree import pictures
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import StoredModel
 
 pytest_plugins = "archive_fixtures"

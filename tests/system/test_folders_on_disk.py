@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers import NOW, Archive, broken_links, config_of
+from plain import materialize
 from running import prepared, wait_until
 from trees import hidden, know_two, look, regroup, shown, shown_below
 
@@ -27,7 +28,6 @@ from facewatchd.corrections.undo import undo
 from facewatchd.operations.client import Client
 from facewatchd.operations.corrections import RENAME, RenameParameters
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store.notices import KEPT_S
 
 pytest_plugins = "archive_fixtures"

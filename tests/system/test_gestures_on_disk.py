@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, broken_links, unit
+from plain import materialize
 from trees import Failing, know_two, look, regroup, shown
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
@@ -24,7 +25,6 @@ from facewatchd.corrections.undo import undo
 from facewatchd.domain import Assignment, Face
 from facewatchd.errors import TreeError
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 

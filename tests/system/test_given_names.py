@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, broken_links, open_archive, unit
+from plain import materialize
 from trees import know_two, look, regroup, shown, shown_below
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
@@ -24,7 +25,6 @@ from facewatchd.corrections.records import Hide, Merge, Rename, Show
 from facewatchd.corrections.undo import undo
 from facewatchd.domain import DateFinding, DateSource, Precision
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 

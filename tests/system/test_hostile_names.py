@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, listing, unit
+from plain import materialize
 from running import fresh, photos_in, prepared, retake, run
 
 from facewatchd.core.tree.entries import (
@@ -35,7 +36,7 @@ from facewatchd.errors import FacewatchError
 from facewatchd.people.markers import marker_text
 from facewatchd.people.photo_files import PhotoFiles
 from facewatchd.people.tree import Done, PeopleTree
-from facewatchd.pipeline.tree.materialize import Materialized, materialize
+from facewatchd.pipeline.tree.materialize import Materialized
 
 pytest_plugins = "archive_fixtures"
 

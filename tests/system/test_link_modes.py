@@ -320,7 +320,7 @@ sys.path.insert(0, sys.argv[2])
 from helpers import *
 from facewatchd.core.tree.entries import LinkMode
 from facewatchd.errors import TreeError
-from facewatchd.pipeline.tree.materialize import materialize
+from plain import materialize
 from dataclasses import replace
 folder = Path(sys.argv[1])
 (folder / "People").mkdir()

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 import pytest
 from helpers import NASTY_NAMES, Archive, broken_links, links, listing, open_archive, unit
+from plain import materialize
 
 from facewatchd.core.tree.entries import MARKER, Action, LinkMode, PutFile, PutLink
 from facewatchd.corrections.apply import apply
 from facewatchd.corrections.records import Merge, Rename
 from facewatchd.domain import Assignment, DateFinding, DateSource, Precision
 from facewatchd.errors import TreeError
-from facewatchd.pipeline.tree.materialize import Materialized, materialize
+from facewatchd.pipeline.tree.materialize import Materialized
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

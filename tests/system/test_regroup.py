@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers import DIM, MODEL, NOW, THRESHOLDS, Archive, found_face, jpeg, unit
+from plain import materialize
 
 from facewatchd import demo
 from facewatchd.config import Config
@@ -39,7 +40,6 @@ from facewatchd.neighbours.keep import FILE
 from facewatchd.pipeline.grouping import regroup
 from facewatchd.pipeline.grouping.regroup import Regrouping, apply, compute, decide, regroup_settings, take_snapshot
 from facewatchd.pipeline.intake.ingest import keep
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store
 
 pytest_plugins = "archive_fixtures"

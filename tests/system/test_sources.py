@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, in_namespace, unit
+from plain import materialize
 
 from facewatchd.config import load_config
 from facewatchd.daemon.folders.scans import ScanEnd, ScanPart
@@ -20,7 +21,6 @@ from facewatchd.daemon.folders.sources import Sources
 from facewatchd.daemon.troubles import Troubles
 from facewatchd.domain import Health, PhotoState, Root
 from facewatchd.pipeline.intake.discover import Discovery
-from facewatchd.pipeline.tree.materialize import materialize
 
 pytest_plugins = "archive_fixtures"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Archive, broken_links, open_archive, unit
+from plain import materialize
 from trees import know_two, look, regroup, shown
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
@@ -24,7 +25,7 @@ from facewatchd.corrections.from_commands import confirm_face
 from facewatchd.corrections.undo import undo
 from facewatchd.domain import FaceState
 from facewatchd.people.looked import Looked
-from facewatchd.pipeline.tree.materialize import Materialized, materialize
+from facewatchd.pipeline.tree.materialize import Materialized
 
 pytest_plugins = "archive_fixtures"
 

@@ -20,6 +20,7 @@ import pillow_heif
 import pytest
 from helpers import MODEL, NOW, READER, Archive, found_face, links, unit
 from PIL import Image as PillowImage
+from plain import materialize
 from raw_files import DATE, dng
 from running import Home, wait_until
 
@@ -42,7 +43,6 @@ from facewatchd.domain import (
 from facewatchd.pipeline.intake.discover import Discovery
 from facewatchd.pipeline.intake.ingest import IngestSettings, keep, keep_same, known_contents, take_in
 from facewatchd.pipeline.intake.stacks import leave, meet_all, stand_down
-from facewatchd.pipeline.tree.materialize import materialize
 from facewatchd.store import Store, StoredModel
 from facewatchd.store.database import DATABASE
 

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from plain import materialize
 from trees import Failing
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
@@ -44,7 +45,7 @@ from facewatchd.people.looked import Looked
 from facewatchd.photos.metadata.content_hash import content_hash
 from facewatchd.pipeline.grouping.regroup import apply, compute, decide, take_snapshot
 from facewatchd.pipeline.intake.ingest import keep
-from facewatchd.pipeline.tree.materialize import Materialized, materialize
+from facewatchd.pipeline.tree.materialize import Materialized
 from facewatchd.store import StoredModel
 
 EXAMPLES = int(os.environ.get("FACEWATCHD_SOAK", "12"))

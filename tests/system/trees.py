@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from helpers import DIM, MODEL, THRESHOLDS, Archive, unit
+from plain import materialize
 
 from facewatchd.core.grouping.recluster import ReclusterSettings
 from facewatchd.core.matching.thresholds import Thresholds
@@ -15,7 +16,7 @@ from facewatchd.core.tree.entries import MARKER
 from facewatchd.people.claims import HIDDEN
 from facewatchd.people.covers import COVER
 from facewatchd.pipeline.grouping.regroup import apply, compute, decide, take_snapshot
-from facewatchd.pipeline.tree.materialize import Materialized, materialize
+from facewatchd.pipeline.tree.materialize import Materialized
 from facewatchd.store import StoredModel
 
 OURS = {MARKER, COVER, HIDDEN}

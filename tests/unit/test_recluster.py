@@ -304,9 +304,9 @@ def test_an_archive_of_more_people_asks_for_more_similarity() -> None:
 
     def above(count: int, photos: int) -> float:
         """The threshold above the mean, in spreads of the impostor pairs."""
-        faces, truth = people(6, [photos] * count, spread=1, dim=1000)
+        faces, truth = people(6, [photos] * count, spread=1, dim=360)
         found = comparison(faces, truth, now)
         return (found.rule.threshold - found.mean) * SPREADS.bonus / found.rule.bonus
 
-    assert above(1000, 1) == pytest.approx(above(1000, 3))
-    assert above(1000, 1) > above(400, 1) > above(300, 1) == pytest.approx(above(30, 1))
+    assert above(360, 1) == pytest.approx(above(360, 3))
+    assert above(360, 1) > above(330, 1) > above(300, 1) == pytest.approx(above(30, 1))
