@@ -85,8 +85,8 @@ def _runs(
 def process_all(config: Config, engine: FaceEngine, store: Store) -> None:
     """The same, once, with these models; for `operations.models.USE`."""
     prepared = Prepared(config, engine, "")
-    # its caller holds the state
-    supervised = Supervised(store, prepared.answers, _nothing, code=1)
+    # its caller holds the state, and may have something to clean up
+    supervised = Supervised(store, prepared.answers, _nothing, code=1, is_part=True)
     supervised.run(lambda: _runs(prepared, store, supervised, once=True))
 
 

@@ -41,13 +41,18 @@ class Supervised:
         answers: Tells whether the file systems answer.
         give_back: Gives back the lock of the state; called in the main thread.
         code: The exit code where the work is broken off.
+        is_part: Whether the work is a part of a command, which has something to clean up after it. The process then does not end
+            before the daemon is there; the daemon is told as soon as it is.
     """
 
-    def __init__(self, store: Store, answers: Answers, give_back: Callable[[], None], code: int) -> None:
+    def __init__(
+        self, store: Store, answers: Answers, give_back: Callable[[], None], code: int, *, is_part: bool = False
+    ) -> None:
         self._store = store
         self._answers = answers
         self._give_back = give_back
         self._code = code
+        self._is_part = is_part
         self._terminal = sys.stderr.isatty()
         self._thread: threading.Thread | None = None
         self._daemon: Daemon | None = None
@@ -118,7 +123,7 @@ class Supervised:
             KeptSignal.keep(signal.SIGHUP)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        if self._daemon is None:
+        if self._daemon is None and not self._is_part:
             # there is nothing to finish yet, or no more
             self._exit()
         if self._stop_at is None:
