@@ -64,6 +64,19 @@ def test_directions_that_are_an_accident_stay(count: int) -> None:
     assert len(common_of(spread(people(count))).directions) == 0
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 40, 300])
+def test_a_mean_that_is_an_accident_stays(count: int) -> None:
+    """The mean of one person is this person."""
+    shown = people(count)
+    np.testing.assert_allclose(common_of(spread(shown)).taken_out(shown), shown, atol=0.1)
+
+
+def test_the_mean_of_one_person_is_not_what_people_have_in_common() -> None:
+    shown = unit(axis(0, 1) + 0.1 * people(30))
+    common = common_of(spread(shown, np.zeros(30, np.int64)))
+    np.testing.assert_allclose(common.taken_out(shown), shown, atol=1e-6)
+
+
 def test_a_person_counts_once_however_many_photos_there_are() -> None:
     """A thousand faces along one direction are a person, and no direction that people have in common."""
     random = np.random.default_rng(2)

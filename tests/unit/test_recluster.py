@@ -279,6 +279,15 @@ def test_what_all_people_share_does_not_make_them_one_person() -> None:
     assert scored(cluster(faces, free(len(faces)), replace(as_it_is, spreads=SPREADS)), truth) > 0.98
 
 
+@pytest.mark.parametrize("sizes", [[3], [30], [300], [15, 15], [6, 6, 6]], ids=str)
+@pytest.mark.parametrize("spread", [0.5, 0.9])
+def test_an_archive_of_very_few_people(sizes: list[int], spread: float) -> None:
+    """What one person looks like is nothing that people have in common."""
+    faces, truth = people(7, sizes, spread=spread, dim=512)
+    now = replace(SETTINGS, link=0.495, strangers=Strangers(0.011, 0.1008), spreads=SPREADS)
+    assert scored(cluster(faces, free(len(faces)), now), truth) == 1
+
+
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=20)
 def test_people_who_have_nothing_in_common_are_found_as_before(seed: int) -> None:

@@ -8,8 +8,9 @@ embeddings is known from words (Mu and Viswanath, "All-but-the-Top", 2018), and 
 
 The mean and the directions are those of the people, not of the faces: a person of a thousand photos counts once. Which
 directions are strong is decided by the Marchenko-Pastur law (1967): from vectors without any common direction a sample of
-`n` in `dim` dimensions has eigenvalues up to `(1 + sqrt(dim / n)) ** 2` times their mean. So in a small archive, where every
-direction is an accident, nothing is taken out by itself.
+`n` in `dim` dimensions has eigenvalues up to `(1 + sqrt(dim / n)) ** 2` times their mean. The mean of a few people is an accident,
+too: that of one person is this person. So only the part of it is taken out that the estimator of James and Stein (1961)
+leaves. In a small archive, where everything is an accident, nothing is taken out by itself.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Common:
     What is taken out.
 
     Attributes:
-        mean: float32, shape (dim,).
+        mean: float32, shape (dim,): the part of the mean that is no accident.
         directions: float32, shape (n_directions, dim), orthonormal.
         shares: float32, shape (n_directions,), 0..1: what is taken out of each.
     """
@@ -103,10 +104,18 @@ def common_of(spread: Spread) -> Common:
     accident = strengths.mean() * (1 + np.sqrt(dim / spread.count)) ** 2
     strong = np.flatnonzero(strengths > _ABOVE * accident)
     return Common(
-        spread.mean.astype(np.float32),
+        (spread.mean * _sure_share(spread)).astype(np.float32),
         np.ascontiguousarray(directions[:, strong].T, np.float32),
         (1 - _ABOVE * accident / strengths[strong]).astype(np.float32),
     )
+
+
+def _sure_share(spread: Spread) -> float:
+    """The share of the mean that is no accident, 0..1: the mean of so few vectors has a length even where they share nothing."""
+    length = float(spread.mean @ spread.mean)
+    if spread.count <= 1 or not length:
+        return 0.0
+    return max(0.0, 1 - float(np.trace(spread.covariance)) / (spread.count - 1) / length)
 
 
 def spread_of_people(embeddings: Embeddings, labels: NDArray[np.int64]) -> Spread | None:

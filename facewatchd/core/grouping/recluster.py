@@ -45,6 +45,8 @@ _SAMPLE = 20_000
 # pairs that decide whether the density step is believed, and the share of them that may be similar as one person: the threshold
 # is chosen so that impostor pairs reach it far more rarely, and so many hardly change the median
 _TRIED, _ALIKE = 10_000, 0.05
+# the share where clusters hold most faces: more only where nearly all are one person
+_ONE_PERSON = 0.5
 # with so many groups the impostor pairs of the archive have the same weight as those of the reference
 _TRUSTED = 100
 # smaller archives get the threshold of an archive of this size
@@ -165,7 +167,7 @@ def _pairs(
     return np.concatenate([np.einsum("ij,ij->i", vectors[a[block]], vectors[b[block]]) for block in blocks]), count
 
 
-def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) -> Labels:
+def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float, *, doubted: bool = False) -> Labels:
     """
     Clusters that join few different people and split few: those of the density step, unless it finds hardly any. It compares
     groups with each other, so it finds none if only one person is often in the archive (the owner, or a child). Its single
@@ -177,11 +179,13 @@ def told_apart(embeddings: Embeddings, hint: Labels, graph: Graph, link: float) 
         hint: Clusters of the density step.
         graph: The nearest neighbours.
         link: Similarity from which two faces are one person, -1..1.
+        doubted: Whether clusters that hold most faces are doubted, too: of the photos of one person alone the density step makes
+            several, and what this person looks like must not be taken for what people have in common.
     """
     # for a model with higher similarities in general, the clusters are as good
     is_clustered = np.count_nonzero(hint >= 0) >= len(hint) / 2
-    found = None if is_clustered else _pairs(embeddings, hint, _TRIED)
-    if found is None or np.mean(found[0] >= link) <= _ALIKE:
+    found = None if is_clustered and not doubted else _pairs(embeddings, hint, _TRIED)
+    if found is None or np.mean(found[0] >= link) <= (_ONE_PERSON if is_clustered else _ALIKE):
         return hint
     a, b, similarity = graph.edges(NEIGHBOURS)
     near = similarity >= link
@@ -310,7 +314,8 @@ def cluster(embeddings: Embeddings, ties: Ties, settings: ReclusterSettings, gra
         return np.empty(0, np.int64)
     graph = graph or neighbours(embeddings, NEIGHBOURS)
     hint = density_labels(embeddings, settings, graph)
-    known = told_apart(embeddings, hint, graph, usual_link(settings, len(embeddings)))
+    similar = usual_link(settings, len(embeddings))
+    known = told_apart(embeddings, hint, graph, similar, doubted=settings.spreads is not None)
     compared = comparison(embeddings, known, settings)
     if compared.common is not None:
         embeddings = compared.common.taken_out(embeddings)
